@@ -10,9 +10,10 @@ Of several right answers to a question at most --per-question are kept: differen
 """
 import random
 from collections import Counter, defaultdict
-from itertools import groupby
+from itertools import groupby, tee
 
 from lib.filter import verify_all
+from lib.prompts import label_text
 from lib.records import StageError, key_of, read_jsonl, rebase, record_problem
 from lib.stage import Output, check_flags, parser_of, resolved, run
 from lib.verify import vocabularies
@@ -63,8 +64,9 @@ def choose(group, kept, per_question, direct_only):
 
 def results(inputs, args):
     """Yields the verified records, group by group of adjacent answers to one question."""
-    again = lambda: stream(inputs, args.output, args.limit)
-    verified = ({**record, **result} for record, result in zip(again(), verify_all(again(), args.embedder, vocabularies(again()))))
+    vocabulary = vocabularies(stream(inputs, args.output, args.limit))
+    records, same = tee(stream(inputs, args.output, args.limit))  # tee holds what verify_all has read ahead: one chunk
+    verified = ({**record, **result} for record, result in zip(records, verify_all(same, args.embedder, vocabulary)))
     kept = Counter()
     for _, group in groupby(verified, key=lambda record: record["id"]):
         group = list(group)
@@ -93,13 +95,16 @@ def audit(path, embedder, seed):
     for kind, c in sorted(table.items(), key=lambda item: (item[0] == "all", item[0])):
         precision, recall = c[True, True] / max(c[True, True] + c[True, False], 1), c[True, True] / max(c[True, True] + c[False, True], 1)
         print(f"{kind:10} {c.total():5} {precision:9.3f} {recall:7.3f} {2 * precision * recall / max(precision + recall, 1e-9):6.3f}")
-    # the control: every right answer against the labels of another record of its kind; what passes is the filter's false-accept floor
-    rng, swapped = random.Random(seed), []
+    # the control: every right answer against the labels of another record of its kinds; what passes is the filter's false-accept floor
+    rng, pairs = random.Random(seed), []
     for case in cases:
-        others = [o for o in cases if [(l["kind"], l["name"]) for l in o["labels"]] == [(l["kind"], l["name"]) for l in case["labels"]] and [l["value"] for l in o["labels"]] != [l["value"] for l in case["labels"]]]
-        others = others or [o for o in cases if [l["kind"] for l in o["labels"]] == [l["kind"] for l in case["labels"]] and [l["value"] for l in o["labels"]] != [l["value"] for l in case["labels"]]]
+        shape = lambda other: [(label["kind"], label.get("unit")) for label in other["labels"]]
+        others = [o for o in cases if shape(o) == shape(case) and [l["value"] for l in o["labels"]] != [l["value"] for l in case["labels"]]]
         if case["human"] and others:
-            swapped.append({**case, "labels": rng.choice(others)["labels"]})
+            pairs.append((case, rng.choice(others)["labels"]))
+    # a label that holds for the gold label itself (63 for 62) is not a wrong one
+    same = [{**case, "answer": f"Answer: {label_text(case['labels'])}", "labels": labels} for case, labels in pairs]
+    swapped = [{**case, "labels": labels} for (case, labels), result in zip(pairs, verify_all(same, embedder)) if result["verdict"] != "correct"]
     accepted = [(case, result) for case, result in zip(swapped, verify_all(swapped, embedder)) if result["verdict"] == "correct"]
     print(f"wrong-label control: {len(accepted)} of {len(swapped)} right answers pass with another record's labels ({100 * len(accepted) / max(len(swapped), 1):.1f} %)")
     for title, rows in (("disagreements", disagreements), ("passed with a wrong label", accepted)):

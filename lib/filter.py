@@ -12,11 +12,12 @@ def verify_all(records, embedder=None, vocabulary=None):
         vocabulary = verify.vocabularies(records)
     records, embed = iter(records), None
     while chunk := list(islice(records, CHUNK)):
-        texts = [text for record in chunk for text in verify.texts_to_embed(record, vocabulary)]
+        attempts = [verify.attempt(record, vocabulary) for record in chunk]
+        texts = [text for _, wanted in attempts for text in wanted]
         if texts:
             if embed is None:
                 from lib.embed import Embedder
                 embed = Embedder(embedder)
             embed(texts)  # one batch into its cache
-        for record in chunk:
-            yield verify.verify(record, vocabulary, embed)
+        for record, (result, _) in zip(chunk, attempts):
+            yield result or verify.verify(record, vocabulary, embed)

@@ -34,6 +34,7 @@ CORRECTION = re.compile(r"(?:\b(?:wait(?=[,.!:;-]| no\b| actually\b)|hold on(?=[
 REFUTED = re.compile(r"[.,;?\n] ?no, (?=it|that|sorry|the|actually|i\b|he|she|they|\d|[\[(])|\?+ ?no[,.:]? ", re.I)
 BECAUSE = re.compile(r",? (?:because|since|due to|given (?:that|the)|based on|considering|as (?:the|it|he|she|they|we|this|there|shown|seen|evidenced|indicated)"
                      r"|although|though|even though|which (?:is|can be) (?:seen|shown|evident|supported|indicated)) ", re.I)
+ASKING = re.compile(r"\b(?:the|this|your) question (?:asks|is (?:asking|about|whether|what|which|if|when|where|how)|wants|concerns)\b|\b(?:we|i)(?: are|'m| am) (?:asked|being asked)\b|\b(?:i|we|one) (?:would|will|should) (?:need to |have to )?(?:look|watch|check|examine|consider)\b", re.I)
 GOES_ON = re.compile(r"(?:start|begin|from|x_?(?:1|min)|first|top|left|[-*] |\(?1[.):])", re.I)  # a final line that is the first of several
 
 
@@ -75,6 +76,9 @@ def final(text, several=False):
         line, _, after = rest.partition("\n")
         return Final((rest if several or line.endswith(":") or CORRECTION.match(after) or REFUTED.match("\n" + after) or GOES_ON.match(line) else line,), True)
     said = sentences(text)
+    if ASKING.search(text):  # what is asked, or would have to be looked at, is not what is said
+        said = [s for s in said if not ASKING.search(s)]
+        text = " ".join(said)
     return Final((*[s for s in said if CONCLUDING.search(s)][-1:], *said[-1:], text), False)
 
 
@@ -203,7 +207,7 @@ POSITIONS = [(re.compile(pattern), said) for pattern, said in (
      (r"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before the (?:very )?end\b", r"minus \1"),
     (r"(?<![\d.:])(\d[\d.:]{0,12}) ?(?:seconds?|secs?|s)?(?: mark)?(?: and)? (?:onwards?|on\b(?! )|to the (?:very )?end|(?:un)?til+ the (?:very )?end|through the end)", r"\1 s to 100%"),
     (r"\b(?:un)?til+ the (?:very )?end\b|\bto the (?:very )?end\b", "to 100%"), (r"\bat the (?:very )?end\b", "at 100%"),
-    (r"\b(from|at|in) (?:the )?(?:very )?(?:beginning|start)\b(?: of the (?:video|clip))?", r"\1 0%"), (r"\b(?:halfway|midway|the middle|the midpoint|the halfway point"
+    (r"\b(from|at|in) (?:the )?(?:very )?(?:beginning|start)\b(?: of the (?:video|clip))?(?: \(0?0:00(?:\.0+)?\)| \(0(?:\.0+)? ?s(?:econds?)?\))?", r"\1 0%"), (r"\b(?:halfway|midway|the middle|the midpoint|the halfway point"
      r"|half of the video)\b", "50%"))]
 PLACE_WORDS = re.compile(r"half|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute")
 PAIR = re.compile(r"^(?: ?(?:mark|point|in|into the (?:video|clip)|of the (?:video|clip)|timestamp))* ?(?:-|->|to|until|till|through|up to|~)(?: (?:about|around|approximately|roughly"
@@ -221,8 +225,8 @@ NOUN = re.compile(r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|
 ARROW, MILLIS = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?"), re.compile(r"(?<=:\d\d),(?=\d{3}\b)")
 NTH_MINUTE = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th) minute\b")
 AHEAD = re.compile(r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b")
-END_BEFORE = re.compile(r"\bend\w*[^.;\n\d]{0,25}$")
-START_BETWEEN = re.compile(r"^[^\d.;\n]{0,40}\b(?:start|begin)\w*[^.;\n\d]{0,25}$")
+END_BEFORE = re.compile(r"\b(?:end|stop|finish|conclud)\w*[^.;\n\d]{0,25}$")
+START_BETWEEN = re.compile(r"^[^\d.\n]{0,40}\b(?:start|begin|began|begun)\w*[^.;\n\d]{0,25}$")
 QUOTES = re.compile(r"[<>\"' ]+")
 
 

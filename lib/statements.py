@@ -194,6 +194,8 @@ GROUPS = [frozenset(map(stem, group.split())) for group in (
     "morning evening night", "kitchen bathroom bedroom garden street beach park forest", "car bus truck bike boat train plane motorbike", "piano guitar drum violin flute trumpet",
     "pike tuck straight", "teacher student", "doctor nurse patient", "goalkeeper striker defender midfielder", "on under behind beside next above", "table chair sofa bed floor shelf desk", "hand foot head knee")]
 SAME = {stem("boy"): stem("man"), stem("girl"): stem("woman")}
+PERSONS = {word: person for person, words in (("i", "i me my we us our"), ("you", "you your")) for word in words.split()}
+VAGUE = re.compile(r"\b(?:do(?:es|ing)?|perform(?:s|ing)?) (?:something|an? (?:action|activity|task))\b")
 WITHOUT = re.compile(r"\bwithout \w+ing\b")
 
 
@@ -201,6 +203,12 @@ def same_verbs(said, name):
     """Whether two phrases hold verbs of one family."""
     a, b = ({n for w in words_in(text) for n in FAMILIES.get(stem(w), ())} for text in (said, name))
     return bool(a & b)
+
+
+def people(tokens):
+    """The first and second person of a sentence in the order they come, where it has both: "I will visit you" is not "you will visit me"."""
+    order = list(dict.fromkeys(PERSONS[t] for t in tokens if t in PERSONS))
+    return order if len(order) > 1 else []
 
 
 def akin(said, wanted):
@@ -216,6 +224,10 @@ def contradicts(said, wanted):
         return "one denies what the other says"
     if "or" in a and "or" not in b:
         return "hedges"
+    if VAGUE.search(said.lower()) and not VAGUE.search(wanted.lower()):
+        return "does not say what"
+    if people(a) and people(b) and people(a) != people(b):
+        return "I and you are swapped"
     a, b = ([stem(t) for t in tokens] for tokens in (a, b))
     only_a, only_b = set(a) - set(b), set(b) - set(a)
     for s in sorted(only_b):
@@ -253,7 +265,7 @@ drink sip|cook grill fry bake roast boil prepare make|build make construct assem
 chase follow pursue run|feed|pet stroke|examine inspect check look|bandage wrap|tie knot fasten|cut slice chop dice trim carve saw|peel|wash rinse clean scrub wipe|sweep mop clean|dry|write sign|erase wipe|read|draw sketch|
 attach mount fix install screw fasten join connect put|remove detach unscrew take pull|catch grab|hit strike crash collide bump knock punch smash|kick shoot hit|carry bring transport take|push press shove|pull drag tow|
 climb ascend scale|jump leap hop|run sprint jog|walk stroll march go|sit|stand|sleep nap|lie|dance perform|sing perform|fall drop tumble slip collapse|open|close shut suture stitch|buy|sell|pour fill|stir mix blend whisk beat|
-kiss|hug embrace|wave|point|swim|dive jump|ride pedal cycle|drive enter|fix repair mend|fold|iron|sharpen|weld|drill|hammer|measure take|laugh|cry|shout|whisper|play practice|watch look observe|cross walk go run ride|wait stand|enter go walk step drive run climb|leave go walk step drive run""".replace("\n", "").split("|")):
+kiss|hug embrace|wave|point|swim|dive jump|ride pedal cycle|drive enter|lead guide|fix repair mend|fold|iron|sharpen|weld|drill|hammer|measure take|laugh|cry|shout|whisper|play practice|watch look observe|cross walk go run ride|wait stand|enter go walk step drive run climb|leave go walk step drive run""".replace("\n", "").split("|")):
     for _verb in _verbs.split():
         FAMILIES.setdefault(stem(_verb), set()).add(_number)
 

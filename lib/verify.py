@@ -47,6 +47,7 @@ LEAK = re.compile(
     r"|\b(?:indicated|suggested|implied|stated|given|told|confirmed) by (?:the|your) (?:answer|label|hint)|\b(?:answer|label)\b[^.\n]{0,30} is (?:already )?(?:given|provided"
     r"|known)\b(?! (?:by|in) (?:the|this) (?:video|clip|scene))|\byour (?:answer|label)\b"
     rf"|\b{RIGHT} {WHAT}s?\b(?! (?:must|would|should|could|can))[^.:;,\n]{{0,30}}?\b(?:was|is|were|has been|have been|had been|being)\b (?:already |also |just |only )*{TOLD}\b(?! (?:by|in|on) the (?:video|clip|scene))"
+    rf"|\b{RIGHT} {WHAT} (?:{TOLD})\b(?! (?:by|in|on) the (?:video|clip|scene))"
     rf"|\b{WHAT}s? (?:(?:was|were|has been|have been|had been) (?:already |just )*(?:provided|supplied|given|disclosed|revealed|told)\b(?! (?:to|by|a|an|in the (?:video|clip))\b)|(?:provided|supplied|given|stated) (?:in|by|as|with) (?:the |an? |your )?(?:answer|label|annotation|prompt|question|hint))"
     rf"|\b{TOLD} (?:to (?:me|us) )?(?:in|by|as|with) (?:the |an? |your )?(?:correct |right |true |final )*(?:answer|label|annotation|solution)\b"
     rf"|\b(?:answer|label|annotation|{RIGHT} {WHAT}) being\b|\banswer key\b|\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )?{RIGHT} {WHAT}\b|\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )(?:answer|label)\b"
@@ -178,13 +179,18 @@ def statements(text):
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
 
 
+OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even|else)\b|\bany of (?:the|these|them)\b[^.;]{0,20}\bpossible\b", re.I)
+
+
 def class_of(text, marked, asked):
     """Class: the one member of the vocabulary asserted; where none is named, the member the text is clearly nearest to in meaning."""
     names, aliases = closed(asked.label, asked.vocabulary)
+    if OPEN.search(text):
+        return Found(None, "hedges")
     found = member(read.core(text) if marked else text, names, aliases)
     if found.why.startswith("several") and (concluded := member(SO.split(text.lower())[-1], names, aliases)).value:
         return concluded  # "legs straight, hips bent: this is a pike"
-    return found if not found.missing or asked.embed is None or not marked else nearest(text, names, asked.embed) or found
+    return found if not found.missing or asked.embed is None or not marked and len(read.sentences(text)) > 1 else nearest(text, names, asked.embed) or found
 
 
 def closed(label, vocabulary):
@@ -311,7 +317,7 @@ def text_holds(said, label, question, embed):
     return best >= label.get("tolerance", COSINE) and not why, why or f"cosine {best:.2f}"
 
 
-SURE, AGREEMENT, SHARED, AKIN = 0.92, 0.94, 0.12, 0.08
+SURE, AGREEMENT, SHARED, AKIN = 0.92, 0.93, 0.12, 0.08
 
 
 def unit(vector):
@@ -409,15 +415,15 @@ def verify(record, vocabulary, embed=None):
     return judge(record, vocabulary, embed or DEFAULT)
 
 
-def texts_to_embed(record, vocabulary):
-    """The strings `verify` will want embedded for this record, for a caller who encodes many records at once; mostly none."""
+def attempt(record, vocabulary):
+    """(result, texts): `verify`'s result where words decide, with no texts; else the strings to embed before it can be known."""
     wanted = []
 
     def note(strings):
         wanted.extend(strings)
         return np.zeros((len(strings), 1), np.float32)
-    judge(record, vocabulary, note)
-    return list(dict.fromkeys(wanted))
+    result = judge(record, vocabulary, note)
+    return (None, list(dict.fromkeys(wanted))) if wanted else (result, [])
 
 
 def judge(record, vocabulary, embed):

@@ -27,7 +27,7 @@ children kids kid child|men guy man|women lady woman|people persons someone some
 shelves shelf|bicycle bicycles bike|motorcycle motorcycles motorbike|television televisions tv|couch couches sofa|automobile car|smartphone cellphone telephone phone|
 fridge refrigerator|photograph photographs photo photos picture|airplane aeroplane plane|leftwards leftward left|rightwards rightward right|upwards upward ups up|
 downwards downward downs down|colour colours colored coloured color|skis ski|grey gray|anticlockwise counterclockwise|switching switched switches switch turn|
-shutting shuts shut closed closes closing close|identical alike same|distinct dissimilar differ|exit exits exited exiting leave|bigger larger larg big|clothing clothes|snowy snow|soms somersault|different differ""".replace("\n", "").split("|") for form in words.split()[:-1]}
+shutting shuts shut closed closes closing close|identical alike same|distinct dissimilar differ|exit exits exited exiting leave|bigger larger larg big|clothing clothes|snowy snow|wooden wood|woolen woollen wool|golden gold|soms somersault|different differ""".replace("\n", "").split("|") for form in words.split()[:-1]}
 OPTIONAL = frozenset("a an the some his her their its my your our this that these those of is are be on in at to with into onto from for by and or something someone somewhere".split())
 PRONOUNS = frozenset("it them they he she him i we you who which".split())
 PLACEHOLDERS = frozenset(("something", "someone", "somewhere"))
@@ -67,7 +67,7 @@ def opposites(pairs):
 PARTICLES = """up down|on off|onto off|in out|into out|left right|over under|above below|forward backward|with without|before after|inside outside|front behind|top bottom|clockwise counterclockwise"""
 ANTONYMS = opposites(PARTICLES)
 OPPOSITES = opposites(PARTICLES + """|open close|push pull|grow shrink|increase decrease|same differ|give take|give receive|fast slow|quickly slowly|enter leave|full empty|fill empty|big small|happy sad|hot cold|wet dry|
-day night|stand sit|alive dead|visible hidden|score miss|hit miss|catch miss|add remove|put remove|wear remove|apply remove|start stop|begin stop|turn stop|win lose|catch drop|throw catch|buy sell|rise fall|raise lower|
+day night|stand sit|alive dead|visible hidden|score miss|hit miss|catch miss|add remove|put remove|wear remove|apply remove|start stop|begin stop|turn stop|win lose|win last|catch drop|throw catch|buy sell|rise fall|raise lower|
 lift lower|lock unlock|wrap unwrap|fold unfold|tie untie|pack unpack|plug unplug|load unload|attach detach|ascend descend|succeed fail|pass fail|laugh cry|smile cry|clean dirty|
 dark bright|near far|early late|awake sleep|wake sleep|pass stop|approach leave|arrive leave|build destroy|build demolish|build dismantle|create destroy|make destroy|assemble dismantle|attach remove|mount remove|install remove|put take|place take|connect disconnect|appear vanish|lead follow|flee chase|inflate deflate|cover uncover|zip unzip|button unbutton|bandage remove|pick drop|loosen tighten|shorten lengthen|accelerate brake|save lose|bury dig|indoors outdoors|true false|all none|always never""")
 
@@ -86,6 +86,7 @@ IDIOM = re.compile(r"\b(?:once(?! (?:the|he|she|it|they))|twice|thrice|half a do
 ORDINALS = {"first": 1, "second": 2, "third": 3, "fifth": 5, "eighth": 8, "ninth": 9, "twelfth": 12} | {re.sub("y$", "ie", w) + "th": i for w, i in ONES.items() if w not in ("one", "two", "three", "five", "eight", "nine", "twelve")}
 ORDINALS |= {f"{ten}-{one}": 10 * i + ORDINALS[one] for i, ten in enumerate("twenty thirty forty fifty".split(), 2) for one in "first second third fourth fifth sixth seventh eighth ninth".split()}
 ORDINAL = re.compile(rf"\b({'|'.join(sorted(ORDINALS, key=len, reverse=True))})(?= (?:(?:and|to|through|until) (?:the )?[a-z-]+ )?(?:seconds?|minutes?)\b)")
+HALF = re.compile(r"(?<![\d.])(\d{1,9}) and a (half|quarter)\b")
 MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
 
 
@@ -106,7 +107,7 @@ def digits(text):
     text = PRONOUN.sub(lambda m: m[0].replace("one", "single-item"), text)
     text = IDIOM.sub(lambda m: IDIOMS[m[0].strip()] + ("" if m[0].strip() in ("minus", "negative") else " "), text)
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
-    return SPELLED.sub(value, text)
+    return HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(value, text))
 
 
 # ---------------------------------------------------------------- tokens, denial, hedges
@@ -118,8 +119,8 @@ IMPRESSION = re.compile(r"\b(?:(?:at first(?: glance| sight)?|initially)\b,? ?(?
 
 NOT_DENYING = re.compile(r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question)|without (?:a |any )?doubt|nothing (?:but|other than)|none other than|not (?:\w+ ){0,5}?(?:until|till|before)|(?:can|could|may) (?:clearly "
                          r"|also )?be (?:seen|observed|heard)|not to mention)\b", re.I)
-DENYING = re.compile(r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from|rul(?:e|es|ed|ing) out|absence of|lack of|no sign of|fail(?:s|ed)? to|unlike"
-                     r"|except|cannot|excluding|neither|nor|never|without|nobody|no one|about to)\b|n't\b")
+DENYING = re.compile(r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from|rul(?:e|es|ed|ing) out|absence of|lack of|no sign of|fail(?:s|ed)? to|(?:refus|declin|hesitat)(?:es?|ed|ing) to"
+                     r"|unlike|unable to|unwilling to|except|cannot|excluding|neither|nor|never|without|nobody|no one|about to)\b|n't\b")
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
 HARD, SOFT = frozenset((".", ";", "!", "?", "\n", "->")), frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
