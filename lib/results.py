@@ -81,11 +81,14 @@ def columns(run):
     return table
 
 
-def markdown(table):
-    """The table as Markdown that is also readable in a terminal."""
-    rows = list(dict.fromkeys(row for cells in table.values() for row in cells))
+def rows_of(table):
+    """The names of a table's rows, in the order to read them."""
     order = ("questions", "answers kept", "kept", "held-out", "gain", "seconds")
-    rows.sort(key=lambda row: next(i for i, start in enumerate(order) if row.startswith(start)))
+    return sorted(dict.fromkeys(row for cells in table.values() for row in cells), key=lambda row: next(i for i, start in enumerate(order) if row.startswith(start)))
+
+
+def markdown(table, rows):
+    """A table {column: {row: cell}} as Markdown that is also readable in a terminal."""
     grid = [["", *table], *([row, *(cells.get(row, "") for cells in table.values())] for row in rows)]
     widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in grid]
@@ -96,7 +99,7 @@ def main():
     run = Path(sys.argv[1])
     table = columns(run)
     last = list(table)[-1] if "true reasoning (bound)" not in table else list(table)[-2]
-    text = markdown(table) + "\n\nAccuracy in percent with its 95 % Wilson interval; gains are paired, with a 95 % bootstrap interval over held-out videos; seconds include loading.\n"
+    text = markdown(table, rows_of(table)) + "\n\nAccuracy in percent with its 95 % Wilson interval; gains are paired, with a 95 % bootstrap interval over held-out videos; seconds include loading.\n"
     if "gain over the base, points" in table[last]:
         text += f"{last} against the base: {table[last]['gain over the base, points']} points.\n"
     source = load(run / "base.meta.json")

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from lib.records import StageError, key_of, line_of, read_jsonl
 
+VIEWS = ("video", "shuffled", "blind")
+
 BEGAN = time.time()  # of this process: the seconds in a sidecar include the loading of torch and the model
 FSYNC_SECONDS = 10  # at most this much finished work is lost to a power cut; a killed process loses only its current batch
 
@@ -52,12 +54,15 @@ def parser_of(doc, *shared):
     add("-o", "--output", required="check" not in shared, help="what to write; it exists only when complete, X.part holds the work so far")
     add("--overwrite", action="store_true", help="replace a complete output that was made with other settings or inputs")
     if "model" in shared:
-        add("--model", required=True, help="folder or hub id of a video model of transformers")
+        add("--model", required=True, help="folder or hub id of a video model of transformers, or http://host:port/v1#name of a server that speaks the OpenAI chat protocol (see lib/served.py)")
         add("--frames", type=int, default=8, help="frames per clip, evenly spread (default: %(default)s)")
-        add("--dtype", default="auto", help="auto: bfloat16 on a GPU that has it, else float32; or a torch type (default: %(default)s)")
-        add("--batch-size", type=int, default=8, help="answers generated or rows trained at once, per process (default: %(default)s)")
+        add("--dtype", default="auto", choices=("auto", "bfloat16", "float16", "float32"), help="auto: bfloat16 on a GPU that has it, else float32 (default: %(default)s)")
+        add("--device-map", choices=("auto",), help="auto: spread the model over all GPUs (default: the whole model on one device)")
+        add("--load-in-4bit", action="store_true", help="hold the weights in 4 bits; needs the package bitsandbytes")
+        add("--batch-size", type=int, default=8, help="answers generated, rows trained or requests in flight at once, per process; halved when memory runs out (default: %(default)s)")
         add("--workers", type=int, default=2, help="threads that decode videos ahead of the model (default: %(default)s)")
     if "generate" in shared or "sample" in shared:
+        add("--view", choices=VIEWS, default="video", help="shuffled frames, or blind (all grey): what is answered without seeing? (default: %(default)s)")
         add("--max-new-tokens", type=int, default=1024, help="tokens per answer at most (default: %(default)s, as the paper's code)")
     if "sample" in shared:
         add("--samples", type=int, default=1, help="answers drawn per question (default: %(default)s, as the paper)")
@@ -95,9 +100,12 @@ def model_identity(model):
 
 def resolved(args, leave_out=()):
     """The settings that decide the output's content, as a dict; how it is computed (batches, threads) is left out."""
-    how = {"output", "overwrite", "batch_size", "workers", "max_failures", "save_every", *leave_out}
+    how = {"output", "overwrite", "batch_size", "workers", "device_map", "max_failures", "save_every", *leave_out}
     settings = {k: v for k, v in sorted(vars(args).items()) if k not in how}
-    if settings.get("model"):
+    from lib.served import is_served, served_identity
+    if is_served(settings.get("model") or ""):
+        settings["model"] = served_identity(settings["model"])  # another time-out or number of retries is the same model
+    elif settings.get("model"):
         settings["model_identity"] = model_identity(settings["model"])
     return settings
 
@@ -159,7 +167,7 @@ def barrier():
 
 def check_flags(parser, args):
     """Bad usage (exit code 2) for values no stage can obey."""
-    for name, least in (("frames", 1), ("batch_size", 1), ("workers", 1), ("samples", 1), ("limit", 1), ("temperature", 0), ("max_failures", 0), ("max_new_tokens", 1)):
+    for name, least in (("frames", 1), ("batch_size", 1), ("workers", 1), ("samples", 1), ("limit", 1), ("temperature", 0), ("max_failures", 0), ("max_new_tokens", 1), ("steps", 1)):
         if getattr(args, name, None) is not None and getattr(args, name) < least:
             parser.error(f"--{name.replace('_', '-')} {getattr(args, name)}: expected at least {least}")
     if not 0 < getattr(args, "top_p", 1) <= 1:

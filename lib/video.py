@@ -114,6 +114,13 @@ def read_frames(path, count, start=None, end=None):
     return frames, meta
 
 
+def viewed(frames, view, seed):
+    """Frames (count, H, W, 3) as they are, in an order drawn from `seed`, or all grey: what can be answered without seeing, or without order?"""
+    if view == "blind":
+        return np.full_like(frames, 128)
+    return frames[np.random.default_rng(seed).permutation(len(frames))] if view == "shuffled" else frames
+
+
 def probe(path):
     """Open a video and decode its first frame: {"duration": seconds, "frames", "fps", "width", "height"}. Raises VideoError as read_frames."""
     capture = _open(path)

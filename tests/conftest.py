@@ -1,6 +1,7 @@
 """Shared by all tests: run the scripts as a user does, and one small finished run of the loop (make smoke) to look at."""
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ SHARED = ROOT.parent / "shared" / "data"  # real clips and annotation files, whe
 SMOKE_FLAGS = ["--max-new-tokens", "48", "--batch-size", "16"]
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # so small models gain nothing from a second thread, and wait long for it where another program has the core
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored, and what tests start would inherit that
 os.environ.pop("MAKEFLAGS", None)  # under `make test` the options of that make must not reach the ones started here
 
 

@@ -109,7 +109,8 @@ def test_sampling_follows_the_distribution():
 def test_models_that_cannot_chat_about_videos_say_so(smoke, tmp_path):
     import shutil
     from lib.model import load
+    from lib.records import StageError
     shutil.copytree(smoke / "base", tmp_path / "mute")
     (tmp_path / "mute/chat_template.jinja").unlink()
-    with pytest.raises(ValueError, match="no chat template"):
+    with pytest.raises(StageError, match="no chat template"):
         load(str(tmp_path / "mute"), "cpu", "auto")

@@ -91,3 +91,64 @@ def test_bad_usage_ends_with_2(tmp_path):
     for words in (["--dataset", "csv", "-o", "x"], ["--dataset", "folder", "-o", "x"], ["--dataset", "folder", "--videos", "x"], ["--dataset", "nothing", "-o", "x"], ["--dataset", "demo", "-o", "x", "--limit", "0"]):
         done = sh("01_prepare.py", *words, check=False)
         assert done.returncode == 2 and "usage:" in done.stderr
+
+
+def kinetics(path, rows):
+    path.write_text("label,youtube_id,time_start,time_end,split\n" + "".join(f'"{label}",{youtube},{start},{start + 10},train\n' for label, youtube, start in rows))
+    return path
+
+
+def test_an_official_file_with_its_videos(tmp_path):
+    (tmp_path / "v/high jump").mkdir(parents=True)
+    rows = [("high jump", "-abc", 3), ("long jump", "b", 0), ("high jump", "gone", 5), ("long jump", "gone2", 5)]
+    coded_clip(tmp_path / "v/high jump/-abc_000003_000013.mp4", 60)  # the clip, cut already
+    coded_clip(tmp_path / "v/b.mp4", 400)  # the whole video: cut by start and end
+    command = ["01_prepare.py", "--dataset", "kinetics", "--annotations", kinetics(tmp_path / "train.csv", rows), "--videos", tmp_path / "v", "--test-share", "0.5"]
+    for seed in range(9):  # until the two videos fall on two sides
+        done = sh(*command, "-o", tmp_path / f"data{seed}", "--seed", seed, check=False)
+        if done.returncode == 0:
+            break
+    assert done.stdout.startswith(f"2 of 4 annotations have no video in {tmp_path / 'v'}") and "dropped: video not found: 2, the first at" in done.stdout
+    found = {r["labels"][0]["value"]: r for name in ("train", "test") for r in lines(tmp_path / f"data{seed}/{name}.jsonl")}
+    assert "start" not in found["high jump"] and found["high jump"]["duration"] == 2.0
+    assert (found["long jump"]["start"], found["long jump"]["end"], found["long jump"]["duration"]) == (0, 10, 10.0)
+    assert json.loads((tmp_path / f"data{seed}/train.jsonl.meta.json").read_text())["notes"] == {"dropped: video not found": 2}
+    alone = sh(*command[:5], "--check")
+    assert "4 annotations; without --videos" in alone.stdout and "4 good records, 0 bad; labels: 4 class" in alone.stdout
+
+
+def test_what_probing_found_is_remembered_until_the_video_changes(videos, tmp_path):
+    import os
+    import sqlite3
+    sh("01_prepare.py", "--dataset", "folder", "--videos", videos, "-o", tmp_path / "data")
+    with sqlite3.connect(tmp_path / "data/memory.sqlite") as memory:  # a memory that lies shows whether it is asked
+        memory.execute("UPDATE probes SET found = json_set(found, '$.duration', 1.5)")
+    again = lambda: sh("01_prepare.py", "--dataset", "folder", "--videos", videos, "-o", tmp_path / "data", "--overwrite", "--question", f"What? {os.urandom(4).hex()}")
+    again()
+    assert {r["duration"] for name in ("train", "test") for r in lines(tmp_path / f"data/{name}.jsonl")} == {1.5}
+    for path in videos.rglob("*.mp4"):
+        os.utime(path, (1, 1))
+    again()
+    assert {r["duration"] for name in ("train", "test") for r in lines(tmp_path / f"data/{name}.jsonl")} == {2.0}
+
+
+def test_a_dev_split_is_taken_from_the_training_videos(videos, tmp_path):
+    done = sh("01_prepare.py", "--dataset", "folder", "--videos", videos, "-o", tmp_path / "data", "--test-share", "0.3", "--dev-share", "0.4")
+    sides = {name: {r["video"] for r in lines(tmp_path / f"data/{name}.jsonl")} for name in ("train", "test", "dev")}
+    assert all(sides.values()) and sum(map(len, sides.values())) == 12 == len(set().union(*sides.values())) and f"{len(sides['dev'])} to choose the cycle by" in done.stdout
+    sh("01_prepare.py", "--dataset", "folder", "--videos", videos, "-o", tmp_path / "without", "--test-share", "0.3")
+    assert {r["video"] for r in lines(tmp_path / "without/test.jsonl")} == sides["test"]
+
+
+def test_boxes_in_pixels_become_fractions_and_late_ends_are_clamped():
+    import runpy
+    fitted = runpy.run_path("01_prepare.py")["fitted"]
+    video = {"duration": 10.0, "width": 200, "height": 100}
+    record = {"id": "a", "video": "v.mp4", "question": "Where?", "labels": [{"name": "box", "kind": "box", "value": [20.0, 10.0, 210.0, 50.0], "unit": "pixels"}]}
+    good, note, problem = fitted(record, video)
+    assert good["labels"] == [{"name": "box", "kind": "box", "value": [0.1, 0.1, 1.0, 0.5]}] and note == "clamped: box beyond the frame" and problem is None
+    record["labels"] = [{"name": "when", "kind": "interval", "value": [8.0, 12.5]}]
+    good, note, problem = fitted(record, video)
+    assert good["labels"][0]["value"] == [8.0, 10.0] and note == "clamped: interval ends after the video" and problem is None
+    record["labels"] = [{"name": "when", "kind": "interval", "value": [80, 90], "unit": "fraction"}]
+    assert fitted({**record, "labels": [{"name": "when", "kind": "interval", "value": [0.8, 0.9], "unit": "fraction"}]}, video)[1:] == (None, None)

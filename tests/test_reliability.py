@@ -47,7 +47,7 @@ def test_killed_and_run_again_equals_undisturbed(smoke, tmp_path, script):
 
 
 def test_interrupted_says_how_to_go_on(smoke, tmp_path):
-    command = answer_command(smoke, tmp_path / "x.jsonl")
+    command = answer_command(smoke, tmp_path / "x.jsonl", "--samples", "8")  # enough to do that it cannot end before the signal comes
     code, said = start_and_stop(command, tmp_path / "x.jsonl.part", 4, signal.SIGINT)
     assert code == 130 and "run the same command again" in said and "Traceback" not in said
 
@@ -56,7 +56,7 @@ def test_interrupted_through_make(smoke, tmp_path):
     run = tmp_path / "run"
     for name in ("data", "base", "flags"):
         shutil.copytree(smoke / name, run / name)
-    words = ["make", "cycle", "N=1", f"RUN={run}", f"PY={sys.executable}", "PRETRAIN=--steps 60 --clips 10", "PREPARE=--clips 12", "GENERATE=--samples 2 --temperature 0.7 --max-new-tokens 48 --batch-size 4"]
+    words = ["make", "cycle", "N=1", f"RUN={run}", f"PY={sys.executable}", "PRETRAIN=--steps 60 --clips 10", "PREPARE=--clips 12", "GENERATE=--samples 8 --temperature 0.7 --max-new-tokens 48 --batch-size 4"]
     words += ["FINETUNE=--full --learning-rate 5e-4 --batch-size 16", "EVALUATE=--max-new-tokens 48 --batch-size 48", f"MODEL={run}/base"]
     words = ["make", f"{run}/cycle1/generated.jsonl", *words[2:]]
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -69,7 +69,7 @@ def test_interrupted_through_make(smoke, tmp_path):
     kept = part.read_bytes().count(b"\n")
     done = sh(*words)
     assert int(re.search(r"resuming: (\d+) of", done.stdout)[1]) >= min(kept, 8)
-    assert len(lines(run / "cycle1/generated.jsonl")) == 2 * len(lines(run / "data/train.jsonl"))
+    assert len(lines(run / "cycle1/generated.jsonl")) == 8 * len(lines(run / "data/train.jsonl"))
 
 
 def test_a_killed_finetune_goes_on_to_the_same_weights(smoke, kept, tmp_path):
