@@ -56,7 +56,8 @@ def main():
     bases = {seed: right(run / seed / "cycle0", load(run / seed / "cycle0" / "eval.json")) for seed in seeds if (run / seed / "cycle0" / "eval.json").exists()}
     if not bases:
         raise StageError(f"{run}: no finished base of {', '.join(seeds)}; make compare RUN={run}")
-    for name, folder_of in ARMS.items():
+    others = {f.parent.name for seed in bases for f in (run / seed).glob("*/cycle1")} - {"direct-only", "rationalized-only"}  # loops of your own: make cycle RUN=RUN/seed0/NAME DATA=...
+    for name, folder_of in [*ARMS.items(), *((f"loop in {name}/", lambda seed, name=name: last_cycle(seed / name)) for name in sorted(others))]:
         having = [seed for seed in bases if (folder_of(run / seed) / "eval.json").exists()]
         if having:
             table[name] = row(name, [folder_of(run / seed) for seed in having], [bases[seed] for seed in having])

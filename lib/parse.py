@@ -109,6 +109,7 @@ SCALE = re.compile(r"(?:\bout of(?: a (?:total|possible|maximum)(?: of)?)?|\d ?/
                    r"|\bscale (?:of|from) -?[\d.]{1,9} ?(?:to|-)|\brang(?:e|es|ing)(?: is| was)?(?: of| from)?:? -?[\d.]{1,9} ?(?:to|-|and)"
                    r"|\b(?:range|limits?|allowed|permitted|tolerance|bounds)(?: is| are| was| from| of| between)*:?(?: -?[\d.]{1,9} ?(?:to|-|and))?|\bstep|\bframes?|\boption|\bfigure|\bscene|\bpart|\bquestion"
                    r"|\btop|#|\bplayer|\bversion) ?$")
+POINT_SCALE = re.compile(r"(?: ?(?:-|to) ?\d{1,4})?[ -]?(?:point )?scale\b")  # "on a 1-10 scale", "on a 5-point scale"
 SETTLED = re.compile(r"(?:[=:]|\b(?:is|are|was|were|be|equals?|total|gives?|get|exactly|scores?))(?: (?:of|a|an|about|around|approximately|roughly|exactly|equal to|only|just|at))* ?$")
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|might|could be|may be|not sure|unsure|either)\b", re.I)
@@ -148,6 +149,8 @@ def number(text, question="", name="", marked=True, share=False):
     every, usable = numbers(text), []
     for m in every:
         tail, before = UNIT_AFTER.match(text, m.end), text[max(0, m.start - 40): m.start]
+        if POINT_SCALE.match(text, m.end):
+            continue
         if tail and UNITS.get(tail["unit"], tail["unit"] or "nothing") not in asked or SCALE.search(before) or BOUND.search(before):
             continue
         if re.match(r"[.)] [a-z]", text[m.end: m.end + 3]) and (text[: m.start].endswith("\n") or not m.start and len(every) > 1):
@@ -216,7 +219,7 @@ UNTIL = re.compile(r"^[^.;\n\d]{0,80}\b(?:until|till|up to)(?: (?:about|around|a
 LOOSE_PAIR = re.compile(r"^[^.\d]{0,60}\b(?:and|end|until|finish|stop|to|disappear|conclud)\w*[^.;\n\d]{0,25}$|^[^\d\w]{1,6}$")
 FROM_TO = re.compile(r"^[^\d]{0,60}\b(?:start|begin)[^\d]{0,40}\b(?:stop|end|finish|conclud|leave)\w*[^.\d]{0,25}$")
 STARTING = re.compile(r"(?:\b(?:between|start|begin|began|from|appear|onset)\w*[^.;\n\d]{0,40}|[\[(] ?)$")
-LASTING = re.compile(r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b[^.;\n\d]{0,15}$")
+LASTING = re.compile(r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! from)[^.;\n\d]{0,15}$")
 CUE = re.compile(r"(?:^|[:=~\[(,]|->|\b(?:at|from|to|until|till|between|about|around|approximately|roughly|is|and|or|near|time|after|t|seconds?|timestamp|mark|through|up))[ \"'(]*$"
                  r"|\d(?: ?-| ?,) ?$")
 NOUN = re.compile(r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|is|as|which|then|with|seconds|up|onwards|of the (?:video|clip)|\()\b)[a-z]{2,}")
@@ -225,6 +228,7 @@ NOUN = re.compile(r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|
 ARROW, MILLIS = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?"), re.compile(r"(?<=:\d\d),(?=\d{3}\b)")
 NTH_MINUTE = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th) minute\b")
 AHEAD = re.compile(r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b")
+TWO_EVENTS = re.compile(r"^[^.;\n\d]{0,40}\b(?:and|then)\b[^.;\n\d]{0,40}\bat (?:about |around |the )*$")  # "picks it up at 3 seconds and puts it down at 8"
 END_BEFORE = re.compile(r"\b(?:end|stop|finish|conclud)\w*[^.;\n\d]{0,25}$")
 START_BETWEEN = re.compile(r"^[^\d.\n]{0,40}\b(?:start|begin|began|begun)\w*[^.;\n\d]{0,25}$")
 QUOTES = re.compile(r"[<>\"' ]+")
@@ -307,6 +311,9 @@ def interval(text, unit="seconds", duration=None, marked=True):
     if not pairs and len(found) == 1 and re.search(r"\b(?:until|till|up to) (?:about |around |the )*$", text[: found[0].start]):
         end = fitted(found[0].value, found[0].unit, unit, duration)
         pairs = [([0.0, end], 0, 0)] if end else []
+    if not pairs and len(found) == 2 and TWO_EVENTS.match(text[found[0].end: found[1].start]):
+        ends = [fitted(t.value, t.unit or found[1].unit, unit, duration) for t in found]
+        pairs = [(sorted(ends), 0, 0)] if None not in ends else []
     if not pairs:
         return Found(None, "no two times that make an interval" if found else "no interval", True)
     if marked and any(p[0] != q[0] and re.match(r"^[^.(]{0,12}\b(?:or|and)\b|^ ?s? ?, ?$", text[p[2]: q[1]]) for p, q in zip(pairs, pairs[1:])):
@@ -343,7 +350,7 @@ CENTER = re.compile(rf"\bcent(?:er|re)\b[^\d\n.]{{0,25}}{VALUE}[, and]{{1,6}}{VA
                     rf"|h)\b[^\d\n.]{{0,8}}{VALUE}")
 NAMES = {"xmin": "x1", "xleft": "x1", "x": "x1", "left": "x1", "ymin": "y1", "ytop": "y1", "y": "y1", "top": "y1", "xmax": "x2", "right": "x2", "ymax": "y2", "bottom": "y2",
     "width": "w", "height": "h"}
-BETWEEN = frozenset("to and bottom top left right lower upper corner corners at is the with".split())
+BETWEEN = frozenset("to and bottom top left right lower upper corner corners at is the with its lies point reaching".split())
 
 
 def boxes(text):

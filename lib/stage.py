@@ -39,6 +39,9 @@ def run(main):
         print(f"\n{name}: interrupted; run the same command again to go on", file=sys.stderr, flush=True)
         sys.stderr.flush()
         os._exit(130)  # threads that still decode must not keep the process
+    except BrokenPipeError:  # `... | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM):
             raise
@@ -217,7 +220,7 @@ class Output:
 
     def __exit__(self, *_):
         if self.file:
-            os.close(os.dup(self.file.fileno()))  # the buffer is flushed by write(); closing must not raise a second error
+            self.file.close()
             self.file = None
         if self.lock:
             if self.complete:

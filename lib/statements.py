@@ -1,11 +1,8 @@
-"""Statements: what a sentence affirms or denies of a question, which steps it names in which order in time, and whether two can both be true.
-
-Built on the words of lib/words.py, no model: sentences are compared by their negations, opposites, verbs, and who does it to whom.
+"""Statements: what a sentence affirms or denies of a question, and which steps it names in which order in time. Built on lib/words.py, no model.
 """
 import re
-from typing import NamedTuple
 
-from lib.words import IRREGULAR, LIGHT, PRONOUNS, OPPOSITES, OPTIONAL, Found, content, digits, index, mentions, stem, words_in, words_of
+from lib.words import BEING, OPPOSITES, OPTIONAL, Found, content, index, mentions, stem, words_in, words_of
 
 # ---------------------------------------------------------------- what was asked, affirmed or denied
 
@@ -93,12 +90,25 @@ def holds(part, full, brief, anyone):
 REVERSING = re.compile(r"\b(?:after(?!wards?\b)(?! (?:that|this|which)\b)|preceded by|follow(?:s|ing)|once)\b[^,;.\n]{0,20}$")
 EARLIER = re.compile(r"\b(?:before (?:that|this|which)|prior to (?:that|this)|earlier|beforehand)\b")
 OPENING = re.compile(r"\b(?:first(?:ly)?|initially|to begin with|at the (?:start|beginning)|starts?|starting|begins?|beginning)\b")
+AT_START = re.compile(r"[.;\n,] ?(?:and |but )?(?:right )?at the (?:start|beginning)\b(?! (?:and|then)\b)[^.;\n,]*$")
 CLOSING = re.compile(r"\b(?:finally|lastly|last|at the end|in the end|ends?|ending|concludes?)\b")
 LEADING_BEFORE = re.compile(r"(?:^|[.;\n,]) ?(?:and )?(?:right |just |shortly )?(?:before|prior to)\b(?! (?:that|this|which)\b)[^,.;\n]{0,30}$")
 PAUSE = re.compile(r"[.;\n]")
+TOGETHER = re.compile(r"^(?: (?:the|a|an|his|her) \w+)?,? ?and(?: (?!then|next|finally|lastly)\w+){0,3} ?$")
+# "A, but not before B", "does not A until B" and "only after" in plainer words, and remarks that name no step
+PLAINER = [(re.compile(pattern), said) for pattern, said in (
+    (r"\bthe very (?=end|start|beginning|first|last)", "the "), (r"\b(?:do|does|did|is|are|was|were|has|have)(?: not|n't) ([^.;,\n]{1,60}?) (?:until|till|before)\b", r"\1 after"),
+    (r",? ?\b(?:but |and |though )?(?:not|only|never) (?:before|until|till|after)\b", " after"), (r"\bno sooner\b", ""), (r"(?<=\w) \((?:[^()\s]+ ){2,12}[^()\s]+\)", ""))]
+
+
+def plainer(text):
+    """A lower-case text whose order in time is told by "before" and "after" alone, where it was told by "not before" or "not until"."""
+    for pattern, said in PLAINER:
+        text = pattern.sub(said, text)
+    return text
 RANKS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "fifth": 5, "last": 9}
 RANK_AFTER = re.compile(r"^ ?\(? ?(?:(?:is|was|are|comes?|came|goes|happens|being|as) )?(?:the )?(?:very )?(1st|2nd|3rd|4th|first|second|third|fourth|fifth|last)\b(?! then)(?: (?:one|trick|step|action|phase|colou?r))?(?= ?(?:[,.;)\n]|and\b|$))")
-RANK_BEFORE = re.compile(r"\b(?:the )?(first|second|third|fourth|fifth|last) (?:(?:one|trick|step|action|phase|colou?r|thing|move|event) )?(?:(?:is|was|comes) )?(?:the |a |an )?$")
+RANK_BEFORE = re.compile(r"\b(?:the )?(first|second|third|fourth|fifth|last) (?:(?:one|trick|step|action|phase|colou?r|thing|move|event) )?(?:(?:[a-z]+ ){0,2}(?:is|was|comes|shows?|turns|becomes|has) )?(?:the |a |an )?$")
 
 
 def rank(text, start, end, until, since):
@@ -113,17 +123,20 @@ def in_time(text, spans):
     if len(spans) > 1 and ranks.count(None) <= (len(spans) > 2) and len({r for r in ranks if r is not None}) == len(spans) - ranks.count(None) and sum(r is not None and r < 9 for r in ranks):
         middle = sum(sorted(r for r in ranks if r is not None)[:2]) / 2  # the one without a rank is in between
         return sorted(range(len(spans)), key=lambda i: middle if ranks[i] is None else ranks[i])
-    order, last, led_by_before = [], False, None
+    order, last, led_by_before, led_by_after = [], False, None, False
     for i, (start, end) in enumerate(spans):
         gap = text[spans[i - 1][1] if i else 0: start]
         tail = PAUSE.split(gap)[-1]
         fresh = i == 0 or len(tail) < len(gap)  # a new sentence
         at = len(order) - last  # something said to be last stays last
+        together, led_by_after = led_by_after and (TOGETHER.match(gap) or start < spans[i - 1][1]), False
         if i and (EARLIER.search(gap) or not fresh and REVERSING.search(gap)):
-            at = order.index(i - 1)
+            at, led_by_after = order.index(i - 1), not fresh
+        elif together:
+            at, led_by_after = order.index(i - 1) + 1, True  # "C after A and B"
         elif led_by_before is not None and not fresh and re.search(r",|\b(?:it|he|she|they)\b", gap) and not re.search(r"\b(?:then|and)\b", gap):
             at, led_by_before = order.index(led_by_before), None
-        elif i and (fresh or last) and OPENING.search(tail):
+        elif i and ((fresh or last) and OPENING.search(tail) or AT_START.search(gap)):
             at = 0
         order.insert(at, i)
         if fresh:
@@ -134,8 +147,7 @@ def in_time(text, spans):
 
 def steps(text, names):
     """The members of a vocabulary that a lower-case text asserts, from earliest to latest, immediate repetitions once; None where it says "or"."""
-    tokens = words_of(text)
-    tokens = with_things(tokens, names)
+    tokens = with_things(words_of(plainer(text)), names)
     found = [m for m in mentions(tokens, index(names)) if m.stance != "denied"]
     if any(m.stance == "hedged" for m in found) or found and "or" in tokens[found[0].first: found[-1].last]:
         return None
@@ -160,7 +172,7 @@ def with_things(tokens, names):
     for i, token in enumerate(tokens):
         if stem(token) in things:
             latest, coming = token, next(ahead, token)
-        said.append((latest or known[0]) if token in ("it", "them") else token)
+        said.append((latest or known[0]) if token in ("it", "them") and tokens[i - 1] not in ("after", "before", "once", "when", "until") else token)
         if stem(token) in verbs and tokens[i + 1: i + 2] in ([","], ["and"]) and tokens[i - 1] not in BEING and not token.endswith("ed"):
             said.append(coming)
     return said
@@ -172,153 +184,15 @@ def shared_things(names):
     return {s for own in said for s in own if sum(s in other for other in said) > 1}
 
 
-CLAUSE = re.compile(r"[.;\n,]|->|\b(?:and )?(?:then|next|finally|afterwards?|after that|followed by)\b|\b(?:before|after)\b|\band\b")
+CLAUSE = re.compile(r"[.;\n,]|->|\(?\b\d{1,2}[.)] |\b(?:and )?(?:then|next|finally|afterwards?|after that|followed by)\b|\b(?:before|after)\b|\band\b")
 
 
 def clauses(text):
     """A lower-case text cut where one step ends and another begins, from earliest to latest."""
-    spans, at = [], 0
+    text, spans, at = plainer(text), [], 0
     for m in [*CLAUSE.finditer(text), None]:
         end = m.start() if m else len(text)
         if len(text[at:end].strip()) > 2:
             spans.append((at, end))
         at = m.end() if m else end
     return [text[spans[i][0]: spans[i][1]].strip(" -0123456789.)") for i in in_time(text, spans[:40])]
-
-
-# ---------------------------------------------------------------- sentences that exclude each other
-
-GROUPS = [frozenset(map(stem, group.split())) for group in (
-    "man boy woman girl", "red blue green yellow black white orange purple pink brown gray", "0 1 2 3 4 5 6 7 8 9 10", "dog cat horse bird cow sheep elephant bear monkey rabbit",
-    "first second third last",
-    "morning evening night", "kitchen bathroom bedroom garden street beach park forest", "car bus truck bike boat train plane motorbike", "piano guitar drum violin flute trumpet",
-    "pike tuck straight", "teacher student", "doctor nurse patient", "goalkeeper striker defender midfielder", "on under behind beside next above", "table chair sofa bed floor shelf desk", "hand foot head knee")]
-SAME = {stem("boy"): stem("man"), stem("girl"): stem("woman")}
-PERSONS = {word: person for person, words in (("i", "i me my we us our"), ("you", "you your")) for word in words.split()}
-VAGUE = re.compile(r"\b(?:do(?:es|ing)?|perform(?:s|ing)?) (?:something|an? (?:action|activity|task))\b")
-WITHOUT = re.compile(r"\bwithout \w+ing\b")
-
-
-def same_verbs(said, name):
-    """Whether two phrases hold verbs of one family."""
-    a, b = ({n for w in words_in(text) for n in FAMILIES.get(stem(w), ())} for text in (said, name))
-    return bool(a & b)
-
-
-def people(tokens):
-    """The first and second person of a sentence in the order they come, where it has both: "I will visit you" is not "you will visit me"."""
-    order = list(dict.fromkeys(PERSONS[t] for t in tokens if t in PERSONS))
-    return order if len(order) > 1 else []
-
-
-def akin(said, wanted):
-    """Whether two sentences have different main verbs of one family: "hands" and "gives"."""
-    a, b = clause(said.lower()).verb, clause(wanted.lower()).verb
-    return a != b and bool(FAMILIES.get(a, set()) & FAMILIES.get(b, set()))
-
-
-def contradicts(said, wanted):
-    """Why two sentences cannot mean the same: a negation, a word that excludes the other's, or who does it to whom; empty where they can."""
-    a, b = (words_of(digits(WITHOUT.sub("", text.lower()))) for text in (said, wanted))
-    if bool({"not", "no"} & set(a)) != bool({"not", "no"} & set(b)):
-        return "one denies what the other says"
-    if "or" in a and "or" not in b:
-        return "hedges"
-    if VAGUE.search(said.lower()) and not VAGUE.search(wanted.lower()):
-        return "does not say what"
-    if people(a) and people(b) and people(a) != people(b):
-        return "I and you are swapped"
-    a, b = ([stem(t) for t in tokens] for tokens in (a, b))
-    only_a, only_b = set(a) - set(b), set(b) - set(a)
-    for s in sorted(only_b):
-        if OPPOSITES.get(s, set()) & only_a:
-            return f"{s} against its opposite"
-    for group in GROUPS:
-        in_a, in_b = ({SAME.get(s, s) for s in tokens if s in group} for tokens in (a, b))
-        if in_a and in_b and not (in_a >= in_b or in_b >= in_a):
-            return f"{min(in_a)} against {min(in_b)}"
-    doing, meant = clause(said.lower()), clause(wanted.lower())
-    if swapped(doing, meant):
-        return "the roles are swapped"
-    families = FAMILIES.get(meant.verb)
-    others = {s for s in a if s != meant.verb} if doing.verb not in SUPPORTING and meant.verb in nouns(said.lower()) else a
-    if families and meant.verb not in others and doing.verb not in b and doing.verb in FAMILIES and not any(families & FAMILIES.get(s, set()) for s in others):
-        return f"{doing.verb} is not {meant.verb}"
-    return ""
-
-
-ARTICLES = frozenset("a an the his her their some".split())
-
-
-def nouns(sentence):
-    """The stems that a sentence uses as nouns alone: never with a verb's ending, and with an article or adjective not far before."""
-    tokens = words_of(sentence)
-    lead = lambda i: bool(ARTICLES & set(tokens[max(0, i - 3): i]))
-    verbal = lambda i: tokens[i].endswith(("ing", "ed")) or not lead(i) or bool(ARTICLES & set(tokens[i + 1: i + 2]))
-    return {stem(t) for t in tokens} - {stem(t) for i, t in enumerate(tokens) if verbal(i)}
-
-
-# Verbs of what is seen in videos, in families of one meaning; two verbs of none in common are two actions. A verb not listed excludes nothing.
-FAMILIES = {}
-for _number, _verbs in enumerate("""give hand pass offer deliver throw|take grab get fetch pick remove steal drag lift|put place set lay drop hang lower|throw toss hurl fling cast pitch|eat bite chew consume swallow taste|
-drink sip|cook grill fry bake roast boil prepare make|build make construct assemble create erect|destroy smash wreck demolish ruin trample break crush knock|break shatter crack smash snap|paint coat|sand grind|varnish|
-chase follow pursue run|feed|pet stroke|examine inspect check look|bandage wrap|tie knot fasten|cut slice chop dice trim carve saw|peel|wash rinse clean scrub wipe|sweep mop clean|dry|write sign|erase wipe|read|draw sketch|
-attach mount fix install screw fasten join connect put|remove detach unscrew take pull|catch grab|hit strike crash collide bump knock punch smash|kick shoot hit|carry bring transport take|push press shove|pull drag tow|
-climb ascend scale|jump leap hop|run sprint jog|walk stroll march go|sit|stand|sleep nap|lie|dance perform|sing perform|fall drop tumble slip collapse|open|close shut suture stitch|buy|sell|pour fill|stir mix blend whisk beat|
-kiss|hug embrace|wave|point|swim|dive jump|ride pedal cycle|drive enter|lead guide|fix repair mend|fold|iron|sharpen|weld|drill|hammer|measure take|laugh|cry|shout|whisper|play practice|watch look observe|cross walk go run ride|wait stand|enter go walk step drive run climb|leave go walk step drive run""".replace("\n", "").split("|")):
-    for _verb in _verbs.split():
-        FAMILIES.setdefault(stem(_verb), set()).add(_number)
-
-BEING = frozenset("is are was were be been being am get gets got gotten getting becomes became".split())
-NOT_BEFORE_VERB = frozenset("a an the his her their its my your our this that these those of in on at to with into onto from for by and or as some any no two three four five because".split())
-SYMMETRIC = re.compile(r"\b(?:next|beside|near|with|and|meets?|hug|kiss|each other|together|same|shak\w+|talk\w*|speak\w*|fight\w*|opposite)\b")
-
-
-UNNAMED = frozenset(map(stem, BEING)) | frozenset(map(stem, PRONOUNS))
-SUPPORTING = LIGHT | frozenset(map(stem, "put give use apply add wrap".split()))  # verbs that say their object's action: "puts a bandage on"
-
-
-class Clause(NamedTuple):
-    before: frozenset  # the stems of who does it
-    verb: str
-    after: frozenset  # the stems of whom or what it is done to
-    symmetric: bool
-
-
-def clause(sentence):
-    """Who does what to whom in a simple lower-case sentence, passives turned round ("B is hit by A"); empty where no verb is recognised."""
-    tokens = [t for t in words_of(PAUSE.split(sentence.replace("because ", ""))[0]) if t.isalpha()]
-    at, passive = main_verb(tokens)
-    if at is None:
-        return Clause(frozenset(), "", frozenset(), True)
-    start = next((i for i in range(at, -1, -1) if tokens[i] in BEING), at) if passive else at
-    before, after, agent = tokens[:start], tokens[at + 1:], []
-    if passive and "by" in after:
-        cut = after.index("by")
-        end = next((i for i in range(cut + 2, len(after)) if after[i] in ("to", "into", "onto", "from", "out", "on", "at")), len(after))
-        after, agent = after[:cut] + after[end:], after[cut + 1: end]
-    before, after = (frozenset(s for s in content(words) if s not in UNNAMED) if words else frozenset() for words in ((agent, before + after) if passive else (before, after)))
-    return Clause(before, stem(tokens[at]), after, bool(SYMMETRIC.search(sentence)))
-
-
-def main_verb(tokens):
-    """(index, passive) of the main verb: after "is" or "gets", else the first word with a verb's ending that no article, number or preposition leads."""
-    for i, token in enumerate(tokens):
-        if token in BEING:
-            at = next((j for j in range(i + 1, min(i + 5, len(tokens))) if tokens[j] not in BEING and not tokens[j].endswith("ly") and tokens[j] != "not"), None)
-            if at is None:
-                return None, False
-            return (at, False) if tokens[at].endswith("ing") else (at, True) if "by" in tokens[at:] or tokens[at].endswith(("ed", "en")) else (i, False)
-        if i and token not in NOT_BEFORE_VERB and tokens[i - 1] not in NOT_BEFORE_VERB and (token.endswith("ed") or token.endswith("s") and not token.endswith("ss") or token in IRREGULAR or token in ("hit", "put", "cut")):
-            return i, False
-    bare = (i for i, t in enumerate(tokens) if i and tokens[i - 1] not in NOT_BEFORE_VERB and stem(t) in FAMILIES)  # "children build a house"
-    return next(bare, None), False
-
-
-def swapped(a, b):
-    """Whether what one clause says of the doer the other says of the one it is done to, and the other way round."""
-    if a.symmetric and b.symmetric:
-        return False
-    if a.verb == b.verb and a.before and b.before and not a.before & b.before and b.before <= a.after and a.after & b.after:
-        return True  # "the man catches the dog's frisbee" is not "the dog catches the frisbee"
-    return bool((b.before & a.after) - a.before - b.after and (b.after & a.before) - b.before - a.after)

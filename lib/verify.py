@@ -10,8 +10,9 @@ import numpy as np
 
 from lib import parse as read
 from lib.embed import Embedder
-from lib.statements import akin, boolean, clauses, contradicts, same_verbs, shared_things, steps
-from lib.words import ANTONYMS, IDLE, LIGHT, OPPOSITES, OPTIONAL, PRONOUNS, Found, content, index, member, stem, words_in, words_of
+from lib.meaning import FAMILIES, alike, compared, contradicts, meaningful, paired, same_verbs
+from lib.statements import boolean, clauses, shared_things, steps
+from lib.words import ANTONYMS, BEING, IDLE, LIGHT, OPPOSITES, OPTIONAL, PRONOUNS, Found, content, index, member, stem, words_in, words_of
 
 IOU, TIME, NUMBER, COSINE = 0.5, 0.10, 0.05, 0.6  # the default thresholds; a label's "tolerance" overrides its own
 # Cosine of a synonym, its lead over the rest of the vocabulary, what is needed where there is no rest, of words exchanged beside
@@ -25,7 +26,7 @@ REFUSAL = re.compile(r"\b(?:i(?:'m| am) (?:sorry|unable|not able|not sure|unsure
                      r"|answer|identify|view|watch|provide|access|assist|help)"
                      r"|(?:it is|it's|is) (?:not possible|impossible|difficult|hard|unclear)(?: to (?:determine|tell|say|know|answer|identify))?|(?:cannot|can not|can't|could not"
                      r"|couldn't) be (?:determined|answered|known|identified)"
-                     r"|(?:not|n't) (?:\w+ )?(?:enough|sufficient) information|insufficient information|no way to (?:tell|know)|unable to (?:determine|answer|tell|identify|see)"
+                     r"|(?:not|n't) (?:\w+ )?(?:enough|sufficient) information|insufficient information|no (?:precise|exact|specific) \w+ (?:can|could) be (?:given|determined|named|stated)|no way to (?:tell|know)|unable to (?:determine|answer|tell|identify|see)"
                      r"|^\W*(?:unknown|unclear|uncertain|not sure|n/?a|none of the above|not (?:specified|applicable|available))\W*$)", re.I)
 RIGHT = "(?:correct|right|true|expected|actual|desired|target|gold)"
 WHAT = "(?:answer|label|annotation|solution|option|choice|class|category|value|sequence|order|interval|box|number|score|action|activity|time|caption|description|letter|result)"
@@ -44,7 +45,7 @@ LEAK = re.compile(
     r"|known |correct |gold |reference )*(?:answer|label|hint|annotation|ground[- ]truth)\b"
     r"|\b(?:question|prompt|input|text|task|instructions?|user) (?:already )?(?:tells|gives|says|states|provides|mentions|contains)(?: us| me)?(?: that)? (?:the |an )(?:\w+ )?(?:answer|label)\b"
     r"|\bprovided (?:information|answer|label|hint|solution)\b"
-    r"|\b(?:indicated|suggested|implied|stated|given|told|confirmed) by (?:the|your) (?:answer|label|hint)|\b(?:answer|label)\b[^.\n]{0,30} is (?:already )?(?:given|provided"
+    r"|\b(?:indicated|suggested|implied|stated|given|told|confirmed) by (?:the|your) (?:answer|label|hint)|\b(?:answer|label)\b[^.:\n]{0,30} is (?:already )?(?:given|provided"
     r"|known)\b(?! (?:by|in) (?:the|this) (?:video|clip|scene))|\byour (?:answer|label)\b"
     rf"|\b{RIGHT} {WHAT}s?\b(?! (?:must|would|should|could|can))[^.:;,\n]{{0,30}}?\b(?:was|is|were|has been|have been|had been|being)\b (?:already |also |just |only )*{TOLD}\b(?! (?:by|in|on) the (?:video|clip|scene))"
     rf"|\b{RIGHT} {WHAT} (?:{TOLD})\b(?! (?:by|in|on) the (?:video|clip|scene))"
@@ -52,6 +53,9 @@ LEAK = re.compile(
     rf"|\b{TOLD} (?:to (?:me|us) )?(?:in|by|as|with) (?:the |an? |your )?(?:correct |right |true |final )*(?:answer|label|annotation|solution)\b"
     rf"|\b(?:answer|label|annotation|{RIGHT} {WHAT}) being\b|\banswer key\b|\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )?{RIGHT} {WHAT}\b|\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )(?:answer|label)\b"
     rf"|\b(?:being|having been|been) (?:told|informed)\b (?:that|the|of)\b|\b(?:because|since|as) (?:it|this|that|they) (?:has been|have been|was|is|were|are|had been) (?:already )?(?:provided|given|told|stated|supplied)\b(?! (?:to|by|an?)\b)"
+    r"|\b(?:the|its) (?:label|reference|annotation)(?: (?:box|interval|time|score|class|caption|answer|value|number))? (?:is|was|says|states|reads|gives|has) (?:that |it |as |the answer )?(?:['\"\[(\d]|(?:yes|no|true|false)\b)"
+    r"|\b(?:the|this|my) reference(?: (?:answer|label|box|caption|solution|value))? (?:says|states|gives|tells|reads|lists|names|is|was)\b|\bit(?:'s| is| was| has been) (?:already |just )?(?:given|stated|specified|told|provided) (?:to me |to us )?that\b"
+    r"|\b(?:i|we)(?: was| were|'ve been| have been| am|'m) (?:asked|required|instructed|supposed|meant) to (?:justify|rationali[sz]e|support|defend|arrive at|end up|reach|give a reason)\b|\bfits? the (?:given )?(?:label|answer)\b|\bthe label (?:given|provided)\b"
     r"|\bground[- ]truth\b|\bthe hint\b|\b(?:the|your) (?:label|answer|annotation) (?:says|states|tells|indicates|suggests|mentions|specifies)\b"
     r"|\b(?:i|we) (?:was|were|have been|am|are) (?:told|informed|given)\b|\byou (?:have )?(?:told|gave|said|stated|provided|mentioned)\b|\bthe answer you\b", re.I)
 WORDS = re.compile(r"[^\W_]+")
@@ -204,10 +208,16 @@ PREAMBLE = re.compile(r"^\W*(?:(?:in|from) (?:the|this) (?:video|clip),? |(?:the
                       r"|(?:he|she|it|they) |(?:is|are|was|were) |there (?:is|are) )+", re.I)
 
 
+VAGUER = re.compile(r"\b(?:some|a|any|certain) (?:kind|sort|type|form|piece) of\b|\b(?:something|somehow|somewhere|an? (?:\w+ )?(?:animal|creature|pet|thing|object|item|tool|device|instrument|vehicle|activity|sport|game|exercise|action|food|meal"
+                    r"|drink|beverage|fruit|vegetable|plant|garment|toy|machine|utensil|appliance|person|place|room))[ .!]*$", re.I)
+
+
 def nearest(text, names, embed):
     """The member of a vocabulary clearly nearest to a text by embedding (a synonym), or None; denied, hedged and contradicted ones are none."""
     phrase = PREAMBLE.sub("", read.core(text)).strip(" .!\n")
     tokens = words_of(phrase.lower())
+    if VAGUER.search(phrase) and not any(VAGUER.search(name.lower()) for name in names):
+        return None
     if not phrase or len(tokens) > 25 or {"not", "no", "or"} & set(tokens) or read.HEDGED.search(phrase):
         return None
     stems, known = {stem(t) for t in tokens}, index(names).frequency
@@ -226,7 +236,8 @@ def nearest(text, names, embed):
     unsaid = own - stems - OPTIONAL - LIGHT
     if not stems - own - OPTIONAL and unsaid and (unsaid & ANTONYMS.keys() or similar[best] < WHOLE):
         return None  # "walking" says less than "walking the dog", "mopping" hardly less than "mopping floor"
-    if any(s in IDLE or s in known or s == "els" for s in stems - own - OPTIONAL):
+    mates = {n for s in unsaid for n in FAMILIES.get((s,), ())}
+    if any(s in IDLE or s in known and not FAMILIES.get((s,), frozenset()) & mates or s == "els" for s in stems - own - OPTIONAL):
         return None  # it says a word of another member ("eating pizza", "making pizza"), or what one does with a thing besides ("holding a guitar")
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
     return Found(names[best]) if similar[best] >= SYNONYM and similar[best] - rest >= MARGIN else None
@@ -263,23 +274,38 @@ FIGURES = re.compile(r"\d+(?:\.\d+)?")
 
 
 def aligned(text, wanted, embed):
-    """Steps in other words: each clause, in the order of time, is the step it is nearest to if that is near enough and not contradicted."""
+    """Steps in other words: each clause, in the order of time, is the step whose words it says, or else is nearest to if not contradicted."""
     said = clauses(text)
     if not said:
         return None
-    pairs = {(i, j): pair for i, clause in enumerate(said) for j, step in enumerate(wanted) if (pair := exchange(clause, step))}
     strict = bool(shared_things(wanted)) and not shared_things(wanted) & {stem(w) for w in words_in(text)}  # none of the things the steps are about is named
-    vectors = embed([*said, *wanted, *(words for pair in pairs.values() for words in pair)])
+    words = list(dict.fromkeys(w.text for clause in said for step in wanted for side in compared(clause, step) for w in side))
+    vectors = embed([*said, *wanted, *words])
+    of = dict(zip(words, vectors[len(said) + len(wanted):]))
     similar = vectors[: len(said)] @ vectors[len(said): len(said) + len(wanted)].T
-    for at, place in zip(range(len(said) + len(wanted), len(vectors), 2), pairs):
-        if vectors[at] @ vectors[at + 1] < (ALONE if strict else EXCHANGED) and (strict or not same_verbs(*pairs[place])):
-            similar[place] = -1.0  # "wash the cup" is not "drink from the cup"
     for i, clause in enumerate(said):
         for j, step in enumerate(wanted):
-            named = member(clause, (step,))
-            similar[i, j] = 1.0 if named.value else -1.0 if not named.missing or contradicts(clause, step) or FIGURES.findall(clause) != FIGURES.findall(step) else similar[i, j]
+            similar[i, j] = likeness(clause, step, float(similar[i, j]), lambda x, y: float(of[x.text] @ of[y.text]), wanted, strict, text)
     order = [wanted[int(np.argmax(row))] for row in similar if row.max() >= COSINE]
     return Found([step for at, step in enumerate(order) if at == 0 or order[at - 1] != step]) if order else None
+
+
+def likeness(clause, step, cosine, similarity, wanted, strict, text):
+    """How surely a clause is a step, -1 where it is not: by name, by all its words, by its verb alone, else by cosine of the whole if no word is exchanged."""
+    named = member(clause, (step,))
+    if named.value or not named.missing:
+        return 1.0 if named.value else -1.0
+    pairs = paired(clause, step, similarity, text if {"it", "them", "they"} & set(words_in(clause)) else "")  # "it" is something named elsewhere
+    if contradicts(clause, step) or pairs.exchanged or FIGURES.findall(clause) != FIGURES.findall(step):
+        return -1.0
+    if pairs.covered >= 1:
+        return 0.98
+    said, meant = meaningful(clause), meaningful(step.lower())
+    if len(said) == 1 and said[0].verb and sum(bool(alike(said[0], w)) for other in wanted for w in meaningful(other.lower())[:1]) == 1 and meant and alike(said[0], meant[0]):
+        return 0.9  # "parks" for "park the car"
+    if strict or pairs.unsaid and pairs.added:
+        return min(cosine, ALONE) if not strict and cosine >= ALONE and same_verbs(clause, step) else -1.0
+    return cosine
 
 
 PARSERS = {
@@ -298,26 +324,32 @@ PARSERS = {
 # ---------------------------------------------------------------- sentences
 
 def text_holds(said, label, question, embed):
-    """Text: the answer says what the label says, by cosine, and by no word the contrary.
+    """Text: the answer says what the label says, and by no word the contrary or another thing in a word's place.
 
-    Cosine 0.6 or more of both sentences, or of what each adds to the question ((question + sentence) - question); then, because an embedding
-    hardly sees one word exchanged, (question + sentence) must be nearer the fewer words both share. Tuned on development sentences.
+    It does where it says most of the label's words, or ones like them, at a cosine of ROUGHLY; else at a cosine of 0.6 of both sentences, or of what
+    each adds to the question ((question + sentence) - question), if (question + sentence) is the nearer the fewer words both share, because an
+    embedding hardly sees one word exchanged. Tuned on development sentences.
     """
     wanted, asked = label["value"], question.strip() or "What happens in the video?"
     said = list(dict.fromkeys([said, *read.sentences(said)]))[:8]
-    vectors = embed([asked, wanted, f"{asked} {wanted}", *said, *(f"{asked} {s}" for s in said)])
-    both, alone, after = vectors[2], vectors[3: 3 + len(said)], vectors[3 + len(said):]
-    best, why = 0.0, contradicts(said[0], wanted) if len(said) == 1 else ""
+    words = list(dict.fromkeys(w.text for sentence in said for side in compared(sentence, wanted) for w in side))
+    vectors = embed([asked, wanted, f"{asked} {wanted}", *said, *(f"{asked} {s}" for s in said), *words])
+    both, alone, after, of = vectors[2], vectors[3: 3 + len(said)], vectors[3 + len(said):], dict(zip(words, vectors[3 + 2 * len(said):]))
+    best, against = 0.0, []
     for sentence, vector, context in zip(said, alone, after):
-        if contradicts(sentence, wanted):
+        near = float(vector @ vectors[1]) >= NEAR
+        pairs = paired(sentence, wanted, lambda x, y: float(of[x.text] @ of[y.text]), question, near)
+        against.append(contradicts(sentence, wanted, near) or pairs.exchanged)
+        if against[-1]:
             continue
         cosine, added, joint = float(vector @ vectors[1]), unit(context - vectors[0]) @ unit(both - vectors[0]), float(context @ both)
-        agree = cosine >= SURE or joint >= AGREEMENT - SHARED * overlap(sentence, wanted) - AKIN * akin(sentence, wanted)
-        best = max(best, max(cosine, float(added)) if agree else min(cosine, COSINE - 0.01), 1.0 if within(sentence, wanted) else 0.0)
-    return best >= label.get("tolerance", COSINE) and not why, why or f"cosine {best:.2f}"
+        agree = cosine >= SURE or joint >= AGREEMENT - SHARED * overlap(sentence, wanted)
+        whole = max(cosine, float(added)) if agree and pairs.covered >= 0.5 else min(cosine, COSINE - 0.01)
+        best = max(best, whole, max(cosine, COSINE) if pairs.covered >= COVERED and cosine >= ROUGHLY else 0.0, 1.0 if within(sentence, wanted) else 0.0)
+    return best >= label.get("tolerance", COSINE), f"cosine {best:.2f}" if best or not any(against) else against[-1]
 
 
-SURE, AGREEMENT, SHARED, AKIN = 0.92, 0.93, 0.12, 0.08
+SURE, AGREEMENT, SHARED, COVERED, ROUGHLY, NEAR = 0.92, 0.93, 0.12, 0.8, 0.45, 0.95
 
 
 def unit(vector):
@@ -332,7 +364,7 @@ def overlap(said, wanted):
 
 def within(said, wanted):
     """Whether a short label (a name, an object) is said word for word, with no other beside it."""
-    return len(content(words_in(wanted.lower()))) <= 3 and member(said, (wanted,)).value is not None and not re.search(r"\b(?:or|and)\b", said)
+    return len(content(words_in(wanted.lower()))) <= 3 and not BEING & set(words_in(wanted.lower())) and member(said, (wanted,)).value is not None and not re.search(r"\b(?:or|and)\b", said)
 
 
 # ---------------------------------------------------------------- several labels in one answer

@@ -8,6 +8,9 @@ from functools import lru_cache
 from itertools import accumulate, product
 from typing import Any, NamedTuple
 
+from lib.thesaurus import OPPOSITE_PAIRS
+
+
 class Found(NamedTuple):
     value: Any
     why: str = ""
@@ -16,7 +19,7 @@ class Found(NamedTuple):
 
 # Irregular forms, the base form last; a word not listed is stemmed by rule. Also spellings and plain synonyms that no vocabulary tells apart.
 IRREGULAR = {form: words.split()[-1] for words in """rode ridden ride|ran run|threw thrown throw|swam swum swim|sat sit|drove driven drive|wrote written write|
-ate eaten eat|drank drunk drink|fell fallen fall|flew flown fly|went gone goes going go|gave given give|took taken take|broke broken break|spoke spoken speak|
+ate eaten eat|beaten beat|rung ring|sewn sew|sown sow|sawn saw|mown mow|shown show|forgot forgotten forget|knew known know|understood understand|heard hear|told tell|found find|felt feel|thought think|spat spit|lent lend|burnt burn|spilt spill|learnt learn|drank drunk drink|fell fallen fall|flew flown fly|went gone goes going go|gave given give|took taken take|broke broken break|spoke spoken speak|
 sang sung sing|stood stand|held hold|caught catch|bought buy|brought bring|taught teach|fought fight|built build|bent bend|sent send|spent spend|shot shoot|
 slid slide|swung swing|spun spin|hung hang|dug dig|stuck stick|struck strike|swept sweep|slept asleep sleep|wept weep|kept keep|crept creep|leapt leap|knelt kneel|
 fed feed|led lead|met meet|lit light|laid lay|lain lying lies lie|said says say|paid pay|made make|wore worn wear|tore torn tear|drew drawn draw|blew blown blow|
@@ -30,6 +33,7 @@ downwards downward downs down|colour colours colored coloured color|skis ski|gre
 shutting shuts shut closed closes closing close|identical alike same|distinct dissimilar differ|exit exits exited exiting leave|bigger larger larg big|clothing clothes|snowy snow|wooden wood|woolen woollen wool|golden gold|soms somersault|different differ""".replace("\n", "").split("|") for form in words.split()[:-1]}
 OPTIONAL = frozenset("a an the some his her their its my your our this that these those of is are be on in at to with into onto from for by and or something someone somewhere".split())
 PRONOUNS = frozenset("it them they he she him i we you who which".split())
+BEING = frozenset("is are was were be been being am get gets got gotten getting becomes became".split())
 PLACEHOLDERS = frozenset(("something", "someone", "somewhere"))
 
 
@@ -66,10 +70,7 @@ def opposites(pairs):
 # Particles and directions: what one of them says of an action the other denies. OPPOSITES adds verbs and qualities.
 PARTICLES = """up down|on off|onto off|in out|into out|left right|over under|above below|forward backward|with without|before after|inside outside|front behind|top bottom|clockwise counterclockwise"""
 ANTONYMS = opposites(PARTICLES)
-OPPOSITES = opposites(PARTICLES + """|open close|push pull|grow shrink|increase decrease|same differ|give take|give receive|fast slow|quickly slowly|enter leave|full empty|fill empty|big small|happy sad|hot cold|wet dry|
-day night|stand sit|alive dead|visible hidden|score miss|hit miss|catch miss|add remove|put remove|wear remove|apply remove|start stop|begin stop|turn stop|win lose|win last|catch drop|throw catch|buy sell|rise fall|raise lower|
-lift lower|lock unlock|wrap unwrap|fold unfold|tie untie|pack unpack|plug unplug|load unload|attach detach|ascend descend|succeed fail|pass fail|laugh cry|smile cry|clean dirty|
-dark bright|near far|early late|awake sleep|wake sleep|pass stop|approach leave|arrive leave|build destroy|build demolish|build dismantle|create destroy|make destroy|assemble dismantle|attach remove|mount remove|install remove|put take|place take|connect disconnect|appear vanish|lead follow|flee chase|inflate deflate|cover uncover|zip unzip|button unbutton|bandage remove|pick drop|loosen tighten|shorten lengthen|accelerate brake|save lose|bury dig|indoors outdoors|true false|all none|always never""")
+OPPOSITES = opposites(PARTICLES + "|" + OPPOSITE_PAIRS)
 
 
 # ---------------------------------------------------------------- numbers in words
@@ -120,15 +121,17 @@ IMPRESSION = re.compile(r"\b(?:(?:at first(?: glance| sight)?|initially)\b,? ?(?
 NOT_DENYING = re.compile(r"\b(?:not (?:only|just|merely|simply)|no (?:doubt|question)|without (?:a |any )?doubt|nothing (?:but|other than)|none other than|not (?:\w+ ){0,5}?(?:until|till|before)|(?:can|could|may) (?:clearly "
                          r"|also )?be (?:seen|observed|heard)|not to mention)\b", re.I)
 DENYING = re.compile(r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from|rul(?:e|es|ed|ing) out|absence of|lack of|no sign of|fail(?:s|ed)? to|(?:refus|declin|hesitat)(?:es?|ed|ing) to"
-                     r"|unlike|unable to|unwilling to|except|cannot|excluding|neither|nor|never|without|nobody|no one|about to)\b|n't\b")
+                     r"|unlike|unable to|unwilling to|except|cannot|excluding|neither|nor|never|without|nobody|no one|about to|hardly|barely|scarcely|rarely|seldom)\b|n't\b")
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
 HARD, SOFT = frozenset((".", ";", "!", "?", "\n", "->")), frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
 IDLE = frozenset(map(stem, "hold carry buy sell fix repair tune watch look wait own pour".split()))  # what one does with a thing without doing what it is for
 LIGHT = frozenset(map(stem, "play do make have perform take prepare practice get go ride".split()))  # verbs whose object says the action
 HEDGES = frozenset(map(stem, "might may could maybe perhaps possibly either whether unsure unclear uncertain resembles".split()))
+UNREAL = frozenset(map(stem, "pretend fake feign mime almost nearly".split()))  # said of what does not quite happen
 DENIED_AFTER = re.compile(r"^(?:is|are|was|can|could|does|do|has|have)? ?(?:be )?(?:not(?: (?:happening|what|shown|seen|present|occurring|correct|right|visible|supported|it|possible"
                           r"|likely|performed|depicted|be|the)| ?[.,;)\n]| ?$)"
+                          r"|,? ?but (?:then )?(?:(?:he|she|it|they) )?(?:then )?(?:gives? up|gave up|fails?|failed|misses|missed|not)\b"
                           r"|(?:ruled|excluded|incorrect|wrong|unlikely|impossible|eliminated))")
 
 
@@ -277,6 +280,8 @@ def placed(form, i, tokens, stems, places, clause):
     first, last = min(at), max(at)
     if first < 0 or last - first > form.reach or len(set(at)) < len(set(form.needed)):
         return None
+    if "and" in tokens[first: last] and list(at) != sorted(at) and "and" not in form.words:
+        return None  # "the cat barks and the dog runs" is not "the dog barks"
     around = stems[first: last + 2]
     if any(opposite in around and opposite not in form.words for w in form.words for opposite in ANTONYMS.get(w, ())):
         if not any(tokens[j] in ("not", "from") for j in range(last, min(last + 2, len(tokens)))):
@@ -296,6 +301,8 @@ def stance(tokens, stems, first, last, own=()):
             return "denied"  # "from left to right" goes right
         if stems[i] in HEDGES:
             return "hedged"
+        if stems[i] in UNREAL and stems[i] not in own:
+            return "denied"
         if stems[i] in IDLE and (token[:4] != "look" or tokens[i + 1] == "at") and first - 3 <= i < first and stems[i] not in own and not {"and", "while", ","} & set(tokens[i: first]):
             return "denied"  # "carrying a skateboard" is not skateboarding
         if token in SOFT and i < first and "or" not in tokens[i: first] and "or" not in tokens[last: last + 3]:
@@ -355,6 +362,8 @@ def in_other_words(tokens, known):
         mates = SYNONYMS.get(s, frozenset()) & known.frequency.keys() if s not in known.frequency else ()
         if s in PEDALLING and s not in known.frequency and "rid" in known.frequency and "bik" in known.frequency:
             said += ["ride"] if {"bike", "bicycle", "unicycle", "scooter", "tricycle"} & set(tokens) else ["ride", "bike"]
+        elif s == "bik" and "rid" in map(stem, tokens) and not known.frequency.keys() & {"bik", "rid"} and (mates := PEDALLING & known.frequency.keys()):
+            said.append(min(mates))
         else:
             said.append(min(mates) if len(mates) == 1 else token)
     return said
