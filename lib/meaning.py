@@ -39,7 +39,7 @@ EXCHANGED = opposites(CONVERSE)
 MINOR = OPTIONAL | PRONOUNS | stems_of("""up down off out away over under through back along around across past toward towards near between behind front together also then there here just still really both each other another own about
 like as so that when while until till before after during because since who what where how not no do have can will would shall should must may might could if than too more very against ahead way
 see show visible seen clearly whole his her hers us me himself herself itself themselves everyone someone somebody someone somebody person people one almost nearly narrowly now again only be go come get make let start begin simply conclusion
-re ll m ve d wo won don doesn didn isn aren wasn translation answer short sign signer say piece side both kind amount bit lot first finally""") - stems_of("start begin")
+re ll m ve d wo don doesn didn isn aren wasn translation answer signer say piece side both kind amount lot first finally""") - stems_of("start begin")
 BREAKS = frozenset((".", ",", ";", ":", "!", "?", "\n", "and", "->", "("))
 LEADING = frozenset("a an the his her their its my your our this that these those some two three four five of in on at with into onto from for by".split())
 
@@ -100,7 +100,8 @@ def phrase(stems, i):
         at, places = i, []
         for part in key[1:]:
             close = not places and (key[0] in BESIDE and part != "after" or key[0] == "get" and part in ("in", "on", "to", "up", "off"))
-            at = next((j for j in range(at + 1, min(at + (2 if close else 5), len(stems))) if stems[j] == part), None)
+            near = 3 if stems[at + 1: at + 2] and stems[at + 1].endswith("li") else 2  # "walks slowly across"
+            at = next((j for j in range(at + 1, min(at + (near if close else 5), len(stems))) if stems[j] == part), None)
             if at is None:
                 break
             places.append(at)
@@ -354,10 +355,9 @@ def in_order(said, wanted):
     """True or False where both sentences tell the same two actions or more, in the same order or not; None where they do not."""
     if not ORDERED.search(said) or not ORDERED.search(wanted):
         return None
-    told = [[frozenset(w.families | {w.stem}) for part in clauses(text) for w in meaningful(part) if w.verb] for text in (said, wanted)]
-    place = lambda action, row: next((i for i, other in enumerate(row) if action & other), None)
-    shared = [(i, at) for i, action in enumerate(told[1]) if (at := place(action, told[0])) is not None]
-    ranks = [at for _, at in shared]
+    told = [[[w.families | {w.stem} for w in meaningful(part) if w.verb] for part in clauses(text)] for text in (said, wanted)]
+    place = lambda action: next((i for i, part in enumerate(told[0]) if any(action & other for other in part)), None)
+    ranks = [at for part in told[1] for action in part if (at := place(action)) is not None]
     return None if len(set(ranks)) < 2 else all(x <= y for x, y in combinations(ranks, 2))
 
 

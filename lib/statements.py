@@ -1,5 +1,4 @@
-"""Statements: what a sentence affirms or denies of a question, and which steps it names in which order in time. Built on lib/words.py, no model.
-"""
+"""Statements: what a sentence affirms or denies of a question, and which steps it names in which order in time. Built on lib/words.py, no model."""
 import re
 
 from lib.words import BEING, OPPOSITES, OPTIONAL, Found, content, index, mentions, stem, words_in, words_of

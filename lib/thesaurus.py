@@ -1,6 +1,6 @@
 """Tables of the words of action labels and captions: which may say the same, which exclude each other. Read by lib/words.py and lib/meaning.py.
 
-"|" parts families; "_" joins the words of a phrase, which may have others in between ("throw_away": "throws it away"). No word here comes from any data set.
+"|" parts families; "_" joins the words of a phrase, which may have others in between ("throw_away": "throws it away").
 """
 
 # Verbs, each family of one meaning; two listed verbs of no family in common are two actions. A verb not listed excludes nothing.
@@ -74,7 +74,7 @@ strike light|switch change turn|steer drive|reverse back_up drive_back|shift cha
 pull_out leave|skid slide slip|tip_over overturn topple fall capsize|capsize sink|incise cut open|stop_bleeding coagulate|grasp hold grab|place apply|
 tie_off ligate|aspirate withdraw|expose uncover|approximate close|irrigate wash|check palpate|prick sting inject|anesthetize numb|lie_down rest sleep|
 go_to_bed lie_down|get_dressed dress|strip undress take_off|put_away store tidy|tidy clean clean_up|clean_up clear|sort separate|win beat defeat|
-equalize score draw|finish win|concede lose|substitute change|cheer applaud clap|cheer shout|protest argue complain|complain moan|discuss talk argue|
+equalize score draw|concede lose|substitute change|cheer applaud clap|cheer shout|protest argue complain|complain moan|discuss talk argue|
 explain tell describe|describe tell|read_out read recite|sing hum|whistle blow_whistle|blow sound|play_guitar strum|dance waltz|film record shoot|
 watch film_movie look|stare look_at watch|look_at watch see inspect|wrestle fight|box fight|hold_hand|shake_hand greet|hit_back return|jump_off leave|
 jump_into dive enter|fall_into drop_into|stumble fall|land fall|crawl climb|wade walk|march parade|comfort console soothe calm|drink lap_up lick|
@@ -88,7 +88,7 @@ photograph take_photo take_picture shoot snap|hang|spin|juggle|balance|stack pil
 
 # More verbs and phrases of one meaning, which exclude nothing: many of them have other meanings too
 MORE_VERBS = """
-build put_up pitch erect set_up|take_down dismantle|eat_grass graze eat|put_in_net score head kick shoot|reverse back_into back drive_back|
+adjust set regulate tune|dock moor tie_up|build put_up pitch erect set_up|take_down dismantle|eat_grass graze eat|put_in_net score head kick shoot|reverse back_into back drive_back|
 shovel clear remove|plow clear|sprinkle water|mop_up wipe|hose_down wash hose|iron_out iron|hang_up hang|take_off remove undress|put_on don|zip_up zip close|
 lace tie|buckle_up fasten|strap fasten tie|hook attach|pin attach|clip attach fasten|pour_into fill|scoop_out remove|squeeze_out press|roll_out flatten|
 flatten press|slap hit|tap_on touch|nudge push|prod push|jab punch hit|juggle throw|bounce dribble|dribble run|feint fake|pass_on hand|hand_over give|
