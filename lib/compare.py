@@ -24,12 +24,12 @@ def last_cycle(run):
 
 ARMS = {"base": lambda run: run / "cycle0", "template baseline": lambda run: run / "template", "teacher baseline": lambda run: run / "teacher",
         "rationalized only": lambda run: last_cycle(run / "rationalized-only"), "direct only": lambda run: last_cycle(run / "direct-only"),
-        "full loop": last_cycle, "final (direct answers of the last cycle)": lambda run: run / "final", "true reasoning (bound)": lambda run: run / "bound"}
+        "full loop": last_cycle, "final (direct answers of the last cycle)": lambda run: run / "final", "full loop, then preferences (DPO)": lambda run: run / "preferences", "true reasoning (bound)": lambda run: run / "bound"}
 
 
 def cost(folder):
     """Seconds of all stages that led to an arm's model, from the sidecars: of a loop all its cycles."""
-    last = last_cycle(folder.parent) if folder.name == "final" else folder  # final is trained on what the last cycle of the loop answered
+    last = last_cycle(folder.parent) if folder.name in ("final", "preferences") else folder  # these stand on the whole loop
     cycles = [folder.parent / f"cycle{i}" for i in range(1, int(last.name[5:]) + 1)] if last.name.startswith("cycle") else []
     cycles += [folder] * (folder not in cycles)
     return sum(meta["seconds"] for cycle in cycles for name in ("generated.jsonl", "rationalized.jsonl", "verified.jsonl", "model") if (meta := load(cycle / f"{name}.meta.json")))
