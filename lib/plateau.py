@@ -28,7 +28,7 @@ def main():
     run, cycle = Path(sys.argv[1]), int(sys.argv[2])
     folders = [run / f"cycle{i}" / "dev" for i in range(cycle + 1)]
     go_on, best, gain = decide([right(folder, load(folder / "eval.json")) for folder in folders])
-    write_atomically(run / "best.json", json.dumps({"cycle": best, "model": str(run / f"cycle{best}" / "model") if best else None, "decided_after": cycle}) + "\n")
+    write_atomically(run / "best.json", json.dumps({"cycle": best, "model": load(folders[best] / "eval.json")["settings"]["model"], "decided_after": cycle}) + "\n")
     if gain:
         print("cycle {}: dev accuracy {:+.1f} [{:+.1f}, {:+.1f}] points over the best before it: {}; best so far: cycle {}".format(
             cycle, *(100 * g for g in gain), "go on" if go_on else "stop", best), flush=True)
