@@ -74,6 +74,8 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
     (of rank 0; every rank prints its own).
     """
     if is_served(args.model):
+        if args.dtype != "auto" or args.device_map or args.load_in_4bit:
+            raise StageError(f"--model {args.model}: --dtype, --device-map and --load-in-4bit are the server's matter; leave them out", code=2)
         return answer_served(requests, args, output, temperature, what, top_p, conclude_unaided)
     import torch
     from lib.model import chat, device_of, dtype_of, generate, load

@@ -354,3 +354,10 @@ def test_a_real_server_killed_in_the_middle_and_started_again(serve, tiny, quest
     assert dict(ask(model, [("judge", "Is a tomato red?")], max_tokens=8))["judge"]["tokens"] <= 8
     wrong = generate(questions, tmp_path / "wrong.jsonl", f"http://127.0.0.1:{port}/v1#no/such-folder,retries=0", check=False)
     assert wrong.returncode == 1 and "no/such-folder" in wrong.stderr and lines(tmp_path / "wrong.jsonl.part") == []
+
+
+def test_what_only_the_server_can_decide_is_refused(tmp_path):
+    coded_clip(tmp_path / "v.mp4", 20)
+    (tmp_path / "train.jsonl").write_text(json.dumps({"id": "a", "video": "v.mp4", "question": "What?", "labels": [{"name": "it", "kind": "class", "value": "red"}]}) + "\n")
+    done = sh("02_generate.py", tmp_path / "train.jsonl", "-o", tmp_path / "out.jsonl", "--model", "http://127.0.0.1:9/v1#m", "--load-in-4bit", check=False)
+    assert done.returncode == 2 and "are the server's matter" in done.stderr
