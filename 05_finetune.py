@@ -13,6 +13,7 @@ import copy
 import math
 import os
 import re
+import shutil
 import time
 import warnings
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ from lib.served import is_served
 from lib.stage import Output, announce, check_flags, parser_of, resolved, run, world
 
 LANGUAGE = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"  # "all-linear" would hit the vision tower too
+PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A6000": 155e12, "3090": 71e12}  # dense bfloat16 FLOP/s, data sheets
 TRAINED_IN_FULL = re.compile(r"(language_model|text_model|lm_head|projector|connector|merger)")  # the paper: language model and projector
 
 
@@ -129,8 +131,8 @@ def main():
             print(f"{args.output}: complete already; nothing to do")
             return
         announce(args, settings)
-        losses, halvings = train(args, rows, Path(output.part))
-        output.finish(rows=len(rows), steps=len(losses), losses=losses, out_of_memory=halvings)
+        losses, halvings, speed = train(args, rows, Path(output.part))
+        output.finish(rows=len(rows), steps=len(losses), losses=losses, out_of_memory=halvings, speed=speed)
     if world()[0] == 0 and losses:
         print(f"{args.output}: {len(losses)} steps on {len(rows)} rows, loss {np.mean(losses[:5]):.3f} -> {np.mean(losses[-5:]):.3f}")
 
@@ -143,22 +145,54 @@ def with_lora(model, rank):
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE, task_type="CAUSAL_LM"))
 
 
+def keep_features(model, processor, rows, args, folder):
+    """Run tower and projector, which LoRA leaves as they are, once over every clip, each process its share; {clip: file with what they made of it}.
+
+    A clip that cannot be read has no file; 05 says why when a row needs it.
+    """
+    import torch
+    from lib.model import chat, encode, features_of
+    from lib.stage import barrier, progress
+    from lib.video import VideoError, prefetch, read_frames
+    texts = {}
+    for _, turn, _, clip in rows:
+        texts.setdefault(clip, chat(processor, turn))
+    files = {clip: folder / "features" / f"{number}.pt" for number, clip in enumerate(texts)}
+    (folder / "features").mkdir(exist_ok=True)
+    mine = [clip for clip in list(files)[world()[0] :: world()[1]] if not files[clip].exists()]
+
+    def look(clip):
+        try:
+            return clip, encode(processor, [texts[clip]], [read_frames(clip[0], args.frames, *clip[1:])])
+        except VideoError:
+            return clip, None
+    for clip, inputs in progress(prefetch(look, mine, args.workers, ahead=2 * args.workers), len(mine), "encode"):
+        if inputs is not None:
+            torch.save(features_of(model, processor, texts[clip], inputs), f"{files[clip]}.tmp")
+            os.replace(f"{files[clip]}.tmp", files[clip])
+    barrier()
+    return files
+
+
 def train(args, rows, folder):
-    """Fine-tune and save into `folder`; returns (loss of every step, how often memory ran out and the batch was halved).
+    """Fine-tune and save into `folder`; returns (loss of every step, how often memory ran out and the batch was halved, speed).
 
     Goes on from the last saved state there, to the same result. Halved batches are accumulated to the same steps.
     """
     import torch
     from accelerate import Accelerator
     from transformers import AutoConfig
-    from lib.model import chat, dtype_of, load, training_batch, training_text
+    from lib.model import chat, dtype_of, features_batch, load, moved, peak_memory, takes_features, training_batch, training_text
+    from lib.costs import sizes, training_flops
     from lib.stage import progress
     from lib.video import VideoError, prefetch, read_frames
+    start = time.time()
     accelerator = Accelerator(cpu=not torch.cuda.is_available())  # without cpu=True, CPU processes would not know of each other
     device, chief = accelerator.device, accelerator.is_main_process
     dtype = dtype_of(args.dtype, device)
     # what is trained is held in float32 and computed in `dtype`; a frozen base may lie in `dtype`
     model, processor = load(args.model, device, torch.float32 if args.full else dtype, args.device_map, args.load_in_4bit)
+    whole, size, loaded = model, sizes(model), time.time()
     torch.manual_seed(args.seed)
     if args.full:
         for name, parameter in model.named_parameters():
@@ -203,6 +237,25 @@ def train(args, rows, folder):
         if chief:
             print(f"resuming after step {len(losses)} of {len(steps)}")
     at_once, halvings, answers_a_row = args.batch_size, 0, 2 if args.preferences else 1
+    clips_used = {clip for *_, clip in rows}
+    kept = {}
+    if not args.full and takes_features(whole) and sum(map(len, steps)) > len(clips_used):  # each clip is needed more than once
+        kept = keep_features(whole.eval(), processor, rows, args, folder)
+        model.train()
+
+    def look(clip):  # what was kept of it, else its frames
+        if clip in kept and kept[clip].exists():
+            return torch.load(kept[clip], weights_only=True)
+        return read_frames(clip[0], args.frames, *clip[1:])
+
+    def batch_of(part, clips):
+        texts = [(chat(processor, rows[i][1]), answer) for i in part for answer in rows[i][2]]
+        seen = [clips[rows[i][3]] for i in part for _ in rows[i][2]]
+        ready = features_batch(processor, texts, seen) if all(isinstance(one, dict) for one in seen) else None
+        if ready is None:
+            seen = [read_frames(rows[i][3][0], args.frames, *rows[i][3][1:]) if isinstance(clips[rows[i][3]], dict) else clips[rows[i][3]] for i in part for _ in rows[i][2]]
+            ready = training_batch(processor, texts, seen)
+        return ready
 
     def collate(step):  # this process's rows of a step, as its batches
         mine = steps[step][accelerator.process_index :: accelerator.num_processes]
@@ -210,12 +263,12 @@ def train(args, rows, folder):
         for i in mine:
             clip = rows[i][3]
             try:
-                clips[clip] = clips.get(clip) or read_frames(clip[0], args.frames, *clip[1:])
+                clips[clip] = clips.get(clip) or look(clip)
             except VideoError as error:
                 failed.append((rows[i][0], str(error)))
         mine = [i for i in mine if rows[i][3] in clips]
         parts = [mine[i : i + at_once] for i in range(0, len(mine), at_once)]
-        return [training_batch(processor, *zip(*[((chat(processor, rows[i][1]), answer), clips[rows[i][3]]) for i in part for answer in rows[i][2]])) for part in parts], failed
+        return [batch_of(part, clips) for part in parts], failed
 
     def likelihood(model, inputs, labels):  # log-probability of each row's answer
         kept = int((labels != -100).sum(1).max())  # rows are left-padded: no logits are needed but the last `kept`
@@ -235,13 +288,13 @@ def train(args, rows, folder):
     def backward(batches, tokens, count):  # adds the gradients of a step's batches; its loss, on this process
         total = 0.0
         for inputs in batches:
-            labels = inputs.pop("labels").to(device)
-            loss = loss_of(inputs.to(device), labels, tokens, count)
+            inputs = moved(inputs, device)
+            loss = loss_of({key: value for key, value in inputs.items() if key != "labels"}, inputs["labels"], tokens, count)
             loss.backward()
             total += loss.detach()
         return total
 
-    began, said, lost = time.time(), time.time(), {}
+    began, said, lost, speed = time.time(), time.time(), {}, {"load_seconds": round(loaded - start, 2), "encode_seconds": round(time.time() - loaded, 2), "steps": len(steps) - len(losses), "tokens": 0, "clips_encoded_once": len(kept)}
     for batches, failed in progress(prefetch(collate, range(len(losses), len(steps)), args.workers, ahead=2 * args.workers), len(steps) - len(losses), "finetune"):
         tokens = sum(tails[i] for i in steps[len(losses)])  # of the whole step, on all processes: every answer token weighs the same
         while True:
@@ -269,6 +322,7 @@ def train(args, rows, folder):
                 torch.distributed.all_reduce(parameter.grad)
         torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
         optimizer.step(), schedule.step(), optimizer.zero_grad(set_to_none=True)
+        speed["tokens"] += sum(int(inputs["attention_mask"].sum()) for inputs in batches)
         losses.append(round(float(accelerator.reduce(torch.as_tensor(total, device=device), "sum")), 6))
         if not math.isfinite(losses[-1]):
             raise StageError(f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate, or use --dtype float32")
@@ -279,6 +333,13 @@ def train(args, rows, folder):
             said = time.time()
             print(f"step {len(losses)}/{len(steps)}  loss {losses[-1]:.3f}  {said - began:.0f} s", flush=True)
 
+    speed.update(tokens=int(accelerator.reduce(torch.tensor(speed["tokens"], device=device), "sum")), seconds=round(time.time() - began, 2), peak_memory_gib=peak_memory(device))
+    if chief and losses:
+        rate = speed["tokens"] / speed["seconds"]
+        flops = training_flops(size, 0, 1, sum(tails) / max(sum(lengths), 1), args.full, args.lora_rank, False) * rate / accelerator.num_processes  # per device, the tower's and attention's left out
+        speed["tokens_per_second"], speed["mfu"] = round(rate, 1), flops / PEAK[name] if (name := next((name for name in PEAK if device.type == "cuda" and name in torch.cuda.get_device_name(device)), None)) else None
+        print(f"{rate:,.0f} tokens/s, {flops / 1e12:.2f} TFLOP/s a device" + (f", MFU {100 * speed['mfu']:.0f} %" if speed["mfu"] else "") + f", peak memory {speed['peak_memory_gib']} GiB"
+              + f", {len(clips_used)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
     halvings = int(accelerator.reduce(torch.tensor(halvings, device=device), "sum"))  # waits for everyone
     if chief:
         model.eval()
@@ -291,7 +352,8 @@ def train(args, rows, folder):
         processor.save_pretrained(folder)
         for left in folder.glob("state.pt*"):
             left.unlink()
-    return losses, halvings
+        shutil.rmtree(folder / "features", ignore_errors=True)
+    return losses, halvings, speed
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Batches are planned over all requests before anything is skipped, and a batch is
 arithmetic of an answer, and with it its text, is the same after a restart, and in any number of processes.
 """
 import hashlib
+import time
 
 from lib.prompts import render, strip_placeholders
 from lib.records import StageError, key_of, video_path
@@ -78,8 +79,11 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
             raise StageError(f"--model {args.model}: --dtype, --device-map and --load-in-4bit are the server's matter; leave them out", code=2)
         return answer_served(requests, args, output, temperature, what, top_p, conclude_unaided)
     import torch
-    from lib.model import chat, device_of, dtype_of, generate, load
-    rank, processes = world()
+    from lib.model import chat, device_of, dtype_of, generate, load, peak_memory, prepare
+    (rank, processes), began = world(), time.time()
+    clip_of = lambda record: (record["video"], record.get("start"), record.get("end"))
+    order = {clip: number for number, clip in enumerate(dict.fromkeys(clip_of(record) for record, _ in requests))}
+    requests = sorted(requests, key=lambda request: order[clip_of(request[0])])  # what is asked about one clip shares its decoding and encoding
     batches = [requests[i : i + args.batch_size] for i in range(0, len(requests), args.batch_size)][rank::processes]
     batches = [batch for batch in batches if any(key_of(record) not in output.done for record, _ in batch)]
     batches.sort(key=lambda batch: len(batch) * max(len(render(*asked)) for asked in batch), reverse=True)
@@ -89,8 +93,11 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
     model, processor = load(args.model, device, dtype_of(args.dtype, device), args.device_map, args.load_in_4bit)
     at_once, output.about["out_of_memory"] = args.batch_size, 0
     places = sorted({str(place) for place in getattr(model, "hf_device_map", {"": device}).values()})
-    print(f"model: {type(model).__name__}, {model.num_parameters() / 1e6:,.1f} M parameters, {'4 bit' if args.load_in_4bit else str(model.dtype)[6:]} on {', '.join(places)}" + (f", rank {rank} of {processes}" if processes > 1 else ""), flush=True)
+    print(f"model: {type(model).__name__}, {model.num_parameters() / 1e6:,.1f} M parameters, {'4 bit' if args.load_in_4bit else str(model.dtype)[6:]}, {model.config._attn_implementation} attention on {', '.join(places)}" + (f", rank {rank} of {processes}" if processes > 1 else ""), flush=True)
     show_first(chat, processor, requests)
+
+    def prompt(record, style):
+        return chat(processor, render(record, style))
 
     def decode(batch):
         wanted = [(video_path(record, output.path), record.get("start"), record.get("end")) for record, _ in batch]
@@ -102,26 +109,30 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
                     clips[clip] = viewed(frames, args.view, args.seed), meta
                 except VideoError as error:
                     clips[clip] = str(error)
-        return batch, [clips[clip] for clip in wanted]
+        clips = [clips[clip] for clip in wanted]
+        good = [i for i, clip in enumerate(clips) if not isinstance(clip, str)]
+        return batch, clips, good, prepare(processor, [prompt(*batch[i]) for i in good], [clips[i] for i in good]) if good else None
 
-    def prompt(record, style):
-        return chat(processor, render(record, style))
-
-    def ask(texts, clips, seeds, **how):
+    def ask(texts, clips, seeds, prepared=None, **how):
         """What `generate` says to each text, as many at once as memory allows; None where it does not allow one."""
         nonlocal at_once
-        compute = lambda part: generate(model, processor, *([items[i] for i in part] for items in (texts, clips, seeds)), **how)
+        compute = lambda part: generate(model, processor, *([items[i] for i in part] for items in (texts, clips, seeds)), prepared=prepared if len(part) == len(texts) else None, **how)
         said, halvings = in_halves(compute, range(len(texts)), at_once)
         if halvings:  # halved once a batch at most: a single large clip must not slow down all that follow
             at_once, output.about["out_of_memory"] = (at_once + 1) // 2, output.about["out_of_memory"] + halvings
         return said
 
-    for batch, clips in progress(prefetch(decode, batches, args.workers, ahead=2 * args.workers), len(batches), what):
-        good = [i for i, clip in enumerate(clips) if not isinstance(clip, str)]
-        said = ask([prompt(*batch[i]) for i in good], [clips[i] for i in good], [batch[i][0]["seed"] for i in good], temperature=temperature, top_p=top_p, max_new_tokens=args.max_new_tokens)
+    speed = {"load_seconds": round(time.time() - began, 2), "seconds": 0.0, "answers": 0, "prompt_tokens": 0, "new_tokens": 0, "peak_memory_gib": None}
+    began = time.time()
+    for batch, clips, good, prepared in progress(prefetch(decode, batches, args.workers, ahead=2 * args.workers), len(batches), what):
+        said = ask([prompt(*batch[i]) for i in good], [clips[i] for i in good], [batch[i][0]["seed"] for i in good], prepared, temperature=temperature, top_p=top_p, max_new_tokens=args.max_new_tokens)
         answers = {i: words for i, words in zip(good, said) if words}
         if conclude_unaided:
             conclude(ask, prompt, batch, clips, answers)
+        if prepared:
+            read = prepared["inputs"]["attention_mask"].sum(1).tolist()
+            speed["prompt_tokens"] += sum(read[clip] + len(rest) for clip, rest in zip(prepared["clip_of"], prepared["rest"] or [[]] * len(prepared["clip_of"])))
+        speed["answers"], speed["new_tokens"] = speed["answers"] + len(answers), speed["new_tokens"] + sum(tokens for _, tokens, _ in answers.values())
         finished = []
         for i, (record, _) in enumerate(batch):
             if key_of(record) in output.done:
@@ -133,8 +144,8 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
                 finished.append({**record, "error": clips[i] if isinstance(clips[i], str) else NO_MEMORY})
         output.write(*finished)
         output.check_budget(args.max_failures, len(requests))
-    if device.type == "cuda":
-        print(f"peak GPU memory {torch.cuda.max_memory_allocated(device) / 2**30:.1f} GiB", flush=True)
+    speed["seconds"], speed["peak_memory_gib"], output.about["speed"] = round(time.time() - began, 2), peak_memory(device), speed
+    print(f"{speed['answers']} answers in {speed['seconds']:.1f} s, {speed['answers'] / speed['seconds']:.1f} answers/s, {speed['new_tokens'] / speed['seconds']:,.0f} new tokens/s, peak memory {speed['peak_memory_gib']} GiB" + f", rank {rank}" * (processes > 1), flush=True)
 
 
 def ask_text(model, prompts, at_once=8, max_new_tokens=128, seed=0, dtype="auto"):

@@ -4,13 +4,17 @@ No branch by family: every clip has the same number of frames, frames come decod
 and prompts go through the processor's own chat template.
 """
 import copy
+import inspect
 import os
+import resource
 import sys
 import threading
+from collections.abc import Mapping
+from types import SimpleNamespace
 
 import numpy as np
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig, LogitsProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig, LogitsProcessor, StoppingCriteria
 from transformers.utils import is_bitsandbytes_available, logging
 from transformers.video_utils import VideoMetadata
 
@@ -38,6 +42,13 @@ def dtype_of(name, device):
     if name != "auto":
         return getattr(torch, name)
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def peak_memory(device):
+    """Most memory held so far, in GiB: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**30, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
 
 
 def load(path, device, dtype, device_map=None, in_4bit=False):
@@ -84,6 +95,17 @@ def encode(processor, texts, clips):
             add_special_tokens=not (tokenizer.bos_token and texts[0].startswith(tokenizer.bos_token)))  # a template may print the BOS itself
 
 
+class Halt(StoppingCriteria):
+    """Stops a batch when half of its rows have ended, so that the others can go on as a smaller one."""
+
+    def __init__(self, ends, prompt_length):
+        self.ends, self.prompt_length = ends, prompt_length
+
+    def __call__(self, input_ids, scores, **_):
+        ended = torch.isin(input_ids[:, self.prompt_length:], torch.tensor(self.ends, device=input_ids.device)).any(1)
+        return torch.full_like(ended, bool(2 * ended.sum() >= len(ended)))
+
+
 class SampleByRow(LogitsProcessor):
     """Makes greedy search sample: each row draws from its own stream of uniform numbers, by inverse cumulative distribution."""
 
@@ -102,51 +124,153 @@ class SampleByRow(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
 
 
-def read_once(model, inputs, config, index, sampler):
-    """Inputs for `generate` to go on from: each prompt is read once, its cache then repeated for the rows of `index`, and their first token drawn."""
+def padded(rows, value):
+    """Lists of different lengths as one left-padded tensor."""
+    longest = max(map(len, rows))
+    return torch.tensor([[value] * (longest - len(row)) + row for row in rows])
+
+
+def common(a, b):
+    """Length of the longest common prefix of two lists."""
+    return next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+
+def unexpanded(processor, text):
+    """Tokens of a rendered text whose video is its placeholder still."""
+    tokenizer = processor.tokenizer
+    with ONE_AT_A_TIME:
+        return tokenizer(text, add_special_tokens=not (tokenizer.bos_token and text.startswith(tokenizer.bos_token)))["input_ids"]
+
+
+def spliced(seen, lead, other):
+    """Tokens of `other` with the visual tokens that `seen` has in place of the placeholder in `lead`: another text on the same clip.
+
+    None where the two differ right behind the video: its last token might be merged with their words.
+    """
+    after, differs = common(lead[::-1], seen[::-1]), common(lead, other)
+    return seen[: len(seen) - len(lead) + differs] + other[differs:] if differs > len(lead) - after else None
+
+
+def prepare(processor, texts, clips):
+    """What `generate` reads, on the CPU: every clip once with what its prompts begin with, every prompt's remaining tokens once, and whose rows they are.
+
+    Returns {"inputs": of the clips, "rest": tokens each prompt has beyond them, or None where a clip has one prompt only, "clip_of": clip of each
+    prompt, "prompt_of": prompt of each text}. Only the first prompt on a clip goes through the processor, as a rule; of the others the visual
+    part is the same, so their tokens are spliced to it. Safe to call from several threads.
+    """
+    prompts, films = {}, {}
+    prompt_of = [prompts.setdefault((text, id(clip)), len(prompts)) for text, clip in zip(texts, clips)]
+    clip_of = [films.setdefault(film, len(films)) for _, film in prompts]
+    words, first = [text for text, _ in prompts], [clip_of.index(film) for film in range(len(films))]
+    whole = encode(processor, [words[i] for i in first], [clips[prompt_of.index(i)] for i in first])
+    if len(films) == len(prompts):
+        return {"inputs": whole, "rest": None, "clip_of": clip_of, "prompt_of": prompt_of}
+    plain = [unexpanded(processor, text) for text in words]
+    rest, kept = [None] * len(prompts), []
+    for film, lead in enumerate(first):
+        seen = whole["input_ids"][film][whole["attention_mask"][film].bool()].tolist()  # the first prompt, with its visual tokens
+        mine, after = [i for i, of in enumerate(clip_of) if of == film], common(plain[lead][::-1], seen[::-1])  # after: tokens behind the visual ones
+        tokens = {i: spliced(seen, plain[lead], plain[i]) or encode(processor, [words[i]], [clips[prompt_of.index(i)]])["input_ids"][0].tolist() for i in mine}
+        kept.append(min(min(common(seen, tokens[i]), len(tokens[i]) - 1) for i in mine))
+        if kept[-1] < len(seen) - after:  # the prompts differ before their video: each needs its own reading
+            return {"inputs": encode(processor, words, [clips[prompt_of.index(i)] for i in range(len(words))]), "rest": None, "clip_of": list(range(len(prompts))), "prompt_of": prompt_of}
+        for i in mine:
+            rest[i] = tokens[i][kept[-1]:]
+    shape, inputs = whole["input_ids"].shape, {}
+    for key, value in whole.items():
+        if getattr(value, "shape", None) == shape:  # one entry a token: the prompts' common beginning of it
+            value = padded([row[mask.bool()].tolist()[:count] for row, mask, count in zip(value, whole["attention_mask"], kept)], processor.tokenizer.pad_token_id if key == "input_ids" else 0)
+        inputs[key] = value
+    return {"inputs": inputs, "rest": rest, "clip_of": clip_of, "prompt_of": prompt_of}
+
+
+def lags_of(model, inputs):
+    """{part of the model: (rows, 1) how far text positions lag behind token counts}: Qwen's families give the tokens of a video fewer positions than tokens.
+
+    What they remember themselves (rope_deltas) goes by the largest position, which in a long video is not that of the last word.
+    """
+    lags, about = {}, {key: value for key, value in inputs.items() if key != "past_key_values" and not key.startswith("pixel")}
+    for part in model.modules():
+        if hasattr(part, "get_rope_index"):
+            lags[part] = part.get_rope_index(**about)[0][0, :, -1:] + 1 - inputs["attention_mask"].sum(1, keepdim=True)
+    return lags
+
+
+def select(cache, rows, lags):
+    """Repeat or drop rows of a cache, and of what parts of the model remember beside it."""
+    cache.batch_select_indices(rows.cpu())  # a model over several devices has its cache on all of them
+    for part in lags:
+        part.rope_deltas = lags[part] = lags[part][rows]
+
+
+def read(model, inputs, config):
+    """(cache, logits of the next token (rows, vocabulary)) after reading `inputs`."""
     reading = copy.copy(config)
-    reading.max_new_tokens, reading.output_logits, reading.return_dict_in_generate = 1, True, True
-    read = model.generate(**inputs, generation_config=reading)
-    index = torch.tensor(index, device=model.device)
-    cache, prompt, logits = read.past_key_values, inputs["input_ids"][index], read.logits[0][index].float()
-    cache.batch_select_indices(index)
-    for draw in sampler:
-        logits = draw(prompt, logits)
-    for part in model.modules():  # Qwen's families keep how far text positions lag behind visual ones, a row each
-        if getattr(part, "rope_deltas", None) is not None:
-            part.rope_deltas = part.rope_deltas[index]
-    mask = inputs["attention_mask"][index]
-    return {"input_ids": torch.cat([prompt, logits.argmax(-1, keepdim=True)], 1), "attention_mask": torch.cat([mask, torch.ones_like(mask[:, :1])], 1), "past_key_values": cache}
+    reading.max_new_tokens, reading.output_logits = 1, True
+    result = model.generate(**inputs, generation_config=reading)
+    return result.past_key_values, result.logits[0].float()
+
+
+def extended(inputs, rows, cache, tokens, mask):
+    """Inputs that go on from `cache`: the rows `rows` of `inputs`, then `tokens` (rows, n), which count where `mask` is 1."""
+    return {"input_ids": torch.cat([inputs["input_ids"][rows], tokens], 1), "attention_mask": torch.cat([inputs["attention_mask"][rows], mask], 1), "past_key_values": cache}
 
 
 @torch.inference_mode()
-def generate(model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, max_new_tokens=1024):
+def generate(model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, max_new_tokens=1024, prepared=None):
     """One answer per text (rendered by `chat`), sampled with the row's own seed; temperature 0 is greedy.
 
+    A clip is encoded, and what its prompts begin with is read, once; each prompt is read once however many samples are drawn of it; rows that have
+    ended leave the batch when they are half of it. `prepared`: what `prepare` made of the texts and clips, if that was done ahead.
     Returns a list of (answer without special tokens, number of new tokens, finished: whether it ended by itself).
     """
-    rows = {}  # equal prompts (the samples of one question) are read once
-    index = [rows.setdefault((text, id(clip)), len(rows)) for text, clip in zip(texts, clips)]
-    first = [index.index(row) for row in range(len(rows))]
-    inputs = encode(processor, [texts[i] for i in first], [clips[i] for i in first]).to(model.device)
-    inputs = {k: v.to(model.dtype) if torch.is_floating_point(v) else v for k, v in inputs.items()}
-    prompt_length = inputs["input_ids"].shape[1]
-    tokenizer, own = processor.tokenizer, model.generation_config
+    prepared = prepared or prepare(processor, texts, clips)
+    inputs = {k: v.to(model.device, model.dtype if torch.is_floating_point(v) else v.dtype) for k, v in prepared["inputs"].items()}
+    tokenizer, own, rest = processor.tokenizer, model.generation_config, prepared["rest"]
     ends = {tokenizer.eos_token_id} | set(own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id])
     ends = sorted(e for e in ends if e is not None)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else ends[0]
     # a fresh configuration: a checkpoint's own sampling defaults (penalties, top-k) must not leak into ours
-    config = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id)
-    sampler = [SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)] if temperature > 0 else []
-    if len(first) < len(texts) and max_new_tokens > 1:
-        inputs = read_once(model, inputs, config, index, sampler)
-        config = copy.copy(config)
-        config.max_new_tokens -= 1
-    output = model.generate(**inputs, generation_config=config, logits_processor=sampler)[:, prompt_length:]
-    answers = []
-    for row in output.tolist():
-        end = next((i for i, token in enumerate(row) if token in ends), None)
-        answers.append((tokenizer.decode(row[:end], skip_special_tokens=True).strip(), len(row) if end is None else end + 1, end is not None))
+    config = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=ends, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id, return_dict_in_generate=True)
+    place = lambda values: torch.as_tensor(values, device=model.device)
+    if rest:  # several prompts on a clip: their common beginning first
+        cache, _ = read(model, inputs, config)
+        rows, tokens = place(prepared["clip_of"]), place(padded(rest, pad))
+        select(cache, rows, {})
+        longer = extended(inputs, rows, cache, tokens, place(padded([[1] * len(row) for row in rest], 0)))
+        for part in (part for part in model.modules() if hasattr(part, "get_rope_index")):  # positions are computed again, from whole prompts
+            part.rope_deltas = None
+            longer.update({key: torch.cat([value[rows], torch.zeros_like(tokens)], 1) if value.shape == inputs["input_ids"].shape else value[rows]
+                           for key, value in inputs.items() if key not in longer and not key.startswith("pixel")})
+        inputs = longer
+    prompt_length, rows, lags = inputs["input_ids"].shape[1], place(prepared["prompt_of"]), lags_of(model, inputs)
+    sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device) if temperature > 0 else None
+    answers, waiting = [None] * len(texts), list(range(len(texts)))
+    if len(set(prepared["prompt_of"])) < len(texts):  # several samples of a prompt: their first token from one reading
+        cache, logits = read(model, inputs, config)
+        select(cache, rows, lags)
+        tokens = (sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]).argmax(-1, keepdim=True)
+        inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
+    while waiting:
+        config.max_new_tokens = max_new_tokens - (inputs["input_ids"].shape[1] - prompt_length)
+        sequences, cache = inputs["input_ids"], None
+        if config.max_new_tokens:
+            result = model.generate(**inputs, generation_config=config, logits_processor=[sampler] * bool(sampler), stopping_criteria=[Halt(ends, prompt_length)])
+            sequences, cache = result.sequences, result.past_key_values
+        left = []
+        for i, row in enumerate(sequences[:, prompt_length:].tolist()):
+            end = next((j for j, token in enumerate(row) if token in ends), None)
+            if end is None and len(row) < max_new_tokens:
+                left.append(i)
+            else:
+                answers[waiting[i]] = (tokenizer.decode(row[:end], skip_special_tokens=True).strip(), len(row) if end is None else end + 1, end is not None)
+        waiting = [waiting[i] for i in left]
+        if left:
+            keep, new = place(left), sequences[:, inputs["input_ids"].shape[1]:]
+            select(cache, keep, lags)
+            inputs = extended(inputs, keep, cache, new[keep], torch.ones_like(new[keep]))
+            if sampler:
+                sampler.uniforms = sampler.uniforms[keep]
     return answers
 
 
@@ -160,8 +284,61 @@ def training_text(processor, prompt, answer):
     full = prompt + ("" if prompt[-1].isspace() else " ") + answer.strip() + tokenizer.eos_token
     with ONE_AT_A_TIME:
         before, after = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, full))
-    common = next((i for i, (a, b) in enumerate(zip(before, after)) if a != b), min(len(before), len(after)))
-    return full, len(after) - common
+    return full, len(after) - common(before, after)
+
+
+def moved(inputs, device):
+    """Inputs of a batch, whose tensors may lie in lists and dicts, on `device`."""
+    if torch.is_tensor(inputs):
+        return inputs.to(device)
+    if isinstance(inputs, SimpleNamespace):
+        return SimpleNamespace(**moved(vars(inputs), device))
+    if isinstance(inputs, Mapping):
+        return {key: moved(value, device) for key, value in inputs.items()}
+    return [moved(value, device) for value in inputs] if isinstance(inputs, list) else inputs
+
+
+def takes_features(model):
+    """Whether the model can be given what its vision tower and projector made of a clip, instead of the clip (transformers from 5.20 on)."""
+    return "mm_encoder_outputs" in inspect.signature(model.forward).parameters
+
+
+@torch.no_grad()
+def features_of(model, processor, text, clip_inputs):
+    """What tower and projector make of one clip, encoded with the rendered `text`, to be kept instead of it: plain dict of tensors and lists, on the CPU.
+
+    `clip_inputs`: `encode` of that one text and clip. The dict serves every text on the clip (see features_batch).
+    """
+    inputs = {k: v.to(model.device, model.dtype if torch.is_floating_point(v) else v.dtype) for k, v in clip_inputs.items()}
+    for modality in ("video", "image"):  # families without videos of their own take frames as images
+        encoder = getattr(model.base_model, f"get_{modality}_features", None)
+        given = {key: value for key, value in inputs.items() if encoder and key in inspect.signature(encoder).parameters}
+        if any(key.startswith("pixel") for key in given):
+            made = encoder(**given, return_dict=True)
+            break
+    cpu = lambda part: part.cpu() if torch.is_tensor(part) else [cpu(each) for each in part] if part is not None else None
+    return {"modality": modality, "made": cpu(made.pooler_output), "deepstack": cpu(getattr(made, "deepstack_features", None)), "text": text,
+            "inputs": {key: value for key, value in clip_inputs.items() if not key.startswith("pixel")}}
+
+
+def features_batch(processor, rows, kept):
+    """As training_batch, for clips of which features_of has `kept` what the model made; None where a text cannot be put to what was kept."""
+    texts, tails = zip(*(training_text(processor, prompt, answer) for prompt, answer in rows))
+    tokens = [spliced(one["inputs"]["input_ids"][0].tolist(), unexpanded(processor, one["text"]), unexpanded(processor, text)) for one, text in zip(kept, texts)]
+    if None in tokens:
+        return None
+    inputs = {"input_ids": padded(tokens, processor.tokenizer.pad_token_id), "attention_mask": padded([[1] * len(row) for row in tokens], 0)}
+    for key, value in kept[0]["inputs"].items():
+        if key not in inputs:
+            values = [one["inputs"][key] for one in kept]
+            of_tokens = value.shape == kept[0]["inputs"]["input_ids"].shape  # words after the video are of type 0
+            inputs[key] = padded([(value[0].tolist() + [0] * len(row))[: len(row)] for value, row in zip(values, tokens)], 0) if of_tokens else torch.cat(values)
+    made = [one["made"] for one in kept]
+    made = torch.cat(made) if torch.is_tensor(made[0]) else [part for one in made for part in one]
+    layers = kept[0]["deepstack"] and [[part for one in kept for part in one["deepstack"][layer]] for layer in range(len(kept[0]["deepstack"]))]
+    inputs["mm_encoder_outputs"] = {kept[0]["modality"]: SimpleNamespace(pooler_output=made, deepstack_features=layers)}
+    inputs["labels"] = torch.tensor([[-100] * (inputs["input_ids"].shape[1] - tail) + row[-tail:] for tail, row in zip(tails, tokens)])
+    return inputs
 
 
 def training_batch(processor, rows, clips):

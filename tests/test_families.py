@@ -12,10 +12,12 @@ import warnings
 
 import numpy as np
 import pytest
+import transformers
 
 from conftest import ROOT, lines
 from families import FAMILIES, build
 
+TAKES_FEATURES = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 20)  # what a vision tower made can be given to a model
 QUESTIONS = [  # of different lengths, so that batches are padded
     ("red", "What colour is it?", {"kind": "class", "value": "red"}),
     ("red", "How many shapes are to be seen in this clip, counting each of them once, from its beginning to its end?", {"kind": "number", "value": 1}),
@@ -109,6 +111,37 @@ def test_batches_give_the_answers_of_single_questions(cycle, questions, tmp_path
     run, _ = cycle
     assert generate(run / "base", questions, tmp_path / "one.jsonl", "--batch-size", "1") == 0
     assert [(r["answer"], r["tokens"]) for r in lines(tmp_path / "one.jsonl")] == [(r["answer"], r["tokens"]) for r in lines(run / "generated.jsonl")]
+
+
+def test_clips_and_prompts_read_once_give_the_answers_of_single_questions(cycle, questions, tmp_path, monkeypatch):
+    from lib import model
+    run, (real, seen) = cycle[0], (model.prepare, [])
+    monkeypatch.setattr(model, "prepare", lambda *words: seen.append(real(*words)) or seen[-1])
+    assert generate(run / "base", questions, tmp_path / "all.jsonl", "--batch-size", "10") == 0
+    assert len(seen) == 1 and len(seen[0]["inputs"]["input_ids"]) == 3 and len(seen[0]["rest"]) == 5 and len(seen[0]["prompt_of"]) == 10  # clips, questions, answers
+    assert [(r["answer"], r["tokens"]) for r in lines(tmp_path / "all.jsonl")] == [(r["answer"], r["tokens"]) for r in lines(run / "generated.jsonl")]
+
+
+def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
+    """Where frames lie far apart, Qwen2.5's largest position is that of the last frame, not of the last word: what goes on from a cache must not count from it."""
+    import torch
+    from lib.model import chat, generate, load
+    model, processor = load(str(cycle[0] / "base"), torch.device("cpu"), torch.float32)
+    clips = [(np.random.default_rng(n).integers(0, 255, (8, 56, 80, 3), dtype=np.uint8), dict(total_num_frames=3200, fps=4.0, frames_indices=list(range(200, 3200, 400)), duration=800.0, height=56, width=80)) for n in range(2)]
+    texts = [chat(processor, question) for question in ("Question: What is it?", "Question: When does it move, from its beginning to its end?", "Question: Where?")]
+    rows = [(text, clip, 10 * seed + sample) for seed, (text, clip) in enumerate((text, clip) for clip in clips for text in texts) for sample in range(2)]
+    together = generate(model, processor, *zip(*rows), temperature=1.0, max_new_tokens=20)
+    assert together == [generate(model, processor, *zip(row), temperature=1.0, max_new_tokens=20)[0] for row in rows]
+
+
+def test_a_tower_run_once_over_each_clip_gives_the_losses_of_one_run_every_time(cycle, kept, tmp_path, monkeypatch):
+    from lib import model
+    monkeypatch.setattr(model, "takes_features", lambda model: False)
+    assert finetune(cycle[0] / "base", kept, tmp_path / "again") == 0
+    once, always = (json.loads(path.read_text()) for path in (cycle[0] / "model.meta.json", tmp_path / "again.meta.json"))
+    assert once["losses"] == pytest.approx(always["losses"], abs=1e-5) and once["speed"]["tokens"] == always["speed"]["tokens"]
+    assert always["speed"]["clips_encoded_once"] == 0 and once["speed"]["clips_encoded_once"] == (3 if TAKES_FEATURES else 0)
+    assert not (cycle[0] / "model/features").exists()
 
 
 def test_lora_touches_the_language_model_alone_and_the_merged_model_loads_whole(cycle):
