@@ -25,7 +25,7 @@ from lib.parse import clean, final
 from lib.prompts import label_text, render, strip_placeholders
 from lib.records import StageError, read_jsonl, read_records, video_path
 from lib.served import is_served
-from lib.stage import Output, announce, check_flags, parser_of, resolved, run, world
+from lib.stage import SHARDED, Output, announce, check_flags, parser_of, resolved, run, world
 
 LANGUAGE = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"  # "all-linear" would hit the vision tower too
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A6000": 155e12, "3090": 71e12}  # dense bfloat16 FLOP/s, data sheets
@@ -113,6 +113,8 @@ def main():
         parser.error(f"--model {args.model}: a served model cannot be trained; name a folder or hub id (make: BASE=...)")
     if args.full and args.load_in_4bit:
         parser.error("--full trains the weights themselves, which --load-in-4bit rounds: leave out one of the two")
+    if SHARDED and args.load_in_4bit:
+        parser.error("--load-in-4bit rounds the weights, which FSDP shares out as they are: leave out one of the two")
     if args.preferences is not None and (args.mix or args.preferences <= 0):
         parser.error("--preferences: expected a beta above 0, and no --mix, which has no wrong answers")
     if args.epochs < 1 or args.accumulate < 1 or args.lora_rank < 1 or args.save_every < 1:
@@ -182,16 +184,17 @@ def train(args, rows, folder):
     import torch
     from accelerate import Accelerator
     from transformers import AutoConfig
-    from lib.model import chat, dtype_of, features_batch, load, moved, peak_memory, takes_features, training_batch, training_text
     from lib.costs import sizes, training_flops
+    from lib.model import chat, dtype_of, features_batch, load, moved, peak_memory, takes_features, training_batch, training_text
+    from lib.shard import TOO_LARGE, gathered, missing, scattered, shard
     from lib.stage import progress
     from lib.video import VideoError, prefetch, read_frames
     start = time.time()
     accelerator = Accelerator(cpu=not torch.cuda.is_available())  # without cpu=True, CPU processes would not know of each other
     device, chief = accelerator.device, accelerator.is_main_process
-    dtype = dtype_of(args.dtype, device)
+    dtype, sharded = dtype_of(args.dtype, device), SHARDED and accelerator.num_processes > 1
     # what is trained is held in float32 and computed in `dtype`; a frozen base may lie in `dtype`
-    model, processor = load(args.model, device, torch.float32 if args.full else dtype, args.device_map, args.load_in_4bit)
+    model, processor = load(args.model, torch.device("cpu") if sharded else device, torch.float32 if args.full else dtype, args.device_map, args.load_in_4bit)
     whole, size, loaded = model, sizes(model), time.time()
     torch.manual_seed(args.seed)
     if args.full:
@@ -199,14 +202,17 @@ def train(args, rows, folder):
             parameter.requires_grad_(bool(TRAINED_IN_FULL.search(name)))
     else:
         model = with_lora(model, args.lora_rank)
-    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    if args.checkpointing:
-        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable  # the older name
-        enable({"use_reentrant": False})
     model.train()
     reference = None  # of DPO: the model as it is now; with LoRA it is the same one without its adapter
     if args.preferences and args.full:
         reference = copy.deepcopy(model).requires_grad_(False)
+    for part in (model, reference) if sharded else ():
+        if part:
+            shard(part, device)
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if args.checkpointing:
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable  # the older name
+        enable({"use_reentrant": False})
 
     tails, lengths = [], []
     for name, turn, answers, _ in rows:  # all before the first step: an example with nothing to train on must not surface in the night
@@ -230,7 +236,9 @@ def train(args, rows, folder):
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / max(len(steps), 1))))
     saved, losses = folder / "state.pt", []
     if saved.exists():
-        state = torch.load(saved, map_location=device, weights_only=True)
+        state = torch.load(saved, map_location="cpu" if sharded else device, weights_only=True)
+        if sharded:
+            state = scattered(state, trained)
         model.load_state_dict(state["trained"], strict=False)
         optimizer.load_state_dict(state["optimizer"]), schedule.load_state_dict(state["schedule"])
         losses = state["losses"]
@@ -294,7 +302,7 @@ def train(args, rows, folder):
             total += loss.detach()
         return total
 
-    began, said, lost, speed = time.time(), time.time(), {}, {"load_seconds": round(loaded - start, 2), "encode_seconds": round(time.time() - loaded, 2), "steps": len(steps) - len(losses), "tokens": 0, "clips_encoded_once": len(kept)}
+    began, said, lost, example, speed = time.time(), time.time(), {}, None, {"load_seconds": round(loaded - start, 2), "encode_seconds": round(time.time() - loaded, 2), "steps": len(steps) - len(losses), "tokens": 0, "clips_encoded_once": len(kept)}
     for batches, failed in progress(prefetch(collate, range(len(losses), len(steps)), args.workers, ahead=2 * args.workers), len(steps) - len(losses), "finetune"):
         tokens = sum(tails[i] for i in steps[len(losses)])  # of the whole step, on all processes: every answer token weighs the same
         while True:
@@ -304,12 +312,17 @@ def train(args, rows, folder):
                 if name not in lost:
                     lost[name] = reason
                     print(f"left out: {name}: {reason}", flush=True)
-            if len(lost) > (args.max_failures * len(rows) if args.max_failures < 1 else args.max_failures) or not batches:
+            if len(lost) > (args.max_failures * len(rows) if args.max_failures < 1 else args.max_failures) or not (batches or example):
                 raise StageError(f"{len(lost)} of {len(rows)} rows cannot be trained on: their videos, readable when they were answered, are not now (see above); more than --max-failures {args.max_failures:g} allows: put them back")
             try:
+                example = copy.copy(batches[0]) if batches else example
+                spare = [copy.copy(example) for _ in range(missing(len(batches), device) if sharded else not batches)]
                 total = backward(batches, tokens, len(steps[len(losses)]))
+                backward(spare, math.inf, math.inf)  # in place of lost rows: gradients of zero
                 break
             except torch.OutOfMemoryError:
+                if sharded:
+                    raise StageError(f"step {len(losses) + 1}: {TOO_LARGE}") from None
                 optimizer.zero_grad(set_to_none=True)  # of the batches before, or of half a backward pass
             largest = max(len(inputs["input_ids"]) for inputs in batches) // answers_a_row
             if largest == 1:
@@ -317,7 +330,7 @@ def train(args, rows, folder):
             torch.cuda.empty_cache()
             at_once, halvings = (largest + 1) // 2, halvings + 1
             print(f"out of memory with {largest} rows at once: trying {at_once}, accumulated to the same steps", flush=True)
-        if accelerator.num_processes > 1:  # not by DistributedDataParallel, whose reduction inside backward() a process out of memory would leave hanging
+        if accelerator.num_processes > 1 and not sharded:  # not by DistributedDataParallel, whose reduction inside backward() a process out of memory would leave hanging
             for parameter in trained.values():
                 torch.distributed.all_reduce(parameter.grad)
         torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
@@ -326,9 +339,11 @@ def train(args, rows, folder):
         losses.append(round(float(accelerator.reduce(torch.as_tensor(total, device=device), "sum")), 6))
         if not math.isfinite(losses[-1]):
             raise StageError(f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate, or use --dtype float32")
-        if chief and (len(losses) % args.save_every == 0 and len(losses) < len(steps)):
-            torch.save({"trained": {name: p.detach() for name, p in trained.items()}, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "losses": losses}, f"{saved}.tmp")
-            os.replace(f"{saved}.tmp", saved)
+        if len(losses) % args.save_every == 0 and len(losses) < len(steps):
+            state = gathered({"trained": {name: p.detach() for name, p in trained.items()}, "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "losses": losses})
+            if chief:
+                torch.save(state, f"{saved}.tmp")
+                os.replace(f"{saved}.tmp", saved)
         if chief and (time.time() - said > 30 or len(losses) in (1, len(steps))):
             said = time.time()
             print(f"step {len(losses)}/{len(steps)}  loss {losses[-1]:.3f}  {said - began:.0f} s", flush=True)
@@ -341,12 +356,13 @@ def train(args, rows, folder):
         print(f"{rate:,.0f} tokens/s, {flops / 1e12:.2f} TFLOP/s a device" + (f", MFU {100 * speed['mfu']:.0f} %" if speed["mfu"] else "") + f", peak memory {speed['peak_memory_gib']} GiB"
               + f", {len(clips_used)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
     halvings = int(accelerator.reduce(torch.tensor(halvings, device=device), "sum"))  # waits for everyone
+    trained = gathered({name: parameter.detach() for name, parameter in trained.items()})
     if chief:
         model.eval()
-        if args.load_in_4bit:  # into the weights as they are, not as rounded
-            lora = {name: parameter.detach().cpu() for name, parameter in trained.items()}
-            model = with_lora(load(args.model, torch.device("cpu"), dtype)[0], args.lora_rank)
-            model.load_state_dict(lora, strict=False)
+        if args.load_in_4bit or sharded:  # into the weights as they are, not as rounded, and whole
+            model = load(args.model, torch.device("cpu"), torch.float32 if args.full else dtype)[0]
+            model = model if args.full else with_lora(model, args.lora_rank)
+            model.load_state_dict({name: parameter.cpu() for name, parameter in trained.items()}, strict=False)
         merged = model if args.full else model.merge_and_unload()
         merged.to(AutoConfig.from_pretrained(args.model).dtype or torch.float32).save_pretrained(folder)  # in the base's own precision
         processor.save_pretrained(folder)

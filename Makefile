@@ -25,6 +25,8 @@ SEEDS       ?= 0 1 2#     of make compare
 STEPS       ?= 1000#      optimiser steps of every arm of make compare, where FINETUNE names none: equal budgets
 PY          ?= .venv/bin/python# your own environment instead of .venv
 LAUNCH      ?= $(PY)#     how model stages start, e.g. LAUNCH="torchrun --nproc_per_node 8"
+SERVE       ?=#           server that answers 02 and 03 of the cycles, e.g. SERVE="vllm serve {model} --port {port}" (lib/serve.py)
+SERVED      ?=#           how it is asked, e.g. SERVED=video=jpeg (lib/served.py)
 ifeq ($(DATASET),demo)
 export OMP_NUM_THREADS ?= 1#  so small a model gains nothing from two, and loses much when the second core is busy
 PREPARE     ?= --clips 700
@@ -44,12 +46,12 @@ endif
 PREFER      ?= $(if $(filter demo,$(DATASET)),--full --batch-size 32 --learning-rate 5e-5)# flags of 05 with --preferences
 PRETRAIN    ?= --steps 800# flags of lib/demo_base.py, which trains the demo's base
 
-VARIABLES := N RUN DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP TEACHER SEED SEEDS STEPS PY LAUNCH PREPARE GENERATE RATIONALIZE VERIFY FINETUNE PREFER EVALUATE PRETRAIN
+VARIABLES := N RUN DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP TEACHER SEED SEEDS STEPS PY LAUNCH SERVE SERVED PREPARE GENERATE RATIONALIZE VERIFY FINETUNE PREFER EVALUATE PRETRAIN
 ifneq (1,$(words $(RUN)))
 $(error RUN is '$(RUN)': expected one path without spaces)
 endif
 ifeq (,$(strip $(MODEL)))
-$(if $(filter cycle bound arms final compare baseline-% ablation-%,$(MAKECMDGOALS)),$(error MODEL is empty: with DATASET=$(DATASET) name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
+$(if $(filter cycle plan bound arms final compare baseline-% ablation-%,$(MAKECMDGOALS)),$(error MODEL is empty: with DATASET=$(DATASET) name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
 endif
 CYCLES := $(if $(filter auto,$(N)),,$(shell seq 1 $(N)))
 # with N=auto a fifth of the training videos is set apart to decide when to stop; a run that has such a split keeps it
@@ -57,7 +59,7 @@ DEV := $(if $(findstring --dev-share,$(PREPARE)),,$(if $(filter auto,$(N))$(wild
 AGAIN := $(MAKE) --no-print-directory# not $(MAKE) in the recipe: -n shall print the command, not start it
 READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
 
-.PHONY: help cycle results report export bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only preferences final arms compare smoke audit bench test setup FORCE
+.PHONY: help cycle plan results report export bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only preferences final arms compare smoke audit bench test setup FORCE
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-26s %s\n", $$1, $$2}'
@@ -72,6 +74,10 @@ else
 cycle: | $(READY)
 	for i in $$(seq 0 99); do $(AGAIN) $(RUN)/cycle$$i/dev/eval.json N=$$i DEV="$(DEV)"; $(PY) -m lib.plateau $(RUN) $$i || { [ $$? = 10 ] && break; exit 1; }; done; $(AGAIN) cycle N=$$i
 endif
+
+plan: $(DATA)/train.jsonl $(DATA)/test.jsonl $(filter $(RUN)/base/DONE,$(MODEL)/DONE $(BASE)/DONE) | $(READY)  ## what N cycles will cost: tokens, FLOPs, bytes, memory, disk, and time from a trial of ten records (TRIAL=0: none)
+	$(PY) -m lib.plan $(DATA)/train.jsonl --test $(DATA)/test.jsonl --run $(RUN) --model $(MODEL) --cycles $(if $(filter auto,$(N)),1,$(N)) $(TRIAL:%=--trial %) --origins $(ORIGINS) $(if $(DROP),--views $(DROP)) \
+	  --generate="$$flags_generate" --rationalize="$$flags_rationalize" --verify="--seed $(SEED) $(VERIFY)" --finetune="$$flags_finetune" --evaluate="$$flags_evaluate"
 
 results: | $(READY)  ## print the table of RUN again
 	@$(PY) -m lib.results $(RUN)
@@ -135,12 +141,17 @@ $(RUN)/base/DONE: $(RUN)/flags/base | $(READY)
 done_of = $(if $(filter $(1),$(RUN)/base),$(1)/DONE,$(wildcard $(1)/DONE))
 MODEL_1 := $(MODEL)
 DONE_1  := $(call done_of,$(MODEL))
+# With SERVE a server of the cycle's model answers, one start for both stages: one rule then makes both files. They are precious, since they exist
+# only when complete: what 02 has finished must outlive a 03 that fails or is interrupted.
+comma := ,
+quoted = '$(subst ','\'',$(1))'
+command  = $(if $(SERVE),$(PY),$(LAUNCH)) $(1) --overwrite --model $(if $(SERVE),{url}$(SERVED:%=$(comma)%),$(2))
+answered = $(if $(SERVE),$(PY) -m lib.serve --server $(call quoted,$(SERVE)) --model $(MODEL_$(1)) --log $(RUN)/cycle$(1)/server.log -- $(SHELL) $(.SHELLFLAGS) $(call quoted,$(2)),$(2))
 define CYCLE
 answers_$(1) := $(if $(filter direct,$(ORIGINS)),$(RUN)/cycle$(1)/generated.jsonl) $(if $(filter rationalized,$(ORIGINS)),$(RUN)/cycle$(1)/rationalized.jsonl)
-$(RUN)/cycle$(1)/generated.jsonl: $(DATA)/train.jsonl $$(DONE_$(1)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
-	$(LAUNCH) 02_generate.py $(DATA)/train.jsonl -o $$@ --overwrite --model $$(MODEL_$(1)) --cycle $(1) $$(flags_generate)
-$(RUN)/cycle$(1)/rationalized.jsonl: $(if $(filter direct,$(ORIGINS)),$(RUN)/cycle$(1)/generated.jsonl,$(DATA)/train.jsonl) $$(DONE_$(1)) $(RUN)/flags/rationalize $(RUN)/flags/model | $(READY)
-	$(LAUNCH) 03_rationalize.py $$< -o $$@ --overwrite --model $$(MODEL_$(1)) --cycle $(1) $$(flags_rationalize)
+asked_$(1) := $(if $(filter direct,$(ORIGINS)),$(RUN)/cycle$(1)/generated.jsonl,$(DATA)/train.jsonl)
+generate_$(1) = $$(call command,02_generate.py $(DATA)/train.jsonl -o $(RUN)/cycle$(1)/generated.jsonl,$$(MODEL_$(1))) --cycle $(1) $$(flags_generate)
+rationalize_$(1) = $$(call command,03_rationalize.py $$(asked_$(1)) -o $(RUN)/cycle$(1)/rationalized.jsonl,$$(MODEL_$(1))) --cycle $(1) $$(flags_rationalize)
 $(RUN)/cycle$(1)/verified.jsonl: $$(answers_$(1)) $(DROP:%=$(RUN)/%.jsonl) $(RUN)/flags/verify | $(READY)
 	$(PY) 04_verify.py $$(answers_$(1)) -o $$@ --overwrite $$(flags_verify)
 $(RUN)/cycle$(1)/model/DONE: $(RUN)/cycle$(1)/verified.jsonl $(call done_of,$(BASE)) $(RUN)/flags/finetune | $(READY)
@@ -148,7 +159,18 @@ $(RUN)/cycle$(1)/model/DONE: $(RUN)/cycle$(1)/verified.jsonl $(call done_of,$(BA
 MODEL_$(shell expr $(1) + 1) := $(RUN)/cycle$(1)/model
 DONE_$(shell expr $(1) + 1) := $(RUN)/cycle$(1)/model/DONE
 endef
-$(foreach i,$(CYCLES),$(eval $(call CYCLE,$(i))))
+define ONE_BY_ONE
+$(RUN)/cycle$(1)/generated.jsonl: $(DATA)/train.jsonl $$(DONE_$(1)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
+	$$(call answered,$(1),$$(generate_$(1)))
+$(RUN)/cycle$(1)/rationalized.jsonl: $$(asked_$(1)) $$(DONE_$(1)) $(RUN)/flags/rationalize $(RUN)/flags/model | $(READY)
+	$$(call answered,$(1),$$(rationalize_$(1)))
+endef
+define TOGETHER
+.PRECIOUS: $(answers_$(1))
+$(answers_$(1)) &: $(DATA)/train.jsonl $$(DONE_$(1)) $(RUN)/flags/generate $(RUN)/flags/rationalize $(RUN)/flags/model | $(READY)
+	$$(call answered,$(1),$$(generate_$(1)) && $$(rationalize_$(1)))
+endef
+$(foreach i,$(CYCLES),$(eval $(call CYCLE,$(i)))$(eval $(call $(if $(and $(SERVE),$(word 2,$(answers_$(i)))),TOGETHER,ONE_BY_ONE),$(i))))
 
 $(RUN)/blind.jsonl $(RUN)/shuffled.jsonl: $(DATA)/train.jsonl $(DONE_1) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
 	$(LAUNCH) 02_generate.py $(DATA)/train.jsonl -o $@ --overwrite --model $(MODEL) --view $(basename $(@F)) $(flags_generate)

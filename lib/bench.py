@@ -1,10 +1,15 @@
 """make bench: what the stages cost, measured in one run on this machine; nothing here passes or fails, and only ratios travel between machines.
 
-    python -m lib.bench            # every part, as Markdown tables
-    python -m lib.bench verify     # one part
+    python -m lib.bench                    # every part, as Markdown tables
+    python -m lib.bench generate verify    # some parts: generate, decode, finetune, verify, processes, grow
+
+Models are random: a Video-LLaVA of 16 M parameters and 296 visual tokens a clip, large enough that computing outweighs Python, or the demo's (1 M).
 """
+import importlib.util
+import itertools
 import json
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -61,7 +66,135 @@ def bench_verify(folder):
         print(f"| {', '.join(kinds)} | {count:,} | {seconds:.1f} | {count / seconds:,.0f} | {peak:.2f} |", flush=True)
 
 
-PARTS = {"verify": bench_verify}
+def questions_of(folder, count):
+    """A file of `count` demo questions, some four on a clip, with their clips (at most 200; then ids repeat with a number)."""
+    measured(["01_prepare.py", "--dataset", "demo", "-o", folder / "data", "--clips", min(200, count // 2 + 4), "--overwrite"])
+    records = [json.loads(line) for line in (folder / "data/train.jsonl").read_text().splitlines()]
+    path = folder / "data/questions.jsonl"
+    path.write_text("".join(json.dumps({**record, "id": f"{record['id']}-{number}"}) + "\n" for number, record in zip(range(count), itertools.cycle(records))))
+    return path
+
+
+def larger_model(folder):
+    """Write the demo's tiny Video-LLaVA, and as `large` one of the same class with 16 M parameters on frames of 96 pixels; both random."""
+    from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+    from lib.demo_base import build
+    build(folder / "tiny", 0)
+    config, processor = AutoConfig.from_pretrained(folder / "tiny"), AutoProcessor.from_pretrained(folder / "tiny")
+    for part, values in ((config.vision_config, dict(hidden_size=192, intermediate_size=512, num_hidden_layers=4, image_size=96)),
+                         (config.text_config, dict(hidden_size=384, intermediate_size=1024, num_hidden_layers=8, num_attention_heads=6, num_key_value_heads=6, head_dim=64))):
+        for name, value in values.items():
+            setattr(part, name, value)
+    config.image_seq_length, config.video_seq_length = 37, 37 * 8
+    for part in (processor.image_processor, processor.video_processor):
+        part.size, part.crop_size = {"shortest_edge": 96}, {"height": 96, "width": 96}
+    AutoModelForImageTextToText.from_config(config).save_pretrained(folder / "large")
+    processor.save_pretrained(folder / "large")
+    return folder / "large"
+
+
+def speed_of(path):
+    """What a stage wrote about its speed beside its output."""
+    return json.loads(Path(f"{path}.meta.json").read_text())["speed"]
+
+
+def one_at_a_time(model, questions, asks, samples, new_tokens):
+    """Seconds an answer takes where each question and sample is decoded, encoded and asked alone, with transformers as it comes."""
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers.video_utils import VideoMetadata
+    from lib.model import chat
+    from lib.prompts import render
+    from lib.video import read_frames
+    processor, model = AutoProcessor.from_pretrained(model), AutoModelForImageTextToText.from_pretrained(model).eval()
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    records = [json.loads(line) for line in questions.read_text().splitlines()][: asks // samples]
+    began = time.perf_counter()
+    for record in records:
+        for _ in range(samples):
+            frames, meta = read_frames(questions.parent / record["video"], 8, record.get("start"), record.get("end"))
+            inputs = processor(text=[chat(processor, render(record, "direct"))], videos=[[frames]], video_metadata=[VideoMetadata(**meta)], do_sample_frames=False, return_tensors="pt").to(model.device)
+            model.generate(**inputs, do_sample=True, temperature=0.7, max_new_tokens=new_tokens)
+    return (time.perf_counter() - began) / (len(records) * samples)
+
+
+def bench_generate(folder):
+    """02 at several samples a question against the same model asked one question and one sample at a time."""
+    model, questions = larger_model(folder), questions_of(folder, 16)
+    print("\n02_generate.py, 16 questions on 4 clips, 32 new tokens, a random Video-LLaVA of 16 M parameters\n\n| samples | one at a time, answers/s | 02, answers/s | ratio |\n|---|---|---|---|")
+    for samples in (1, 8):
+        alone = 1 / one_at_a_time(model, questions, 32, samples, 32)
+        measured(["02_generate.py", questions, "-o", folder / f"k{samples}.jsonl", "--model", model, "--samples", samples, "--temperature", "0.7", "--max-new-tokens", "32", "--batch-size", "64"])
+        speed = speed_of(folder / f"k{samples}.jsonl")
+        ours = speed["answers"] / speed["seconds"]
+        print(f"| {samples} | {alone:.1f} | {ours:.1f} | {ours / alone:.1f} |", flush=True)
+
+
+def trl_tokens_per_second(model, kept, steps, batch):
+    """Tokens a second of TRL's SFTTrainer with LoRA of the same rank on the same rows in the same order of batches, made by our collator; None without TRL."""
+    if importlib.util.find_spec("trl") is None:
+        return None
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+    finetune = importlib.import_module("05_finetune")
+    from lib.model import chat, load, training_batch
+    from lib.video import read_frames
+    base, processor = load(str(model), torch.device("cuda" if torch.cuda.is_available() else "cpu"), torch.float32)
+    rows, tokens = finetune.rows_of(kept, "both", None), []
+
+    def collate(items):
+        mine = [rows[item["row"]] for item in items]
+        batch = training_batch(processor, [(chat(processor, turn), answers[0]) for _, turn, answers, _ in mine], [read_frames(clip[0], 8, *clip[1:]) for *_, clip in mine])
+        tokens.append(int(batch["attention_mask"].sum()))
+        return batch
+    with tempfile.TemporaryDirectory() as output:
+        config = SFTConfig(output_dir=output, max_steps=steps, per_device_train_batch_size=batch, learning_rate=2e-4, report_to=[], save_strategy="no", logging_strategy="no", remove_unused_columns=False,
+                           gradient_checkpointing=False, bf16=torch.cuda.is_available(), use_cpu=not torch.cuda.is_available(), dataset_kwargs={"skip_prepare_dataset": True}, disable_tqdm=True, max_length=None)
+        trainer = SFTTrainer(base, config, train_dataset=Dataset.from_dict({"row": list(range(len(rows)))}), data_collator=collate, processing_class=processor,
+                             peft_config=LoraConfig(r=16, lora_alpha=32, target_modules=finetune.LANGUAGE, task_type="CAUSAL_LM"))
+        began = time.perf_counter()
+        trainer.train()
+    return sum(tokens) / (time.perf_counter() - began)
+
+
+def bench_finetune(folder):
+    """05 with LoRA against TRL's SFTTrainer on the same rows."""
+    model, questions, steps, batch = larger_model(folder), questions_of(folder, 32), 24, 8
+    kept = folder / "data/kept.jsonl"
+    kept.write_text("".join(json.dumps({**json.loads(line), "origin": "direct", "sample": 0, "keep": True, "answer": "A shape is seen that moves from one side to the other.\nAnswer: it is red."}) + "\n"
+                            for line in questions.read_text().splitlines()))
+    print(f"\n05_finetune.py, LoRA, 64 rows, {steps} steps of {batch}, a random Video-LLaVA of 16 M parameters\n\n| | tokens/s | ratio |\n|---|---|---|")
+    theirs = trl_tokens_per_second(model, kept, steps, batch)
+    measured(["05_finetune.py", kept, "-o", folder / "model", "--model", model, "--steps", steps, "--batch-size", batch])
+    speed = speed_of(folder / "model")
+    ours = speed["tokens"] / (speed["seconds"] + speed["encode_seconds"])
+    print(f"| 05, its encoding of the clips included | {ours:,.0f} | {f'{ours / theirs:.2f}' if theirs else '-'} |\n| TRL's SFTTrainer | {f'{theirs:,.0f} | 1 |' if theirs else 'not installed | - |'}", flush=True)
+
+
+def bench_grow(folder):
+    """How the time and memory of 02 grow with the number of records, on the demo's tiny model."""
+    model = larger_model(folder).with_name("tiny")
+    print("\n02_generate.py, the demo's model, random, 8 new tokens\n\n| records | seconds, without loading | ms a record | peak GiB |\n|---|---|---|---|")
+    for count in (100, 1_000, 10_000):
+        questions = questions_of(folder, count)
+        measured(["02_generate.py", questions, "-o", folder / "out.jsonl", "--model", model, "--max-new-tokens", "8", "--batch-size", "64", "--overwrite"])
+        speed = speed_of(folder / "out.jsonl")
+        print(f"| {count:,} | {speed['seconds']:.1f} | {1000 * speed['seconds'] / count:.1f} | {speed['peak_memory_gib']} |", flush=True)
+
+
+PARTS = {"generate": bench_generate, "finetune": bench_finetune, "verify": bench_verify, "grow": bench_grow}
+
+
+def about():
+    """Machine, versions and commit, on one line: what a figure is worth without them is nothing."""
+    import importlib.metadata as metadata
+    import torch
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip() or "no commit"
+    processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine()) if os.path.exists("/proc/cpuinfo") else platform.machine()
+    return (f"{torch.cuda.get_device_name() if torch.cuda.is_available() else f'{os.cpu_count()} cores of {processor}'}, threads {os.environ.get('OMP_NUM_THREADS', 'default')}, Python {platform.python_version()}, "
+            + ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "peft")) + f", commit {commit}")
 
 
 def main():
@@ -69,6 +202,7 @@ def main():
     wanted = sys.argv[1:] or list(PARTS)
     if set(wanted) - PARTS.keys():
         raise StageError(f"no such part: {', '.join(sorted(set(wanted) - PARTS.keys()))}; expected some of {', '.join(PARTS)}", code=2)
+    print(about(), flush=True)
     for name in wanted:
         with tempfile.TemporaryDirectory() as folder:
             PARTS[name](Path(folder))

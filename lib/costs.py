@@ -1,6 +1,6 @@
-"""What a run costs by counting and arithmetic: tokens of its prompts and clips, bytes of its videos, a model's parameters, FLOPs and memory. No weights are loaded.
+"""What a run costs, by counting and arithmetic: tokens of prompts and clips, bytes of videos, a model's parameters, FLOPs and memory. No weights are loaded.
 
-FLOPs count two per multiply-add (Kaplan et al., arXiv 2001.08361, section 2.1): a part reads n tokens in 2 x parameters x n, its attention in
+Below, what a stage costs by these and by what a trial of it showed (lib/plan.py). FLOPs count two per multiply-add (Kaplan et al., arXiv 2001.08361, section 2.1): a part reads n tokens in 2 x parameters x n, its attention in
 4 x layers x width x n x (positions seen: half of n where causal, a frame's patches in the tower).
 """
 import math
@@ -28,8 +28,8 @@ def duration(seconds):
     """95 -> '1 min 35 s'; None is '-'."""
     if seconds is None or seconds < 59.5:
         return "-" if seconds is None else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s" if seconds < 600 else f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+    minutes, whole = round(seconds / 60), round(seconds)
+    return f"{whole // 60} min {whole % 60:02} s" if whole < 600 else f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def spread(items, count):
@@ -208,3 +208,23 @@ def tuning(facts, kept):
     flops = passed * training_flops(facts.based, facts.clip, facts.visual + facts.text["generate"] + answer, answer, flags.full, flags.lora_rank, flags.checkpointing)
     return dict(records=rows, answers=passed, visual=passed * facts.visual, text=passed * facts.text["generate"], new=passed * answer, flops=flops,
                 read=facts.read[0] * min(passed, 1), seconds=found and found.fixed + found.each * passed, disk=facts.checkpoint)
+
+
+def table(facts, args, shares):
+    """[(stage, times in the run, row)] if such `shares` are rejected, and kept of direct and rationalized answers."""
+    direct, told = "direct" in args.origins, "rationalized" in args.origins
+    generate = asking(facts, "generate", facts.count[0])
+    rejected = shares[0] if direct else 1
+    rationalize = asking(facts, "rationalize", facts.count[0] * rejected, rejected)
+    evaluate, asked = asking(facts, "evaluate", facts.count[1]), [row for row, wanted in ((generate, direct), (rationalize, told)) if wanted]
+    answers, found = sum(row["answers"] for row in asked), facts.trial.get("verify")
+    verify = dict(records=facts.count[0], answers=answers, seconds=found and found.fixed + found.each * answers, disk=answers * found.size if found else sum(row["disk"] for row in asked) * 1.3)
+    finetune = tuning(facts, direct * generate["answers"] * shares[1] + told * rationalize["answers"] * shares[2])
+    return [("evaluate the base", 1, evaluate), *((f"02 on {view} clips", 1, generate) for view in args.views), *[("generate", args.cycles, generate)] * direct,
+            *[("rationalize", args.cycles, rationalize)] * told, ("verify", args.cycles, verify), ("finetune", args.cycles, finetune), ("evaluate", args.cycles, evaluate)]
+
+
+def total(rows, column):
+    """Of a column over the run; None where that of a stage is not known."""
+    values = [row.get(column, 0) for _, _, row in rows]
+    return None if None in values else sum(times * value for (_, times, _), value in zip(rows, values))

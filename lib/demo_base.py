@@ -23,7 +23,8 @@ from lib.video import prefetch
 VISION = dict(hidden_size=96, intermediate_size=256, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=16, projection_dim=64)
 TEXT = dict(hidden_size=128, intermediate_size=352, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=1024)
 FRAMES = 8
-CHAT = "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for c in m['content'] if c['type'] == 'video' %}<video>\n{% endfor %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }} {% endfor %}{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+# eight images in a row are written as one video is, for a server that is sent its frames
+CHAT = "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for c in m['content'] if c['type'] == 'video' %}<video>\n{% endfor %}{% for c in m['content'] if c['type'] == 'image' %}<image>{{ '\n' if loop.last }}{% endfor %}{% for c in m['content'] if c['type'] == 'text' %}{{ c['text'] }} {% endfor %}{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 
 
 def sampled(facts, style, rng):
@@ -101,7 +102,7 @@ def train(args, folder):
         for part, state in zip(parts, states):
             part.load_state_dict(state)
         print(f"resuming after step {len(losses)}", flush=True)
-    tower = sum(p.numel() for p in model.model.image_tower.parameters())  # the image tower only comes with the class
+    tower = sum(p.numel() for p in model.model.image_tower.parameters())  # the image tower is not trained: it becomes the video tower's copy
     print(f"base: Video-LLaVA, {sum(p.numel() for p in model.parameters()) - tower:,} parameters, {args.steps} steps of {args.clips} fresh source clips, {device}", flush=True)
 
     def batch(step):
@@ -128,6 +129,8 @@ def train(args, folder):
             torch.save([*(part.state_dict() for part in parts), losses], f"{saved}.tmp")
             os.replace(f"{saved}.tmp", saved)
     model.set_attn_implementation("sdpa")
+    model.model.image_tower.load_state_dict(model.model.video_tower.state_dict())  # frames sent to a server as images are then seen as a video's are
+    model.generation_config.do_sample = True  # else `transformers serve` answers greedily, whatever the temperature
     model.save_pretrained(folder)
     for left in folder.glob("state.pt*"):
         left.unlink()

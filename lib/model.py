@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig, GenerationConfig, LogitsProcessor, StoppingCriteria
+from transformers.cache_utils import DynamicLayer
 from transformers.utils import is_bitsandbytes_available, logging
 from transformers.video_utils import VideoMetadata
 
@@ -196,8 +197,30 @@ def lags_of(model, inputs):
     return lags
 
 
+class RoomyLayer(DynamicLayer):
+    """Keys and values with room for some tokens to come; the library's own layer copies all of them for every new one."""
+    room = None  # (keys, values), of which self.keys and self.values are the filled part
+
+    def update(self, key_states, value_states, *_, **__):
+        filled = self.keys.shape[-2]
+        end = filled + key_states.shape[-2]
+        if self.room is None or end > self.room[0].shape[-2]:
+            self.room = [torch.cat([old, new, new.new_empty(*new.shape[:2], 128, new.shape[-1])], -2) for old, new in ((self.keys, key_states), (self.values, value_states))]
+        else:
+            self.room[0][:, :, filled:end], self.room[1][:, :, filled:end] = key_states, value_states
+        self.keys, self.values = (part[:, :, :end] for part in self.room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices):
+        super().batch_select_indices(indices)
+        self.room = None
+
+
 def select(cache, rows, lags):
     """Repeat or drop rows of a cache, and of what parts of the model remember beside it."""
+    for layer in cache.layers:
+        if type(layer) is DynamicLayer:
+            layer.__class__ = RoomyLayer
     cache.batch_select_indices(rows.cpu())  # a model over several devices has its cache on all of them
     for part in lags:
         part.rope_deltas = lags[part] = lags[part][rows]
@@ -246,11 +269,10 @@ def generate(model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, 
     prompt_length, rows, lags = inputs["input_ids"].shape[1], place(prepared["prompt_of"]), lags_of(model, inputs)
     sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device) if temperature > 0 else None
     answers, waiting = [None] * len(texts), list(range(len(texts)))
-    if len(set(prepared["prompt_of"])) < len(texts):  # several samples of a prompt: their first token from one reading
-        cache, logits = read(model, inputs, config)
-        select(cache, rows, lags)
-        tokens = (sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]).argmax(-1, keepdim=True)
-        inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
+    cache, logits = read(model, inputs, config)  # each prompt once; from that the first token of each of its samples
+    select(cache, rows, lags)
+    tokens = (sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]).argmax(-1, keepdim=True)
+    inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
     while waiting:
         config.max_new_tokens = max_new_tokens - (inputs["input_ids"].shape[1] - prompt_length)
         sequences, cache = inputs["input_ids"], None

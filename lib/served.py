@@ -35,7 +35,7 @@ from urllib.parse import urlsplit
 
 from lib.prompts import ONLY_ANSWER, render, strip_placeholders
 from lib.records import StageError, key_of, video_path
-from lib.stage import progress, world
+from lib.stage import model_identity, progress, world
 
 
 class Server(NamedTuple):
@@ -75,9 +75,14 @@ def server_of(model):
 
 
 def served_identity(model):
-    """What tells one served model from another when a stage resumes: URL, name and the options that decide the content."""
+    """What tells one served model from another when a stage resumes: URL, name, of a folder its content, and the options that decide the answers.
+
+    On this machine a folder or a hub id (it has a slash) says which model it is, whatever the port; another name may be anything, and so may a server elsewhere.
+    """
     server = server_of(model)
-    return f"{server.url}#{server.name},video={server.video},seed={'yes' if server.seed else 'no'}"
+    content = f"@{model_identity(server.name)[:16]}" if os.path.isdir(server.name) else ""
+    here = urlsplit(server.url).hostname in ("127.0.0.1", "localhost", "::1") and (content or "/" in server.name)
+    return f"{'' if here else server.url}#{server.name}{content},video={server.video},seed={'yes' if server.seed else 'no'}"
 
 
 def api_key():

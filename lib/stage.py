@@ -21,6 +21,8 @@ from lib.records import StageError, key_of, line_of, read_jsonl
 VIEWS = ("video", "shuffled", "blind")
 
 BEGAN = time.time()  # of this process: the seconds in a sidecar include the loading of torch and the model
+# an FSDP config of `accelerate launch` asks for it: 05 obeys with lib/shard.py; transformers must not see it, whose from_pretrained would fill no weights but rank 0's
+SHARDED = os.environ.pop("ACCELERATE_USE_FSDP", "false").lower() == "true"
 FSYNC_SECONDS = 10  # at most this much finished work is lost to a power cut; a killed process loses only its current batch
 
 
@@ -32,6 +34,7 @@ def run(main):
     name = Path(sys.argv[0]).name
     try:
         main()
+        leave()
     except StageError as error:
         print(f"{name}: error: {error}", file=sys.stderr, flush=True)
         sys.exit(error.code)
@@ -155,7 +158,7 @@ def world():
 
 
 def barrier():
-    """Wait until every process of the launch is here."""
+    """Wait until every process of the launch is here. Raises StageError where one has ended instead."""
     if world()[1] > 1:
         import datetime
         import torch
@@ -165,7 +168,18 @@ def barrier():
             if on_gpu:
                 torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
             distributed.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=datetime.timedelta(days=10))  # one rank may work for hours longer than another
-        distributed.barrier()
+        try:
+            distributed.all_reduce(torch.zeros(1))  # on the CPU: gloo sees at once that a process has ended; a barrier on GPUs would wait for the ten days
+        except RuntimeError as error:
+            raise StageError(f"another process of this launch has ended, and said why if it could ({str(error).splitlines()[0]}); the same command again goes on from what is finished") from None
+
+
+def leave():
+    """Part from the other processes; one that ends while still connected may be aborted (pytorch/pytorch#179291)."""
+    if world()[1] > 1:
+        import torch.distributed as distributed
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
 
 
 def check_flags(parser, args):
@@ -287,7 +301,8 @@ class Output:
                 good += len(line)
                 if "error" not in record:
                     self.done[key_of(record)] = record
-            if part == self._own_part():
+            number = 0 if part == self.part else int(part.rsplit(".", 1)[1])
+            if number % self.world == self.rank:  # its own, and those of a launch with more processes
                 file.truncate(good)
 
     def write(self, *records):

@@ -125,11 +125,14 @@ def test_clips_and_prompts_read_once_give_the_answers_of_single_questions(cycle,
 def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
     """Where frames lie far apart, Qwen2.5's largest position is that of the last frame, not of the last word: what goes on from a cache must not count from it."""
     import torch
-    from lib.model import chat, generate, load
+    from lib.model import chat, encode, generate, load
     model, processor = load(str(cycle[0] / "base"), torch.device("cpu"), torch.float32)
     clips = [(np.random.default_rng(n).integers(0, 255, (8, 56, 80, 3), dtype=np.uint8), dict(total_num_frames=3200, fps=4.0, frames_indices=list(range(200, 3200, 400)), duration=800.0, height=56, width=80)) for n in range(2)]
     texts = [chat(processor, question) for question in ("Question: What is it?", "Question: When does it move, from its beginning to its end?", "Question: Where?")]
     rows = [(text, clip, 10 * seed + sample) for seed, (text, clip) in enumerate((text, clip) for clip in clips for text in texts) for sample in range(2)]
+    inputs = encode(processor, texts[:1], clips[:1])
+    plain = processor.tokenizer.decode(model.generate(**inputs, do_sample=False, max_new_tokens=20)[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True).strip()
+    assert generate(model, processor, texts[:1], clips[:1], [0], max_new_tokens=20)[0][0] == plain  # as transformers' own generate()
     together = generate(model, processor, *zip(*rows), temperature=1.0, max_new_tokens=20)
     assert together == [generate(model, processor, *zip(row), temperature=1.0, max_new_tokens=20)[0] for row in rows]
 
