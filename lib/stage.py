@@ -21,7 +21,7 @@ from lib.records import StageError, key_of, line_of, read_jsonl
 VIEWS = ("video", "shuffled", "blind")
 
 BEGAN = time.time()  # of this process: the seconds in a sidecar include the loading of torch and the model
-# an FSDP config of `accelerate launch` asks for it: 05 obeys with lib/shard.py; transformers must not see it, whose from_pretrained would fill no weights but rank 0's
+# what an FSDP config of `accelerate launch` sets: 05 obeys with lib/shard.py; accelerate and transformers must not see it, which would each do their own part of it
 SHARDED = os.environ.pop("ACCELERATE_USE_FSDP", "false").lower() == "true"
 FSYNC_SECONDS = 10  # at most this much finished work is lost to a power cut; a killed process loses only its current batch
 

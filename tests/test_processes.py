@@ -44,6 +44,13 @@ def finished(process):
     return said
 
 
+def fsdp_launch(folder):
+    """accelerate's launch of two processes by the README's fsdp.yaml."""
+    config = folder / "fsdp.yaml"
+    config.write_text(re.search(r"```yaml\n# fsdp.yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1])
+    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config), "--num_processes", "2", "--main_process_port", "29619"]
+
+
 def ranks_of(launcher):
     """{rank: process id} of a launcher's processes."""
     found = {}
@@ -96,7 +103,7 @@ def test_a_rank_killed_under_torchrun_costs_nothing_finished(smoke, undisturbed,
     assert all(len(part) >= 8 for part in kept) and set(sum(kept, [])) <= whole
     parts[1].write_bytes(b"".join(kept[1]) + b'{"id": "torn in the mid')  # what a kill inside a write leaves behind
     shutil.copytree(two, one, dirs_exist_ok=True)
-    for folder, launch in ((two, TWO), (one, [sys.executable])):  # with as many processes, and with fewer
+    for folder, launch in ((two, fsdp_launch(tmp_path_factory.mktemp("config"))), (one, [sys.executable])):  # with as many processes, started by a config meant for 05, and with fewer
         done = sh(*launch, *generate_words(smoke, folder))
         assert f"resuming: {len(sum(kept, []))} of" in done.stdout
         assert (folder / "generated.jsonl").read_bytes() == undisturbed
@@ -167,10 +174,7 @@ def test_weights_shared_out_train_as_whole_ones(judged, tmp_path, monkeypatch):
     runs["lost"] = ("video_llava", lost, [*lora, "--max-failures", "4"])
     command = lambda name, place, batch, accumulate: ["05_finetune.py", runs[name][1], "-o", tmp_path / place / name, "--model", base[runs[name][0]], *runs[name][2], "--batch-size", str(batch), "--accumulate", str(accumulate)]
 
-    config = tmp_path / "fsdp.yaml"
-    config.write_text(re.search(r"```yaml\n# fsdp.yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1])
-    launched = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", config, "--num_processes", "2", "--main_process_port", "29619", *command("killed", "shared", 1, 2)]
-    process = subprocess.Popen([str(word) for word in launched], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([*fsdp_launch(tmp_path), *map(str, command("killed", "shared", 1, 2))], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     saved = tmp_path / "shared/killed.part/state.pt"
     wait_for(saved.exists, process)
     os.kill(ranks_of(process.pid)[1], signal.SIGKILL)
