@@ -28,7 +28,6 @@ from lib.served import is_served
 from lib.stage import SHARDED, Output, announce, check_flags, parser_of, resolved, run, world
 
 LANGUAGE = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"  # "all-linear" would hit the vision tower too
-PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A6000": 155e12, "3090": 71e12}  # dense bfloat16 FLOP/s, data sheets
 TRAINED_IN_FULL = re.compile(r"(language_model|text_model|lm_head|projector|connector|merger)")  # the paper: language model and projector
 
 
@@ -147,35 +146,6 @@ def with_lora(model, rank):
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE, task_type="CAUSAL_LM"))
 
 
-def keep_features(model, processor, rows, args, folder):
-    """Run tower and projector, which LoRA leaves as they are, once over every clip, each process its share; {clip: file with what they made of it}.
-
-    A clip that cannot be read has no file; 05 says why when a row needs it.
-    """
-    import torch
-    from lib.model import chat, encode, features_of
-    from lib.stage import barrier, progress
-    from lib.video import VideoError, prefetch, read_frames
-    texts = {}
-    for _, turn, _, clip in rows:
-        texts.setdefault(clip, chat(processor, turn))
-    files = {clip: folder / "features" / f"{number}.pt" for number, clip in enumerate(texts)}
-    (folder / "features").mkdir(exist_ok=True)
-    mine = [clip for clip in list(files)[world()[0] :: world()[1]] if not files[clip].exists()]
-
-    def look(clip):
-        try:
-            return clip, encode(processor, [texts[clip]], [read_frames(clip[0], args.frames, *clip[1:])])
-        except VideoError:
-            return clip, None
-    for clip, inputs in progress(prefetch(look, mine, args.workers, ahead=2 * args.workers), len(mine), "encode"):
-        if inputs is not None:
-            torch.save(features_of(model, processor, texts[clip], inputs), f"{files[clip]}.tmp")
-            os.replace(f"{files[clip]}.tmp", files[clip])
-    barrier()
-    return files
-
-
 def train(args, rows, folder):
     """Fine-tune and save into `folder`; returns (loss of every step, how often memory ran out and the batch was halved, speed).
 
@@ -184,11 +154,12 @@ def train(args, rows, folder):
     import torch
     from accelerate import Accelerator
     from transformers import AutoConfig
-    from lib.costs import sizes, training_flops
-    from lib.model import chat, dtype_of, features_batch, load, moved, peak_memory, takes_features, training_batch, training_text
+    from lib.costs import sizes, utilisation
+    from lib.features import batch_of, keep_features, look, moved, takes_features
+    from lib.model import chat, dtype_of, load, peak_memory, training_text
     from lib.shard import TOO_LARGE, gathered, missing, scattered, shard
     from lib.stage import progress
-    from lib.video import VideoError, prefetch, read_frames
+    from lib.video import VideoError, prefetch
     start = time.time()
     accelerator = Accelerator(cpu=not torch.cuda.is_available())  # without cpu=True, CPU processes would not know of each other
     device, chief = accelerator.device, accelerator.is_main_process
@@ -245,25 +216,10 @@ def train(args, rows, folder):
         if chief:
             print(f"resuming after step {len(losses)} of {len(steps)}")
     at_once, halvings, answers_a_row = args.batch_size, 0, 2 if args.preferences else 1
-    clips_used = {clip for *_, clip in rows}
-    kept = {}
-    if not args.full and takes_features(whole) and sum(map(len, steps)) > len(clips_used):  # each clip is needed more than once
-        kept = keep_features(whole.eval(), processor, rows, args, folder)
+    kept, turns = {}, {clip: turn for _, turn, _, clip in rows}
+    if not args.full and takes_features(whole) and sum(map(len, steps)) > len(turns):  # LoRA leaves tower and projector as they are, and each clip is needed more than once
+        kept = keep_features(whole.eval(), processor, turns, args, folder)
         model.train()
-
-    def look(clip):  # what was kept of it, else its frames
-        if clip in kept and kept[clip].exists():
-            return torch.load(kept[clip], weights_only=True)
-        return read_frames(clip[0], args.frames, *clip[1:])
-
-    def batch_of(part, clips):
-        texts = [(chat(processor, rows[i][1]), answer) for i in part for answer in rows[i][2]]
-        seen = [clips[rows[i][3]] for i in part for _ in rows[i][2]]
-        ready = features_batch(processor, texts, seen) if all(isinstance(one, dict) for one in seen) else None
-        if ready is None:
-            seen = [read_frames(rows[i][3][0], args.frames, *rows[i][3][1:]) if isinstance(clips[rows[i][3]], dict) else clips[rows[i][3]] for i in part for _ in rows[i][2]]
-            ready = training_batch(processor, texts, seen)
-        return ready
 
     def collate(step):  # this process's rows of a step, as its batches
         mine = steps[step][accelerator.process_index :: accelerator.num_processes]
@@ -271,12 +227,13 @@ def train(args, rows, folder):
         for i in mine:
             clip = rows[i][3]
             try:
-                clips[clip] = clips.get(clip) or look(clip)
+                clips[clip] = clips.get(clip) or look(clip, kept, args)
             except VideoError as error:
                 failed.append((rows[i][0], str(error)))
         mine = [i for i in mine if rows[i][3] in clips]
         parts = [mine[i : i + at_once] for i in range(0, len(mine), at_once)]
-        return [batch_of(part, clips) for part in parts], failed
+        asked = [[(chat(processor, rows[i][1]), answer, rows[i][3]) for i in part for answer in rows[i][2]] for part in parts]
+        return [batch_of(processor, part, clips, args) for part in asked], failed
 
     def likelihood(model, inputs, labels):  # log-probability of each row's answer
         kept = int((labels != -100).sum(1).max())  # rows are left-padded: no logits are needed but the last `kept`
@@ -350,11 +307,9 @@ def train(args, rows, folder):
 
     speed.update(tokens=int(accelerator.reduce(torch.tensor(speed["tokens"], device=device), "sum")), seconds=round(time.time() - began, 2), peak_memory_gib=peak_memory(device))
     if chief and losses:
-        rate = speed["tokens"] / speed["seconds"]
-        flops = training_flops(size, 0, 1, sum(tails) / max(sum(lengths), 1), args.full, args.lora_rank, False) * rate / accelerator.num_processes  # per device, the tower's and attention's left out
-        speed["tokens_per_second"], speed["mfu"] = round(rate, 1), flops / PEAK[name] if (name := next((name for name in PEAK if device.type == "cuda" and name in torch.cuda.get_device_name(device)), None)) else None
-        print(f"{rate:,.0f} tokens/s, {flops / 1e12:.2f} TFLOP/s a device" + (f", MFU {100 * speed['mfu']:.0f} %" if speed["mfu"] else "") + f", peak memory {speed['peak_memory_gib']} GiB"
-              + f", {len(clips_used)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
+        speed.update(utilisation(size, speed["tokens"] / speed["seconds"] / accelerator.num_processes, sum(tails) / max(sum(lengths), 1), args.full, args.lora_rank, device))
+        print(f"{speed['tokens'] / speed['seconds']:,.0f} tokens/s, {speed['tflops']:.2f} TFLOP/s a device" + (f", MFU {100 * speed['mfu']:.0f} %" if speed["mfu"] else "") + f", peak memory {speed['peak_memory_gib']} GiB"
+              + f", {len(kept)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
     halvings = int(accelerator.reduce(torch.tensor(halvings, device=device), "sum"))  # waits for everyone
     trained = gathered({name: parameter.detach() for name, parameter in trained.items()})
     if chief:

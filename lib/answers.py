@@ -105,7 +105,7 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
         for clip in wanted:
             if clip not in clips:
                 try:
-                    frames, meta = read_frames(clip[0], args.frames, *clip[1:])
+                    frames, meta = read_frames(clip[0], args.frames, *clip[1:], args.frame_cache)
                     clips[clip] = viewed(frames, args.view, args.seed), meta
                 except VideoError as error:
                     clips[clip] = str(error)

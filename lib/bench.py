@@ -3,7 +3,7 @@
     python -m lib.bench                    # every part, as Markdown tables
     python -m lib.bench generate verify    # some parts: generate, decode, finetune, verify, processes, grow
 
-Models are random: a Video-LLaVA of 16 M parameters and 296 visual tokens a clip, large enough that computing outweighs Python, or the demo's (1 M).
+Models are random: a Video-LLaVA of 16 M parameters (of 33 M for processes), large enough that computing outweighs Python, or the demo's (1 M).
 """
 import importlib.util
 import itertools
@@ -17,7 +17,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from lib.bench_decode import bench_decode
+
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
 VERIFIED = 100_000  # records of the verifier's part
+FEW, MANY, BATCH = 16, 144, 8  # answers of the two runs; batches of both share out evenly
+LARGER = dict(hidden_size=512, intermediate_size=1408, num_hidden_layers=10, num_attention_heads=8, num_key_value_heads=8)  # 33 M parameters: computing dominates
 ACTIONS = ["riding a bike", "playing the guitar", "washing dishes", "chopping wood", "jumping rope", "water skiing", "skiing", "reading a book", "playing chess", "walking the dog"]
 
 
@@ -43,10 +49,10 @@ def answers(kind, count, seed=0):
                "origin": "direct", "sample": 0, "seed": i, "answer": f"{reasons}\nAnswer: {said}."}
 
 
-def measured(command):
+def measured(command, **environment):
     """(seconds, peak GiB) of a finished command. Raises CalledProcessError with what it printed."""
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen([sys.executable, *map(str, command)], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
@@ -184,7 +190,24 @@ def bench_grow(folder):
         print(f"| {count:,} | {speed['seconds']:.1f} | {1000 * speed['seconds'] / count:.1f} | {speed['peak_memory_gib']} |", flush=True)
 
 
-PARTS = {"generate": bench_generate, "finetune": bench_finetune, "verify": bench_verify, "grow": bench_grow}
+def bench_processes(folder):
+    """02 with a random Video-LLaVA of 33 M parameters in one and in two processes of one thread each: answers per second, and their ratio to one."""
+    from lib import demo_base
+    demo_base.TEXT.update(LARGER)
+    demo_base.build(folder / "model", seed=0)
+    measured(["01_prepare.py", "--dataset", "demo", "-o", folder / "data", "--clips", str(MANY)])
+    print(f"\n02_generate.py in processes of one thread each, {MANY - FEW} answers, start-up excluded ({os.cpu_count()} cores)\n\n| processes | answers/s | ratio |\n|---|---|---|")
+    alone = None
+    for processes in (1, 2):
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", processes] if processes > 1 else []
+        seconds = [measured([*launch, "02_generate.py", folder / "data/train.jsonl", "-o", folder / f"{processes}-{count}.jsonl", "--model", folder / "model", "--limit", count,
+                             "--batch-size", BATCH, "--workers", "1", "--max-new-tokens", "32", "--temperature", "1"], OMP_NUM_THREADS="1")[0] for count in (FEW, MANY)]
+        speed = (MANY - FEW) / (seconds[1] - seconds[0])
+        alone = alone or speed
+        print(f"| {processes} | {speed:.2f} | {speed / alone:.2f} |", flush=True)
+
+
+PARTS = {"generate": bench_generate, "decode": bench_decode, "finetune": bench_finetune, "verify": bench_verify, "processes": bench_processes, "grow": bench_grow}
 
 
 def about():
@@ -194,7 +217,7 @@ def about():
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip() or "no commit"
     processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine()) if os.path.exists("/proc/cpuinfo") else platform.machine()
     return (f"{torch.cuda.get_device_name() if torch.cuda.is_available() else f'{os.cpu_count()} cores of {processor}'}, threads {os.environ.get('OMP_NUM_THREADS', 'default')}, Python {platform.python_version()}, "
-            + ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "peft")) + f", commit {commit}")
+            + ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "transformers", "peft", "av", "torchcodec", "decord", "opencv-python", "trl") if importlib.util.find_spec(name.replace("opencv-python", "cv2"))) + f", commit {commit}")
 
 
 def main():

@@ -12,6 +12,7 @@ from lib.prompts import render
 from lib.records import StageError, video_path
 from lib.video import VideoError, probe, read_frames
 
+PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A6000": 155e12, "3090": 71e12}  # dense bfloat16 FLOP/s, data sheets
 TOKENISED, CLIPS = 5000, 10  # prompts tokenised and clips looked at, at most, spread over all
 
 
@@ -137,6 +138,17 @@ def training_flops(size, clip, tokens, answer, full, rank, checkpointing):
     """Of one row of `tokens` (visual, prompt, answer); `clip` is what tower_flops says of its clip, `answer` the tokens with a loss."""
     forward = language_flops(size, tokens, tokens / 2) + 2 * size.head * answer
     return clip + forward * ((3 if full else 2) + checkpointing) + (0 if full else 6 * rank * size.lora * tokens)
+
+
+def utilisation(size, rate, answer, full, rank, device):
+    """{"tflops", "mfu"} of training at `rate` tokens a second on one device, `answer` of them with a loss; the tower and attention are left out.
+
+    MFU is the share of the device's PEAK, None where that is not known (PaLM, arXiv 2204.02311, appendix B).
+    """
+    import torch
+    flops = training_flops(size, 0, 1, answer, full, rank, False) * rate
+    peak = next((peak for name, peak in PEAK.items() if name in torch.cuda.get_device_name(device)), None) if device.type == "cuda" else None
+    return {"tflops": round(flops / 1e12, 3), "mfu": peak and round(flops / peak, 4)}
 
 
 def weights_memory(size, number, in_4bit):

@@ -191,7 +191,7 @@ def as_they_come(server, function, items, in_flight):
         loop.close()
 
 
-def content_of(video, count, path, start, end, view="video", seed=0):
+def content_of(video, count, path, start, end, view="video", seed=0, cache=None):
     """(parts of the user's turn that show the clip, fields to add to the request). Raises VideoError."""
     import cv2
     from lib.video import VideoError, read_frames, viewed
@@ -204,7 +204,7 @@ def content_of(video, count, path, start, end, view="video", seed=0):
         if video == "file":
             return [part("video_url", Path(path).resolve().as_uri())], None
         return [part("video_url", f"data:{mimetypes.guess_type(path)[0] or 'video/mp4'};base64,{base64.b64encode(Path(path).read_bytes()).decode()}")], None
-    frames, about = read_frames(path, count, start, end)
+    frames, about = read_frames(path, count, start, end, cache)
     frames = viewed(frames, view, seed)
     jpegs = [base64.b64encode(cv2.imencode(".jpg", frame[..., ::-1])[1]).decode() for frame in frames]
     if video == "frames":
@@ -233,7 +233,7 @@ def answer_served(requests, args, output, temperature, what, top_p=1.0, conclude
 
     @lru_cache(maxsize=args.batch_size)
     def decoded(*clip):  # a future: questions and samples on one clip share one decode
-        return asyncio.get_running_loop().run_in_executor(decoders, content_of, server.video, args.frames, *clip, args.view, args.seed)
+        return asyncio.get_running_loop().run_in_executor(decoders, content_of, server.video, args.frames, *clip, args.view, args.seed, args.frame_cache)
 
     async def put(client, request):
         record, style = request

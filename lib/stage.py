@@ -67,6 +67,7 @@ def parser_of(doc, *shared):
         add("--load-in-4bit", action="store_true", help="hold the weights in 4 bits; needs the package bitsandbytes")
         add("--batch-size", type=int, default=8, help="answers generated, rows trained or requests in flight at once, per process; halved when memory runs out (default: %(default)s)")
         add("--workers", type=int, default=2, help="threads that decode videos ahead of the model (default: %(default)s)")
+        add("--frame-cache", metavar="DIR[,GIB]", help="folder that keeps decoded frames for later stages and cycles, at most 20 GiB or the GIB given; safe to delete (default: none)")
     if "generate" in shared or "sample" in shared:
         add("--view", choices=VIEWS, default="video", help="shuffled frames, or blind (all grey): what is answered without seeing? (default: %(default)s)")
         add("--max-new-tokens", type=int, default=1024, help="tokens per answer at most (default: %(default)s, as the paper's code)")
@@ -106,7 +107,7 @@ def model_identity(model):
 
 def resolved(args, leave_out=()):
     """The settings that decide the output's content, as a dict; how it is computed (batches, threads) is left out."""
-    how = {"output", "overwrite", "batch_size", "workers", "device_map", "max_failures", "save_every", *leave_out}
+    how = {"output", "overwrite", "batch_size", "workers", "device_map", "frame_cache", "max_failures", "save_every", *leave_out}
     settings = {k: v for k, v in sorted(vars(args).items()) if k not in how}
     from lib.served import is_served, served_identity
     if is_served(settings.get("model") or ""):
@@ -120,7 +121,7 @@ def provenance(settings, inputs):
     """What the sidecar says beside the counts: command, settings, hashes of inputs, prompts and script, versions, machine."""
     import importlib.metadata as metadata
     from lib import prompts
-    versions = {name: metadata.version(name) for name in ("torch", "transformers", "accelerate", "peft", "opencv-python", "numpy") if _installed(metadata, name)}
+    versions = {name: metadata.version(name) for name in ("torch", "transformers", "accelerate", "peft", "av", "opencv-python", "numpy") if _installed(metadata, name)}
     return {"command": " ".join(sys.argv), "settings": settings, "inputs": {str(p): sha256(p) for p in inputs},
             "prompts": sha256(prompts.__file__), "script": sha256(sys.argv[0]) if os.path.isfile(sys.argv[0]) else None,
             "versions": {"python": platform.python_version(), **versions}, "machine": f"{platform.machine()}, {os.cpu_count()} cores"}
@@ -183,7 +184,7 @@ def leave():
 
 
 def check_flags(parser, args):
-    """Bad usage (exit code 2) for values no stage can obey."""
+    """Bad usage (exit code 2) for values no stage can obey, before any work."""
     for name, least in (("frames", 1), ("batch_size", 1), ("workers", 1), ("samples", 1), ("limit", 1), ("temperature", 0), ("max_failures", 0), ("max_new_tokens", 1), ("steps", 1)):
         if getattr(args, name, None) is not None and getattr(args, name) < least:
             parser.error(f"--{name.replace('_', '-')} {getattr(args, name)}: expected at least {least}")
@@ -191,6 +192,9 @@ def check_flags(parser, args):
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
     if getattr(args, "samples", 1) > 1 and args.temperature == 0:
         parser.error("--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature")
+    if getattr(args, "frame_cache", None):
+        from lib.frames_cache import open_cache
+        open_cache(args.frame_cache)
 
 
 class Output:

@@ -1,22 +1,27 @@
-"""Exact frames from video files with OpenCV, decoded ahead of the model by a pool of threads.
+"""Exact frames from video files with PyAV (FFmpeg), decoded ahead of the model by a pool of threads.
 
-What a container says about itself is not trusted: frame counts are estimates (Matroska often reports one too many, WebM anything),
-truncated files keep "succeeding" at their last good frame, and some codecs open without ever decoding. So frames are walked with
-`grab()`, a seek is checked by where it landed, and what cannot be reached is re-counted from the start.
+Frame n is the n-th in order of presentation. Where it lies, and the key frame before it, is known before anything is decoded: from the
+table of an mp4 or mov, else from one pass over the packets. So decoding starts at the nearest key frame, and what no other frame needs
+is not decoded on the way. What a container says about itself is not trusted, though: where a frame that it promises does not come out
+of the decoder (truncated or damaged files), the file is decoded from its start and the frames that decode are counted.
 """
 import os
+from bisect import bisect_right
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg writes dozens of lines for one damaged file; our error names it once
-import cv2
+import av
 import numpy as np
+from av.stream import Discard, Disposition
+from av.video.reformatter import VideoReformatter
 
-SEEK_GAP = 128  # frames; walking over fewer is as fast as a seek that must decode from the key frame before
-MAX_FRAMES = 10_000_000  # a count above this (or below 1) is a container's mistake, not a video
+from lib import frames_cache
 
-
-NO_FRAME = "0 frames decode (an encrypted, empty or AV1 stream?); re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
+SEEK_GAP = 2  # frames; decoding on over fewer costs less than starting anew at a key frame
+VERSION = 1  # of what read_frames returns; part of the names in a frame cache, so that a changed reader decodes anew
+REORDER = 16  # frames; the most that H.264 and HEVC bring forward or put off
+NO_FRAME = "0 frames decode (an encrypted or cut off stream?); re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
 
 
 class VideoError(Exception):
@@ -24,49 +29,178 @@ class VideoError(Exception):
 
 
 def _open(path):
+    """(container, its first video stream that is no cover picture)."""
     if not os.path.exists(path):
         raise VideoError(f"{path}: no such file")
     if os.path.getsize(path) == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes)")
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise VideoError(f"{path}: not a video that FFmpeg can open (a damaged or unfinished download?): {error.strerror}") from None
+    stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+    if stream is None or stream.codec_context is None:
+        container.close()
+        raise VideoError(f"{path}: not a video that FFmpeg can open: {'no video stream' if stream is None else 'its codec is unknown'}")
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all  # sound need not even be read
     # one decoder thread per file: the parallelism is across files (prefetch), which is faster than threads under threads
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-    if not capture.isOpened():
-        raise VideoError(f"{path}: not a video that FFmpeg can open (no video stream, or a damaged or unfinished download)")
-    return capture
+    stream.thread_count, stream.thread_type = 1, "NONE"
+    try:
+        stream.codec_context.open(strict=False)  # before skip_frame is first set: dav1d obeys only what it finds at opening
+    except av.FFmpegError as error:
+        container.close()
+        raise VideoError(f"{path}: not a video that FFmpeg can open: the {stream.codec_context.name} decoder says {error.strerror}") from None
+    return container, stream
 
 
-def _count(path):
-    """Number of frames that really decode: the whole file is walked."""
-    capture, n = _open(path), 0
-    while capture.grab():
-        n += 1
-    capture.release()
-    return n
+def _rate(stream):
+    rate = float(stream.guessed_rate or 0)
+    return rate if 0 < rate <= 1000 else 25.0
 
 
-def _walk(path, wanted, seek=True):
-    """Frames at the indices `wanted`, as {index: (H, W, 3) uint8 RGB}; stops early where the file does."""
-    capture, at, found = _open(path), -1, {}
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    for index in sorted(set(wanted)):
-        if seek and index - at > SEEK_GAP and fps > 0:
-            capture.set(cv2.CAP_PROP_POS_FRAMES, index)
-            if not capture.grab():
+def _packets(container, stream):
+    """Packets up to the end, or as far as the file can be read; the last one is empty and makes the decoder hand out what it holds."""
+    try:
+        yield from container.demux(stream)
+    except (av.error.InvalidDataError, av.error.EOFError):
+        return
+    except av.FFmpegError as error:
+        raise VideoError(f"{container.name}: cannot be read: {error.strerror}") from None
+
+
+def _reorders(container, stream):
+    """Whether frames are presented in another order than stored, in a container that does not say which (AVI)."""
+    return container.format.name == "avi" and (stream.codec_context.has_b_frames or stream.codec_context.name in ("h264", "hevc"))
+
+
+def _by_table(container, stream):
+    """(number of frames, place) from the table of an mp4, mov or avi, or None.
+
+    place(index) is (pts, number of the key frame before it), or None where the frames about it are unevenly spaced: the table is in order of
+    decoding, and only even spacing tells the times of presentation.
+    """
+    table = stream.index_entries
+    total = len(table)
+    if not total or total != stream.frames or table[0].is_discard or table[total - 1].is_discard or stream.start_time is None or _reorders(container, stream):
+        return None
+    first, step = table[0].timestamp, table[1].timestamp - table[0].timestamp if total > 1 else 1
+
+    def place(index):
+        begin = max(index - REORDER, 0)
+        near = table[begin : min(index + REORDER, total)]
+        if all(entry.timestamp == first + (begin + k) * step for k, entry in enumerate(near)):
+            return stream.start_time + index * step, table.search_timestamp(first + index * step)
+        return None
+    return total, place
+
+
+def _by_packets(container, stream):
+    """The same from one pass over the packets (Matroska, WebM, MPEG-TS, variable frame rate); place is None where they do not tell the order."""
+    hides = stream.codec_context.name == "vp8"  # which keeps pictures that are never shown in packets of their own
+    packets = [(p.pts, p.dts, p.is_keyframe) for p in _packets(container, stream) if p.size and not p.is_discard and not (hides and not bytes(p)[0] & 16)]
+    times = sorted({pts for pts, _, _ in packets if pts is not None})
+    keys = sorted(pts for pts, _, key in packets if key and pts is not None)
+    stored = [dts for _, dts, _ in packets if dts is not None]
+    if not keys or len(times) < len(packets) or stored != sorted(stored) or _reorders(container, stream):
+        return len(packets), None
+    times = times[times.index(keys[0]) :]  # what comes before the first key frame cannot be decoded
+    numbers = [bisect_right(times, key) - 1 for key in keys]
+    return len(times), lambda index: (times[index], numbers[bisect_right(numbers, index) - 1])
+
+
+def _by_container(container, stream):
+    """The table, or where there is none the packets."""
+    return _by_table(container, stream) or _by_packets(container, stream)
+
+
+def _by_decoding(container, stream):
+    """The same with nothing taken on trust: the frames that decode are counted."""
+    return sum(1 for _ in _frames(container.name)), None
+
+
+def _frames(path):
+    """Every frame from the start of the file up to the first damage."""
+    container, stream = _open(path)
+    with container:
+        begun = False
+        for packet in _packets(container, stream):
+            try:
+                for frame in packet.decode():
+                    begun = True
+                    if not frame.is_corrupt:
+                        yield frame
+            except av.FFmpegError:
+                if begun:  # what follows would be built on what is missing
+                    return
+
+
+def _picture(frame, reformatter):
+    """(H, W, 3) uint8 RGB, turned upright; a view of memory that FFmpeg filled."""
+    rgb = reformatter.reformat(frame, format="rgb24", interpolation="BICUBIC", threads=1)
+    rows = np.frombuffer(rgb.planes[0], np.uint8).reshape(rgb.height, rgb.planes[0].line_size)
+    picture = rows[:, : rgb.width * 3].reshape(rgb.height, rgb.width, 3)
+    return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+
+
+def _walk(container, stream, places):
+    """Yields (index, picture) for `places`, {index: (pts, number of its key frame)} in ascending order, until a frame does not come out."""
+    codec, reformatter, at = stream.codec_context, VideoReformatter(), -float("inf")
+    index_of, missing = {pts: index for index, (pts, _) in places.items()}, set(places)
+    keys = [key for _, key in places.values()] + [float("inf")]
+    for (index, (wanted, key)), following in zip(places.items(), keys[1:]):
+        begun = key <= at + SEEK_GAP
+        if not begun:
+            container.seek(wanted, stream=stream)
+            packets = _packets(container, stream)
+        for packet in packets if index in missing else ():
+            if not begun and not packet.is_keyframe:
+                continue
+            if not begun and packet.pts is not None and packet.pts > wanted:  # the container led us too far
+                return
+            begun = True
+            codec.skip_frame = "DEFAULT" if packet.pts in index_of else "NONREF"  # a frame that no other refers to is decoded only if it is wanted
+            frames = packet.decode()
+            if packet.pts == wanted and following > index + SEEK_GAP:  # nothing more from here: have it now, without the packets up to its turn
+                frames += codec.decode(None)
+            for frame in frames:
+                if frame.pts in index_of and not frame.is_corrupt:
+                    missing.discard(index_of[frame.pts])
+                    yield index_of[frame.pts], _picture(frame, reformatter)
+            if index not in missing:
                 break
-            if abs(capture.get(cv2.CAP_PROP_POS_MSEC) * fps / 1000 - index) > 0.5:  # variable frame rate, or a seek into damage
-                capture.release()
-                return _walk(path, wanted, seek=False)
-            at = index
-        while at < index and capture.grab():
-            at += 1
-        if at < index:
-            break
-        ok, frame = capture.retrieve()
-        if not ok or frame is None:
-            break
-        found[index] = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-    capture.release()
-    return found
+        if index in missing:
+            return
+        at = index
+
+
+def _counted(path, wanted):
+    """Yields (index, picture) as _walk, by decoding and counting every frame from the start."""
+    reformatter = VideoReformatter()
+    for index, frame in enumerate(islice(_frames(path), max(wanted) + 1)):
+        if index in wanted:
+            yield index, _picture(frame, reformatter)
+
+
+def _gather(container, stream, place, wanted):
+    """(len(wanted), H, W, 3) uint8, or None where not all of them decode."""
+    places = {index: place(index) for index in wanted} if place else {}
+    if None in places.values():
+        return None
+    frames, missing = None, set(wanted)
+    try:
+        for index, picture in _walk(container, stream, places) if place else _counted(container.name, wanted):
+            if frames is None:
+                frames = np.empty((len(wanted), *picture.shape), np.uint8)
+            if picture.shape != frames.shape[1:]:
+                raise VideoError(f"{container.name}: the picture changes its size; re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4")
+            for k in (k for k, other in enumerate(wanted) if other == index):
+                frames[k] = picture
+            missing.discard(index)
+    except av.FFmpegError:  # damage, or a container that cannot seek
+        return None
+    return None if missing else frames
 
 
 def _centres(first, last, count):
@@ -74,41 +208,43 @@ def _centres(first, last, count):
     return [first + int((k + 0.5) * (last - first) / count) for k in range(count)]
 
 
-def _measure(path):
-    """(frames, frames per second, whether every frame was counted). The count of an mp4 or mov is a table; elsewhere its last frame is tried."""
-    capture = _open(path)
-    total, fps = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    fps = fps if 0 < fps <= 1000 else 25.0
-    if 1 <= total <= MAX_FRAMES and (str(path).lower().endswith((".mp4", ".mov", ".m4v")) or _walk(path, [int(total) - 1])):
-        return int(total), fps, False
-    return _count(path), fps, True
-
-
-def read_frames(path, count, start=None, end=None):
+def read_frames(path, count, start=None, end=None, cache=None):
     """`count` frames, evenly spread over the clip [start, end] (seconds; None: the whole file).
 
     Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of transformers' VideoMetadata, with
     frames_indices counted from the clip's start. Rotation flags are applied. A clip shorter than `count` frames repeats frames.
-    Raises VideoError, naming the file, where nothing decodes or the clip lies outside the file.
+    `cache`, "DIR" or "DIR,GIB": a folder that keeps what was decoded (lib/frames_cache.py).
+    Raises VideoError, naming the file, where nothing decodes or the clip lies outside the file, and StageError for a cache that cannot be written.
     """
-    total, fps, counted = _measure(path)
-    while True:
-        if total < 1:
-            raise VideoError(f"{path}: {NO_FRAME}")
-        first = min(int((start or 0) * fps), total)
-        last = min(round(end * fps), total) if end is not None else total
-        if first >= total:
-            raise VideoError(f"{path}: the clip starts at {start} s, the video ends at {total / fps:.2f} s")
-        wanted = _centres(first, max(last, first + 1), count)
-        found = _walk(path, wanted)
-        if len(found) == len(set(wanted)):
-            break
-        if counted:  # even the frames that grab() counted do not retrieve: keep to those before the damage
-            total = max(found, default=-1) + 1
-            continue
-        total, counted = _count(path), True
-    frames = np.stack([found[index] for index in wanted])
+    if cache is None or not os.path.isfile(path):
+        return _decode(path, count, start, end)
+    folder, bound = frames_cache.open_cache(cache)
+    file = frames_cache.clip_file(folder, path, count, start, end, VERSION, av.__version__)
+    found = frames_cache.load(file)
+    if found is None:
+        found = _decode(path, count, start, end)
+        frames_cache.add(folder, bound, file, *found)
+    return found
+
+
+def _decode(path, count, start, end):
+    """read_frames without a cache."""
+    for look in (_by_container, _by_packets, _by_decoding):  # each trusts the container less than the one before
+        container, stream = _open(path)
+        with container:
+            (total, place), fps = look(container, stream), _rate(stream)
+            if total < 1:
+                continue
+            first = min(int((start or 0) * fps), total)
+            last = min(round(end * fps), total) if end is not None else total
+            if first >= total:
+                raise VideoError(f"{path}: the clip starts at {start} s, the video ends at {total / fps:.2f} s")
+            wanted = _centres(first, max(last, first + 1), count)
+            frames = _gather(container, stream, place, wanted)
+            if frames is not None:
+                break
+    else:
+        raise VideoError(f"{path}: {NO_FRAME}")
     meta = dict(total_num_frames=max(last - first, 1), fps=fps, frames_indices=[index - first for index in wanted],
                 duration=max(last - first, 1) / fps, height=frames.shape[1], width=frames.shape[2])
     return frames, meta
@@ -123,13 +259,14 @@ def viewed(frames, view, seed):
 
 def probe(path):
     """Open a video and decode its first frame: {"duration": seconds, "frames", "fps", "width", "height"}. Raises VideoError as read_frames."""
-    capture = _open(path)
-    ok, frame = capture.read()
-    capture.release()
-    if not ok or frame is None:
+    frame = next(_frames(path), None)
+    if frame is None:
         raise VideoError(f"{path}: {NO_FRAME}")
-    frames, fps, _ = _measure(path)
-    return {"duration": round(frames / fps, 3), "frames": frames, "fps": fps, "width": frame.shape[1], "height": frame.shape[0]}
+    height, width = (frame.width, frame.height) if frame.rotation % 180 else (frame.height, frame.width)
+    container, stream = _open(path)
+    with container:
+        frames, fps = _by_container(container, stream)[0], _rate(stream)
+    return {"duration": round(frames / fps, 3), "frames": frames, "fps": fps, "width": width, "height": height}
 
 
 def prefetch(function, items, workers=2, ahead=8):

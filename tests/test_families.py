@@ -138,8 +138,8 @@ def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
 
 
 def test_a_tower_run_once_over_each_clip_gives_the_losses_of_one_run_every_time(cycle, kept, tmp_path, monkeypatch):
-    from lib import model
-    monkeypatch.setattr(model, "takes_features", lambda model: False)
+    from lib import features
+    monkeypatch.setattr(features, "takes_features", lambda model: False)
     assert finetune(cycle[0] / "base", kept, tmp_path / "again") == 0
     once, always = (json.loads(path.read_text()) for path in (cycle[0] / "model.meta.json", tmp_path / "again.meta.json"))
     assert once["losses"] == pytest.approx(always["losses"], abs=1e-5) and once["speed"]["tokens"] == always["speed"]["tokens"]

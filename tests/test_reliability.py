@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from conftest import ROOT, lines, sh
@@ -254,3 +255,23 @@ def test_nothing_kept_is_said_and_gives_the_base_unchanged(smoke, kept, tmp_path
     assert "WARNING" in done.stdout and "unchanged" in done.stdout
     a, b = (load_file(folder / "model.safetensors") for folder in (smoke / "base", tmp_path / "model"))
     assert a.keys() == b.keys() and all((a[k] == b[k]).all() for k in a)
+
+
+def test_a_frame_cache_changes_no_answer_and_serves_later_stages(smoke, tmp_path):
+    """Frames are decoded once for 02 and 06; what comes from the cache is read from it, as one altered clip there shows."""
+    asked, cache = smoke / "data/train.jsonl", tmp_path / "frames"
+    for name, more in (("plain", []), ("cached", ["--frame-cache", f"{cache},1"]), ("again", ["--frame-cache", cache])):
+        sh(*answer_command(smoke, tmp_path / f"{name}.jsonl", "--limit", "12", *more))
+    rows = lines(tmp_path / "plain.jsonl")
+    clips = {(row["video"], row.get("start"), row.get("end")) for row in rows}
+    assert rows == lines(tmp_path / "cached.jsonl") == lines(tmp_path / "again.jsonl") and len(list(cache.glob("*.npz"))) == len(clips)
+    sh("06_eval.py", asked, "-o", tmp_path / "eval.json", "--model", smoke / "base", "--max-new-tokens", "8", "--limit", "12", "--frame-cache", cache)
+    assert len(list(cache.glob("*.npz"))) == len(clips)
+    for file in cache.glob("*.npz"):
+        with np.load(file) as stored:
+            frames, meta = stored["frames"], str(stored["meta"])
+        np.savez(file, frames=255 - frames, meta=meta)
+    sh(*answer_command(smoke, tmp_path / "altered.jsonl", "--limit", "12", "--frame-cache", cache))
+    assert [row["answer"] for row in lines(tmp_path / "altered.jsonl")] != [row["answer"] for row in rows]
+    refused = sh(*answer_command(smoke, tmp_path / "x.jsonl", "--frame-cache", f"{cache},0"), check=False)
+    assert refused.returncode == 2 and "DIR,GIB" in refused.stderr and not (tmp_path / "x.jsonl.part").exists()
