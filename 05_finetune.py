@@ -155,7 +155,7 @@ def train(args, rows, folder):
     from accelerate import Accelerator
     from transformers import AutoConfig
     from lib.costs import sizes, utilisation
-    from lib.features import batch_of, keep_features, look, moved, takes_features
+    from lib.features import FeatureCache, batch_of, keep_features, look, moved, takes_features
     from lib.model import chat, dtype_of, load, peak_memory, training_text
     from lib.shard import TOO_LARGE, gathered, missing, scattered, shard
     from lib.stage import progress
@@ -216,9 +216,10 @@ def train(args, rows, folder):
         if chief:
             print(f"resuming after step {len(losses)} of {len(steps)}")
     at_once, halvings, answers_a_row = args.batch_size, 0, 2 if args.preferences else 1
-    kept, turns = {}, {clip: turn for _, turn, _, clip in rows}
+    kept, turns = None, {clip: turn for _, turn, _, clip in rows}
     if not args.full and takes_features(whole) and sum(map(len, steps)) > len(turns):  # LoRA leaves tower and projector as they are, and each clip is needed more than once
-        kept = keep_features(whole.eval(), processor, turns, args, folder)
+        kept = FeatureCache(args.feature_cache or f"{folder}/features,1e6", whole.eval(), processor, args.frames)
+        keep_features(whole, processor, turns, args, kept)
         model.train()
 
     def collate(step):  # this process's rows of a step, as its batches
@@ -259,7 +260,7 @@ def train(args, rows, folder):
             total += loss.detach()
         return total
 
-    began, said, lost, example, speed = time.time(), time.time(), {}, None, {"load_seconds": round(loaded - start, 2), "encode_seconds": round(time.time() - loaded, 2), "steps": len(steps) - len(losses), "tokens": 0, "clips_encoded_once": len(kept)}
+    began, said, lost, example, speed = time.time(), time.time(), {}, None, {"load_seconds": round(loaded - start, 2), "encode_seconds": round(time.time() - loaded, 2), "steps": len(steps) - len(losses), "tokens": 0, "clips_encoded_once": len(turns) if kept else 0}
     for batches, failed in progress(prefetch(collate, range(len(losses), len(steps)), args.workers, ahead=2 * args.workers), len(steps) - len(losses), "finetune"):
         tokens = sum(tails[i] for i in steps[len(losses)])  # of the whole step, on all processes: every answer token weighs the same
         while True:
@@ -309,7 +310,7 @@ def train(args, rows, folder):
     if chief and losses:
         speed.update(utilisation(size, speed["tokens"] / speed["seconds"] / accelerator.num_processes, sum(tails) / max(sum(lengths), 1), args.full, args.lora_rank, device))
         print(f"{speed['tokens'] / speed['seconds']:,.0f} tokens/s, {speed['tflops']:.2f} TFLOP/s a device" + (f", MFU {100 * speed['mfu']:.0f} %" if speed["mfu"] else "") + f", peak memory {speed['peak_memory_gib']} GiB"
-              + f", {len(kept)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
+              + f", {len(turns)} clips encoded once in {speed['encode_seconds']:.0f} s" * bool(kept), flush=True)
     halvings = int(accelerator.reduce(torch.tensor(halvings, device=device), "sum"))  # waits for everyone
     trained = gathered({name: parameter.detach() for name, parameter in trained.items()})
     if chief:

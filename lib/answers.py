@@ -75,11 +75,13 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
     (of rank 0; every rank prints its own).
     """
     if is_served(args.model):
-        if args.dtype != "auto" or args.device_map or args.load_in_4bit:
-            raise StageError(f"--model {args.model}: --dtype, --device-map and --load-in-4bit are the server's matter; leave them out", code=2)
+        if args.dtype != "auto" or args.device_map or args.load_in_4bit or args.feature_cache:
+            raise StageError(f"--model {args.model}: --dtype, --device-map, --load-in-4bit and --feature-cache are the server's matter; leave them out", code=2)
         return answer_served(requests, args, output, temperature, what, top_p, conclude_unaided)
     import torch
-    from lib.model import chat, device_of, dtype_of, generate, load, peak_memory, prepare
+    from lib.features import FeatureCache, encoding_of
+    from lib.generate import generate, prepare
+    from lib.model import chat, device_of, dtype_of, load, peak_memory
     (rank, processes), began = world(), time.time()
     clip_of = lambda record: (record["video"], record.get("start"), record.get("end"))
     order = {clip: number for number, clip in enumerate(dict.fromkeys(clip_of(record) for record, _ in requests))}
@@ -95,23 +97,29 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
     places = sorted({str(place) for place in getattr(model, "hf_device_map", {"": device}).values()})
     print(f"model: {type(model).__name__}, {model.num_parameters() / 1e6:,.1f} M parameters, {'4 bit' if args.load_in_4bit else str(model.dtype)[6:]}, {model.config._attn_implementation} attention on {', '.join(places)}" + (f", rank {rank} of {processes}" if processes > 1 else ""), flush=True)
     show_first(chat, processor, requests)
+    features = FeatureCache(args.feature_cache, model, processor, args.frames, args.view, args.seed) if args.feature_cache else None
 
     def prompt(record, style):
         return chat(processor, render(record, style))
 
+    def look(clip, texts):
+        """The clip's encoding, kept or new, for prompts `texts`; or why there is none."""
+        if kept := features and features.load(clip, texts):
+            return kept
+        try:
+            frames, meta = read_frames(clip[0], args.frames, *clip[1:], args.frame_cache)
+        except VideoError as error:
+            return str(error)
+        return encoding_of(processor, texts[0], (viewed(frames, args.view, args.seed), meta))
+
     def decode(batch):
-        wanted = [(video_path(record, output.path), record.get("start"), record.get("end")) for record, _ in batch]
-        clips = {}  # questions and samples on one clip share one decode
-        for clip in wanted:
-            if clip not in clips:
-                try:
-                    frames, meta = read_frames(clip[0], args.frames, *clip[1:], args.frame_cache)
-                    clips[clip] = viewed(frames, args.view, args.seed), meta
-                except VideoError as error:
-                    clips[clip] = str(error)
+        wanted, asked = [(video_path(record, output.path), record.get("start"), record.get("end")) for record, _ in batch], {}
+        for clip, (record, style) in zip(wanted, batch):
+            asked.setdefault(clip, []).extend(prompt(record, how) for how in [style, "direct"][: 1 + conclude_unaided])
+        clips = {clip: look(clip, texts) for clip, texts in asked.items()}  # questions and samples on one clip share one decoding and encoding
         clips = [clips[clip] for clip in wanted]
         good = [i for i, clip in enumerate(clips) if not isinstance(clip, str)]
-        return batch, clips, good, prepare(processor, [prompt(*batch[i]) for i in good], [clips[i] for i in good]) if good else None
+        return batch, wanted, clips, good, prepare(processor, [prompt(*batch[i]) for i in good], [clips[i] for i in good]) if good else None
 
     def ask(texts, clips, seeds, prepared=None, **how):
         """What `generate` says to each text, as many at once as memory allows; None where it does not allow one."""
@@ -124,15 +132,17 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
 
     speed = {"load_seconds": round(time.time() - began, 2), "seconds": 0.0, "answers": 0, "prompt_tokens": 0, "new_tokens": 0, "peak_memory_gib": None}
     began = time.time()
-    for batch, clips, good, prepared in progress(prefetch(decode, batches, args.workers, ahead=2 * args.workers), len(batches), what):
+    for batch, wanted, clips, good, prepared in progress(prefetch(decode, batches, args.workers, ahead=2 * args.workers), len(batches), what):
         said = ask([prompt(*batch[i]) for i in good], [clips[i] for i in good], [batch[i][0]["seed"] for i in good], prepared, temperature=temperature, top_p=top_p, max_new_tokens=args.max_new_tokens)
         answers = {i: words for i, words in zip(good, said) if words}
         if conclude_unaided:
             conclude(ask, prompt, batch, clips, answers)
         if prepared:
-            read = prepared["inputs"]["attention_mask"].sum(1).tolist()
-            speed["prompt_tokens"] += sum(read[clip] + len(rest) for clip, rest in zip(prepared["clip_of"], prepared["rest"] or [[]] * len(prepared["clip_of"])))
+            speed["prompt_tokens"] += sum(len(prepared["begin"][clip]) + len(rest) for clip, rest in zip(prepared["clip_of"], prepared["rest"] or [[]] * len(prepared["clip_of"])))
         speed["answers"], speed["new_tokens"] = speed["answers"] + len(answers), speed["new_tokens"] + sum(tokens for _, tokens, _ in answers.values())
+        for clip, encoding in {clip: clips[i] for i, clip in enumerate(wanted) if features and i in good}.items():
+            if "clip" in encoding and "made" in encoding:  # new, not from the cache
+                features.add(clip, encoding)
         finished = []
         for i, (record, _) in enumerate(batch):
             if key_of(record) in output.done:

@@ -142,6 +142,7 @@ def trl_tokens_per_second(model, kept, steps, batch):
         return None
     import torch
     from datasets import Dataset
+    from datasets.table import InMemoryTable
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
     finetune = importlib.import_module("05_finetune")
@@ -158,7 +159,7 @@ def trl_tokens_per_second(model, kept, steps, batch):
     with tempfile.TemporaryDirectory() as output:
         config = SFTConfig(output_dir=output, max_steps=steps, per_device_train_batch_size=batch, learning_rate=2e-4, report_to=[], save_strategy="no", logging_strategy="no", remove_unused_columns=False,
                            gradient_checkpointing=False, bf16=torch.cuda.is_available(), use_cpu=not torch.cuda.is_available(), dataset_kwargs={"skip_prepare_dataset": True}, disable_tqdm=True, max_length=None)
-        trainer = SFTTrainer(base, config, train_dataset=Dataset.from_dict({"row": list(range(len(rows)))}), data_collator=collate, processing_class=processor,
+        trainer = SFTTrainer(base, config, train_dataset=Dataset(InMemoryTable.from_pydict({"row": list(range(len(rows)))}), fingerprint="rows"), data_collator=collate, processing_class=processor,
                              peft_config=LoraConfig(r=16, lora_alpha=32, target_modules=finetune.LANGUAGE, task_type="CAUSAL_LM"))
         began = time.perf_counter()
         trainer.train()

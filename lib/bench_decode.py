@@ -5,6 +5,7 @@
 Processor time is what is compared, not the clock's: each reader has one decoder thread, and other programs on the machine must not decide.
 Every frame shows its number, so that a reader which returns another frame than it was asked for is marked wrong, and not compared.
 """
+import os
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ import numpy as np
 
 from lib.video import read_frames
 
+os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder says its settings, line by line
 WIDTH, HEIGHT, FPS = 640, 360, 30
 PERIOD = 50  # seconds of a long clip; its packets are then repeated, which cuts the encoding to a sixth
 RUNS = 5

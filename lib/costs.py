@@ -1,7 +1,8 @@
 """What a run costs, by counting and arithmetic: tokens of prompts and clips, bytes of videos, a model's parameters, FLOPs and memory. No weights are loaded.
 
-Below, what a stage costs by these and by what a trial of it showed (lib/plan.py). FLOPs count two per multiply-add (Kaplan et al., arXiv 2001.08361, section 2.1): a part reads n tokens in 2 x parameters x n, its attention in
-4 x layers x width x n x (positions seen: half of n where causal, a frame's patches in the tower).
+Below, what a stage costs by these and by what a trial of it showed (lib/plan.py). FLOPs count two per multiply-add (Kaplan et al., arXiv
+2001.08361, section 2.1): a part reads n tokens in 2 x parameters x n, its attention in 4 x layers x width x n x (positions seen: half of n where
+causal, a frame's patches in the tower).
 """
 import math
 import os
@@ -39,7 +40,7 @@ def spread(items, count):
 
 
 def bytes_of(records, path):
-    """(bytes of the distinct clips of a file's records: files whole, of a cut file the share that is shown; number of files; of these not there)."""
+    """(bytes of the distinct clips of a file's records: files whole, of a cut file the share that is shown; number of files; of these not there; clips)."""
     videos, total, missing = {}, 0, 0
     for record in records:
         videos.setdefault(video_path(record, path), set()).add((record.get("start") or 0, record.get("end")))
@@ -52,7 +53,7 @@ def bytes_of(records, path):
             except VideoError:
                 pass  # whole, then; what is wrong with it the stages say
         total += os.path.getsize(video) * min(max(share, 0), 1) if os.path.isfile(video) else 0
-    return total, len(videos), missing
+    return total, len(videos), missing, sum(map(len, videos.values()))
 
 
 def processor_of(path):
@@ -202,11 +203,13 @@ def asking(facts, name, records, share=1.0):
     row = dict(records=records, answers=answers, new=answers * new, read=facts.read[name == "evaluate"] * share,
                seconds=found and found.fixed + found.each * answers, disk=answers * (found.size if found else facts.line + 4 * new))
     if size:
-        prompt = facts.visual + facts.text[name]
-        row |= dict(visual=records * facts.visual, text=records * facts.text[name])
-        row["flops"] = records * (facts.clip + language_flops(size, prompt, prompt / 2) + 2 * size.head) + answers * (language_flops(size, new, prompt + new / 2) + 2 * size.head * new)
-        if flags.conclude_unaided:  # question, clip and explanation are read again for the last line
-            row["flops"] += answers * (facts.clip + language_flops(size, prompt + new, (prompt + new) / 2))
+        text, clips = facts.text[name], facts.clips[name == "evaluate"] * share  # what is asked about one clip shares its encoding and the reading of its tokens
+        prompt = facts.visual + text
+        row |= dict(visual=clips * facts.visual, text=records * text)
+        row["flops"] = clips * (facts.clip + language_flops(size, facts.visual, facts.visual / 2)) + records * (language_flops(size, text, facts.visual + text / 2) + 2 * size.head) \
+            + answers * (language_flops(size, new, prompt + new / 2) + 2 * size.head * new)
+        if flags.conclude_unaided:  # clip, question and explanation are read again for the last line
+            row["flops"] += clips * language_flops(size, facts.visual, facts.visual / 2) + answers * language_flops(size, text + new, facts.visual + (text + new) / 2)
     return row
 
 
@@ -217,9 +220,10 @@ def tuning(facts, kept):
     rows = kept * (1 + (flags.pairs == "both")) + facts.mixed
     batch = flags.batch_size * flags.accumulate
     passed = (flags.steps or math.ceil(rows / batch) * flags.epochs) * batch * (rows > 0)
-    flops = passed * training_flops(facts.based, facts.clip, facts.visual + facts.text["generate"] + answer, answer, flags.full, flags.lora_rank, flags.checkpointing)
+    encoded = facts.clip * min(facts.clips[0], passed) if not flags.full else 0  # LoRA leaves the tower as it is: once
+    flops = encoded + passed * training_flops(facts.based, facts.clip * flags.full, facts.visual + facts.text["generate"] + answer, answer, flags.full, flags.lora_rank, flags.checkpointing)
     return dict(records=rows, answers=passed, visual=passed * facts.visual, text=passed * facts.text["generate"], new=passed * answer, flops=flops,
-                read=facts.read[0] * min(passed, 1), seconds=found and found.fixed + found.each * passed, disk=facts.checkpoint)
+                read=facts.read[0] * min(passed, 1), seconds=found and found.fixed + found.each * passed + (0 if flags.full else found.clip * min(facts.clips[0], passed)), disk=facts.checkpoint)
 
 
 def table(facts, args, shares):

@@ -139,7 +139,8 @@ def train(args, folder):
 
 def source_accuracy(model, processor, seed, clips=60):
     """(right, asked) on fresh clips of the source world, greedily, by the verifier."""
-    from lib.model import chat, generate
+    from lib.generate import generate
+    from lib.model import chat
     from lib.verify import verify
     asked = []
     for clip in range(clips):

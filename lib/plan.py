@@ -108,7 +108,8 @@ def trial(args, flags, train, test, train_too):
             (folder / "kept.jsonl").write_bytes(b"".join(map(line_of, answers)))
             wall = stage("05_finetune.py", folder / "kept.jsonl", "-o", folder / "model", *shlex.split(args.finetune), "--accumulate", 1, "--steps", STEPS, "--max-failures", 10**9)
             speed = json.loads((folder / "model.meta.json").read_text())["speed"]
-            found["finetune"] = Facts(fixed=wall - speed["seconds"], each=speed["seconds"] / STEPS / flags["finetune"].batch_size, peak=speed.get("peak_memory_gib"))
+            found["finetune"] = Facts(fixed=wall - speed["seconds"] - speed["encode_seconds"] * bool(speed["clips_encoded_once"]), each=speed["seconds"] / STEPS / flags["finetune"].batch_size, peak=speed.get("peak_memory_gib"),
+                                      clip=speed["encode_seconds"] / max(speed["clips_encoded_once"], 1))
     return found, shares, tried
 
 
@@ -149,10 +150,10 @@ def main():
     if is_served(base):
         raise StageError(f"--model {base}: a served model cannot be trained; name a folder or hub id in --finetune (make: BASE=...)", code=2)
     train, test = read_records(args.input, limit=asks.limit), read_records(args.test, limit=flags["evaluate"].limit)
-    (read, videos, missing), (read_test, videos_test, missing_test) = bytes_of(train, args.input), bytes_of(test, args.test)
+    (read, videos, missing, clips), (read_test, videos_test, missing_test, clips_test) = bytes_of(train, args.input), bytes_of(test, args.test)
     (based, stored), processor, (name, held, number) = sizes_of(base), processor_of(base), device()
     visual, patches, connected = seen(processor, based, train, args.input, asks.frames)
-    facts = Facts(flags=flags, count=(len(train), len(test)), read=(read, read_test), based=based,
+    facts = Facts(flags=flags, count=(len(train), len(test)), clips=(clips, clips_test), read=(read, read_test), based=based,
                   asked=None if is_served(args.model) else sizes_of(args.model)[0], visual=visual,
                   clip=tower_flops(based, patches, connected, asks.frames), checkpoint=based.total * stored,
                   line=os.path.getsize(args.input) / len(train), trial={}, answer=asks.max_new_tokens,
@@ -183,7 +184,7 @@ def main():
     sums = {column: total(rows, column) for column in COLUMNS}
     show(rows, table(facts, args, [1, 1, 1]), sums)
     lines, peak = memory()[0], getattr(facts.trial.get("finetune"), "peak", None)
-    lines += [f"measured in the trial of 05: {peak} GiB at its peak"] * (peak is not None)
+    lines += [f"measured in the trial of 05: {peak} GiB at its peak"] * (peak is not None and name[:3] != "CPU")  # there it would be Python's and torch's own
     free = shutil.disk_usage(next(folder for folder in (Path(args.run).absolute(), *Path(args.run).absolute().parents) if folder.exists())).free
     if free < sums["disk"]:
         lines.append(f"WARNING: {args.run} needs {human(sums['disk'], 'iB', 1024)}, and {human(free, 'iB', 1024)} are free on its disk")

@@ -68,6 +68,7 @@ def parser_of(doc, *shared):
         add("--batch-size", type=int, default=8, help="answers generated, rows trained or requests in flight at once, per process; halved when memory runs out (default: %(default)s)")
         add("--workers", type=int, default=2, help="threads that decode videos ahead of the model (default: %(default)s)")
         add("--frame-cache", metavar="DIR[,GIB]", help="folder that keeps decoded frames for later stages and cycles, at most 20 GiB or the GIB given; safe to delete (default: none)")
+        add("--feature-cache", metavar="DIR[,GIB]", help="the same for what vision tower and projector made of clips (not with 05 --full, which trains the projector)")
     if "generate" in shared or "sample" in shared:
         add("--view", choices=VIEWS, default="video", help="shuffled frames, or blind (all grey): what is answered without seeing? (default: %(default)s)")
         add("--max-new-tokens", type=int, default=1024, help="tokens per answer at most (default: %(default)s, as the paper's code)")
@@ -107,7 +108,7 @@ def model_identity(model):
 
 def resolved(args, leave_out=()):
     """The settings that decide the output's content, as a dict; how it is computed (batches, threads) is left out."""
-    how = {"output", "overwrite", "batch_size", "workers", "device_map", "frame_cache", "max_failures", "save_every", *leave_out}
+    how = {"output", "overwrite", "batch_size", "workers", "device_map", "frame_cache", "feature_cache", "max_failures", "save_every", *leave_out}
     settings = {k: v for k, v in sorted(vars(args).items()) if k not in how}
     from lib.served import is_served, served_identity
     if is_served(settings.get("model") or ""):
@@ -192,9 +193,10 @@ def check_flags(parser, args):
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
     if getattr(args, "samples", 1) > 1 and args.temperature == 0:
         parser.error("--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature")
-    if getattr(args, "frame_cache", None):
-        from lib.frames_cache import open_cache
-        open_cache(args.frame_cache)
+    for cache in (getattr(args, "frame_cache", None), getattr(args, "feature_cache", None)):
+        if cache:
+            from lib.clip_cache import open_cache
+            open_cache(cache)
 
 
 class Output:

@@ -5,6 +5,7 @@ table of an mp4 or mov, else from one pass over the packets. So decoding starts 
 is not decoded on the way. What a container says about itself is not trusted, though: where a frame that it promises does not come out
 of the decoder (truncated or damaged files), the file is decoded from its start and the frames that decode are counted.
 """
+import json
 import os
 from bisect import bisect_right
 from collections import deque
@@ -16,7 +17,7 @@ import numpy as np
 from av.stream import Discard, Disposition
 from av.video.reformatter import VideoReformatter
 
-from lib import frames_cache
+from lib import clip_cache
 
 SEEK_GAP = 2  # frames; decoding on over fewer costs less than starting anew at a key frame
 VERSION = 1  # of what read_frames returns; part of the names in a frame cache, so that a changed reader decodes anew
@@ -213,18 +214,29 @@ def read_frames(path, count, start=None, end=None, cache=None):
 
     Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of transformers' VideoMetadata, with
     frames_indices counted from the clip's start. Rotation flags are applied. A clip shorter than `count` frames repeats frames.
-    `cache`, "DIR" or "DIR,GIB": a folder that keeps what was decoded (lib/frames_cache.py).
+    `cache`, "DIR" or "DIR,GIB": a folder that keeps what was decoded (lib/clip_cache.py).
     Raises VideoError, naming the file, where nothing decodes or the clip lies outside the file, and StageError for a cache that cannot be written.
     """
     if cache is None or not os.path.isfile(path):
         return _decode(path, count, start, end)
-    folder, bound = frames_cache.open_cache(cache)
-    file = frames_cache.clip_file(folder, path, count, start, end, VERSION, av.__version__)
-    found = frames_cache.load(file)
+    folder, bound = clip_cache.open_cache(cache)
+    file = clip_cache.clip_file(folder, clip_cache.FRAMES, path, count, start, end, VERSION, av.__version__)
+    found = clip_cache.load(file, _stored)
     if found is None:
-        found = _decode(path, count, start, end)
-        frames_cache.add(folder, bound, file, *found)
+        frames, meta = found = _decode(path, count, start, end)
+        clip_cache.add(folder, bound, file, frames.nbytes + 2000, lambda part: _store(part, frames, meta))
     return found
+
+
+def _store(path, frames, meta):
+    """Frames as .npz: not compressed, and zip's checksums make damage known."""
+    with open(path, "wb") as file:
+        np.savez(file, frames=frames, meta=json.dumps(meta))
+
+
+def _stored(path):
+    with np.load(path) as stored:
+        return stored["frames"], json.loads(str(stored["meta"]))
 
 
 def _decode(path, count, start, end):

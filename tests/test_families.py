@@ -114,18 +114,19 @@ def test_batches_give_the_answers_of_single_questions(cycle, questions, tmp_path
 
 
 def test_clips_and_prompts_read_once_give_the_answers_of_single_questions(cycle, questions, tmp_path, monkeypatch):
-    from lib import model
-    run, (real, seen) = cycle[0], (model.prepare, [])
-    monkeypatch.setattr(model, "prepare", lambda *words: seen.append(real(*words)) or seen[-1])
+    from lib import generate as module
+    run, (real, seen) = cycle[0], (module.prepare, [])
+    monkeypatch.setattr(module, "prepare", lambda *words: seen.append(real(*words)) or seen[-1])
     assert generate(run / "base", questions, tmp_path / "all.jsonl", "--batch-size", "10") == 0
-    assert len(seen) == 1 and len(seen[0]["inputs"]["input_ids"]) == 3 and len(seen[0]["rest"]) == 5 and len(seen[0]["prompt_of"]) == 10  # clips, questions, answers
+    assert len(seen) == 1 and len(seen[0]["encodings"]) == 3 and len(seen[0]["rest"]) == 5 and len(seen[0]["prompt_of"]) == 10  # clips, questions, answers
     assert [(r["answer"], r["tokens"]) for r in lines(tmp_path / "all.jsonl")] == [(r["answer"], r["tokens"]) for r in lines(run / "generated.jsonl")]
 
 
 def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
     """Where frames lie far apart, Qwen2.5's largest position is that of the last frame, not of the last word: what goes on from a cache must not count from it."""
     import torch
-    from lib.model import chat, encode, generate, load
+    from lib.generate import generate
+    from lib.model import chat, encode, load
     model, processor = load(str(cycle[0] / "base"), torch.device("cpu"), torch.float32)
     clips = [(np.random.default_rng(n).integers(0, 255, (8, 56, 80, 3), dtype=np.uint8), dict(total_num_frames=3200, fps=4.0, frames_indices=list(range(200, 3200, 400)), duration=800.0, height=56, width=80)) for n in range(2)]
     texts = [chat(processor, question) for question in ("Question: What is it?", "Question: When does it move, from its beginning to its end?", "Question: Where?")]
@@ -135,6 +136,28 @@ def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
     assert generate(model, processor, texts[:1], clips[:1], [0], max_new_tokens=20)[0][0] == plain  # as transformers' own generate()
     together = generate(model, processor, *zip(*rows), temperature=1.0, max_new_tokens=20)
     assert together == [generate(model, processor, *zip(row), temperature=1.0, max_new_tokens=20)[0] for row in rows]
+
+
+@pytest.mark.skipif(not TAKES_FEATURES, reason="transformers 5.20 or newer is needed")
+def test_encodings_kept_on_disk_serve_every_stage_without_decoding(cycle, questions, kept, tmp_path, monkeypatch):
+    """Direct and rationalized prompts, training rows and the next cycle's model (LoRA leaves the tower as it is) from one encoding of each clip."""
+    from lib import video
+    run, cache = cycle[0], ["--feature-cache", tmp_path / "cache"]
+    same = lambda name, other: [(r["answer"], r["tokens"]) for r in lines(name)] == [(r["answer"], r["tokens"]) for r in lines(other)]
+    assert generate(run / "base", questions, tmp_path / "first.jsonl", *cache) == 0 and same(tmp_path / "first.jsonl", run / "generated.jsonl")
+    rationalize = ["03_rationalize.py", tmp_path / "first.jsonl", "--model", run / "base", "--temperature", "1", "--max-new-tokens", "10"]
+    evaluate = ["06_eval.py", questions, "--model", run / "model", "--max-new-tokens", "10"]
+    assert stage(*rationalize, "--conclude-unaided", "-o", tmp_path / "unaided.jsonl") == 0
+    assert len(list((tmp_path / "cache").glob("*.features.pt"))) == 3
+    monkeypatch.setattr(video, "_decode", lambda *clip: pytest.fail("decoded"))
+    assert generate(run / "base", questions, tmp_path / "again.jsonl", *cache) == 0 and same(tmp_path / "again.jsonl", run / "generated.jsonl")
+    assert stage(*rationalize, "-o", tmp_path / "told.jsonl", *cache) == 0 and same(tmp_path / "told.jsonl", run / "rationalized.jsonl")
+    assert stage(*rationalize, "--conclude-unaided", "-o", tmp_path / "unaided2.jsonl", *cache) == 0 and same(tmp_path / "unaided2.jsonl", tmp_path / "unaided.jsonl")
+    assert stage(*evaluate, "-o", tmp_path / "eval.json", *cache) == 0 and same(tmp_path / "predictions.jsonl", run / "predictions.jsonl")
+    assert finetune(run / "base", kept, tmp_path / "model", *cache) == 0
+    assert json.loads((tmp_path / "model.meta.json").read_text())["losses"] == json.loads((run / "model.meta.json").read_text())["losses"]
+    with pytest.raises(pytest.fail.Exception):
+        generate(run / "base", questions, tmp_path / "blind.jsonl", "--view", "blind", *cache)
 
 
 def test_a_tower_run_once_over_each_clip_gives_the_losses_of_one_run_every_time(cycle, kept, tmp_path, monkeypatch):
@@ -188,15 +211,15 @@ def base(tmp_path_factory):
 def scarce(monkeypatch, allows):
     """From now on generating raises as a full GPU does wherever not allows(texts); returns the list of the numbers of texts asked for."""
     import torch
-    from lib import model
-    real, asked = model.generate, []
+    from lib import generate as module
+    real, asked = module.generate, []
 
     def generate(loaded, processor, texts, *rest, **how):
         asked.append(len(texts))
         if not allows(texts):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(loaded, processor, texts, *rest, **how)
-    monkeypatch.setattr(model, "generate", generate)
+    monkeypatch.setattr(module, "generate", generate)
     return asked
 
 
@@ -220,9 +243,9 @@ def test_a_question_too_large_for_memory_costs_its_own_record(base, questions, t
 
 
 def test_the_longest_questions_are_asked_first(base, questions, tmp_path, monkeypatch):
-    from lib import model
-    real, asked = model.generate, []
-    monkeypatch.setattr(model, "generate", lambda loaded, processor, texts, *rest, **how: asked.append(texts[0]) or real(loaded, processor, texts, *rest, **how))
+    from lib import generate as module
+    real, asked = module.generate, []
+    monkeypatch.setattr(module, "generate", lambda loaded, processor, texts, *rest, **how: asked.append(texts[0]) or real(loaded, processor, texts, *rest, **how))
     assert generate(base, questions, tmp_path / "out.jsonl", "--samples", "1", "--batch-size", "1") == 0
     assert len(asked) == 5 and sorted(asked, key=len, reverse=True) == asked and "counting each of them" in asked[0]
     assert [r["id"] for r in lines(tmp_path / "out.jsonl")] == [f"q{i}" for i in range(5)]

@@ -79,7 +79,8 @@ def test_rows_made_by_several_threads_are_those_of_one(loaded):
 
 
 def test_a_draw_depends_on_its_seed_alone(loaded):
-    from lib.model import chat, generate
+    from lib.generate import generate
+    from lib.model import chat
     model, processor = loaded
     prompts = [chat(processor, render({**QUESTION, "question": q}, "direct")) for q in ("When is it red?", "What is the shape doing?", "Where is the shape at the end, and how large?")]
     clips = [clip(n) for n in range(3)]
@@ -95,7 +96,7 @@ def test_a_draw_depends_on_its_seed_alone(loaded):
 
 def test_sampling_follows_the_distribution():
     import torch
-    from lib.model import SampleByRow
+    from lib.generate import SampleByRow
     scores = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
     for top_p, expected in ((1.0, [0.5, 0.3, 0.15, 0.05]), (0.75, [0.625, 0.375, 0, 0])):
         sampler = SampleByRow(list(range(4000)), 1.0, top_p, 5, 3, "cpu")

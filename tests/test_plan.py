@@ -138,9 +138,9 @@ def test_bytes_are_of_distinct_files_and_of_the_clips_share(smoke):
     path = smoke / "data/train.jsonl"
     first = lines(path)[0]
     size, length = (path.parent / first["video"]).stat().st_size, first["duration"]
-    assert costs.bytes_of([first, {**first, "id": "again"}], path) == (size, 1, 0)
+    assert costs.bytes_of([first, {**first, "id": "again"}], path) == (size, 1, 0, 1)
     assert costs.bytes_of([{**first, "start": 0, "end": length / 2}], path)[0] == pytest.approx(size / 2, rel=0.1)
-    assert costs.bytes_of([{**first, "video": "gone.mp4"}], path) == (0, 1, 1)
+    assert costs.bytes_of([{**first, "video": "gone.mp4"}], path) == (0, 1, 1, 1)
 
 
 def test_defaults_are_those_of_the_stages(smoke):

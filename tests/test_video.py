@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lib import frames_cache, video
+from lib import clip_cache, video
 from lib.records import StageError
 from lib.video import VideoError, prefetch, probe, read_frames
 
@@ -245,9 +245,9 @@ def test_prefetch_keeps_order_and_raises_in_place():
 
 @pytest.fixture
 def cache(tmp_path):
-    frames_cache._folders.clear()  # as in a new process
+    clip_cache._folders.clear()  # as in a new process
     yield tmp_path / "cache"
-    frames_cache._folders.clear()
+    clip_cache._folders.clear()
 
 
 def cached(folder):
@@ -285,7 +285,7 @@ def test_a_damaged_cache_file_is_written_anew(tmp_path, cache, damage):
     file.write_bytes(damage(whole))
     again, about = read_frames(path, 4, cache=str(cache))
     assert (again == frames).all() and about == meta and len(file.read_bytes()) == len(whole)
-    assert (frames_cache.load(file)[0] == frames).all()
+    assert (video._stored(file)[0] == frames).all()
 
 
 def test_a_full_cache_keeps_what_is_in_use(tmp_path, cache, capsys):
@@ -297,7 +297,7 @@ def test_a_full_cache_keeps_what_is_in_use(tmp_path, cache, capsys):
     (cache / "notes.txt").write_text("mine")
     for file in (cached(cache)[0], cache / "notes.txt"):
         os.utime(file, (time.time() - 2 * 86400,) * 2)
-    frames_cache._folders.clear()
+    clip_cache._folders.clear()
     kept = cached(cache)[1:]
     for path in paths[3:]:
         read_frames(path, 2, cache=spec)

@@ -1,12 +1,12 @@
-"""A bounded folder of decoded frames, so that later cycles and epochs need not decode again. Safe to delete at any time, in whole or in part.
+"""A bounded folder of what was made of clips (frames, features), so that later cycles and epochs need not do it again. Safe to delete at any time, in whole or in part.
 
-A clip is one .npz (not compressed; zip's checksums make damage known), named by a hash of the video's path, size and time of change, the frames
-asked for, and the reader's version. The clips are used in turns, over and over: there the rule "the least recently used makes room" would throw
+A clip is one file, named by a hash of the video's path, size and time of change, and of all else that decides about its content. The clips are used in turns, over and over: there the rule "the least recently used makes room" would throw
 each away shortly before its next use. So when the folder is full, only what was not used for a day makes room, and beyond that nothing is added.
 """
 import hashlib
 import json
 import os
+import pickle
 import struct
 import sys
 import tempfile
@@ -15,13 +15,11 @@ import time
 import zipfile
 from collections import deque
 
-import numpy as np
-
 from lib.records import StageError
 
 BOUND = 20  # GiB, where none is given
 UNUSED = 24 * 3600  # seconds without use after which a clip makes room
-SUFFIXES = (".frames.npz", ".frames.part")  # the only files counted or deleted here
+FRAMES, FEATURES, PART = SUFFIXES = (".frames.npz", ".features.pt", ".clip.part")  # the only files counted or deleted here
 _folders, _lock = {}, threading.Lock()
 
 
@@ -46,7 +44,7 @@ def open_cache(cache):
     except ValueError:
         folder, bound = str(cache), BOUND  # a comma in the folder's name
     if not folder or not bound > 0:
-        raise StageError(f"frame cache {str(cache)!r}: expected DIR or DIR,GIB with more than 0 GiB", code=2)
+        raise StageError(f"cache {str(cache)!r}: expected DIR or DIR,GIB with more than 0 GiB", code=2)
     folder = os.path.abspath(folder)
     with _lock:
         if folder not in _folders:
@@ -55,26 +53,25 @@ def open_cache(cache):
                 tempfile.TemporaryFile(dir=folder).close()
                 _folders[folder] = _scan(folder)
             except OSError as error:
-                raise StageError(f"frame cache {folder}: cannot be written ({error.strerror}); name a folder that can, or leave the cache out") from None
+                raise StageError(f"cache {folder}: cannot be written ({error.strerror}); name a folder that can, or leave the cache out") from None
     return folder, int(bound * 2**30)
 
 
-def clip_file(folder, path, *asked):
-    """The file in which the frames of `path` as it is now are kept; `asked`: whatever else decides about the frames."""
+def clip_file(folder, suffix, path, *asked):
+    """The file in which something about `path` as it is now is kept; `asked`: whatever else decides what."""
     about = os.stat(path)
     key = hashlib.sha256(json.dumps([os.path.abspath(path), about.st_size, about.st_mtime_ns, *asked]).encode()).hexdigest()
-    return os.path.join(folder, key[:40] + SUFFIXES[0])
+    return os.path.join(folder, key[:40] + suffix)
 
 
-def load(file):
-    """(frames, metadata) as they were stored, or None where there is nothing that can be read whole."""
+def load(file, read):
+    """read(file), or None where there is nothing that can be read whole."""
     try:
-        with np.load(file) as stored:
-            frames, meta = stored["frames"], json.loads(str(stored["meta"]))
+        found = read(file)
         if time.time() - os.stat(file).st_mtime > UNUSED / 24:
             os.utime(file)
-        return frames, meta
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, struct.error, zipfile.BadZipFile):  # all that zipfile and numpy say of damage
+        return found
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, struct.error, zipfile.BadZipFile, pickle.UnpicklingError):  # all that zipfile, numpy and torch say of damage
         return None
 
 
@@ -96,25 +93,23 @@ def _room(folder, bound, size):
 
 def _stop(folder, why):
     _folders[folder]["stopped"] = True
-    print(f"frame cache {folder}: {why}; nothing more is added by this process, what is there is used", file=sys.stderr, flush=True)
+    print(f"cache {folder}: {why}; nothing more is added by this process, what is there is used", file=sys.stderr, flush=True)
 
 
-def add(folder, bound, file, frames, meta):
-    """Store a clip, if it fits: whole or not at all."""
-    size = frames.nbytes + 2000
+def add(folder, bound, file, size, write):
+    """Make `file` by write(path), if its `size` in bytes fits: whole or not at all."""
     with _lock:
         state = _folders[folder]
         if state.get("stopped"):
             return
         if not _room(folder, bound, size):
-            return _stop(folder, f"full ({bound / 2**30:g} GiB; to allow more: --frame-cache DIR,GIB)")
+            return _stop(folder, f"full ({bound / 2**30:g} GiB; to allow more: DIR,GIB)")
         state["bytes"] += size
         state["added"] += size
-    part = f"{file[: -len(SUFFIXES[0])]}.{os.getpid()}-{threading.get_ident()}{SUFFIXES[1]}"
+    part = f"{file}.{os.getpid()}-{threading.get_ident()}{PART}"
     try:
         os.makedirs(folder, exist_ok=True)
-        with open(part, "wb") as target:
-            np.savez(target, frames=frames, meta=json.dumps(meta))
+        write(part)
         os.replace(part, file)
     except FileNotFoundError:  # the folder was deleted just now
         return
