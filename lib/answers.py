@@ -84,11 +84,14 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
     from lib.model import chat, device_of, dtype_of, load, peak_memory
     (rank, processes), began = world(), time.time()
     clip_of = lambda record: (record["video"], record.get("start"), record.get("end"))
-    order = {clip: number for number, clip in enumerate(dict.fromkeys(clip_of(record) for record, _ in requests))}
-    requests = sorted(requests, key=lambda request: order[clip_of(request[0])])  # what is asked about one clip shares its decoding and encoding
+    clips = {}
+    for asked in requests:
+        clips.setdefault(clip_of(asked[0]), []).append(asked)  # what is asked about one clip shares its decoding and encoding
+    longest = lambda batch: max(len(render(*asked)) for asked in batch)
+    requests = [asked for group in sorted(clips.values(), key=longest, reverse=True) for asked in group]  # like lengths together: little is padded
     batches = [requests[i : i + args.batch_size] for i in range(0, len(requests), args.batch_size)][rank::processes]
     batches = [batch for batch in batches if any(key_of(record) not in output.done for record, _ in batch)]
-    batches.sort(key=lambda batch: len(batch) * max(len(render(*asked)) for asked in batch), reverse=True)
+    batches.sort(key=lambda batch: len(batch) * longest(batch), reverse=True)
     if not batches:
         return
     device = device_of()
