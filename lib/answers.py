@@ -79,7 +79,7 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
             raise StageError(f"--model {args.model}: --dtype, --device-map, --load-in-4bit and --feature-cache are the server's matter; leave them out", code=2)
         return answer_served(requests, args, output, temperature, what, top_p, conclude_unaided)
     import torch
-    from lib.features import FeatureCache, encoding_of
+    from lib.features import FeatureCache, encoding_of, row_of
     from lib.generate import generate, prepare
     from lib.model import chat, device_of, dtype_of, load, peak_memory
     (rank, processes), began = world(), time.time()
@@ -113,7 +113,10 @@ def answer(requests, args, output, temperature, what, top_p=1.0, conclude_unaide
             frames, meta = read_frames(clip[0], args.frames, *clip[1:], args.frame_cache)
         except VideoError as error:
             return str(error)
-        return encoding_of(processor, texts[0], (viewed(frames, args.view, args.seed), meta))
+        encoding = encoding_of(processor, texts[0], (viewed(frames, args.view, args.seed), meta))
+        if None not in [row_of(processor, encoding, text) for text in texts]:
+            encoding["clip"] = None  # no prompt needs another encoding: batches that wait shall not hold frames
+        return encoding
 
     def decode(batch):
         wanted, asked = [(video_path(record, output.path), record.get("start"), record.get("end")) for record, _ in batch], {}

@@ -1,7 +1,7 @@
 """make bench: what the stages cost, measured in one run on this machine; nothing here passes or fails, and only ratios travel between machines.
 
     python -m lib.bench                    # every part, as Markdown tables
-    python -m lib.bench generate verify    # some parts: generate, decode, finetune, verify, processes, grow
+    python -m lib.bench generate verify    # some parts: generate, decode, finetune, verify, processes, grow; gpu (on a GPU)
 
 Models are random: a Video-LLaVA of 16 M parameters (of 33 M for processes), large enough that computing outweighs Python, or the demo's (1 M).
 """
@@ -81,22 +81,33 @@ def questions_of(folder, count):
     return path
 
 
-def larger_model(folder):
-    """Write the demo's tiny Video-LLaVA, and as `large` one of the same class with 16 M parameters on frames of 96 pixels; both random."""
+def larger_model(folder, vision=dict(hidden_size=192, intermediate_size=512, num_hidden_layers=4), side=96, dtype="float32",
+                 text=dict(hidden_size=384, intermediate_size=1024, num_hidden_layers=8, num_attention_heads=6, num_key_value_heads=6, head_dim=64)):
+    """Write the demo's tiny Video-LLaVA, and as `large` one of the same class with these sizes on frames of `side` pixels (16 M parameters); both random."""
+    import torch
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
     from lib.demo_base import build
     build(folder / "tiny", 0)
     config, processor = AutoConfig.from_pretrained(folder / "tiny"), AutoProcessor.from_pretrained(folder / "tiny")
-    for part, values in ((config.vision_config, dict(hidden_size=192, intermediate_size=512, num_hidden_layers=4, image_size=96)),
-                         (config.text_config, dict(hidden_size=384, intermediate_size=1024, num_hidden_layers=8, num_attention_heads=6, num_key_value_heads=6, head_dim=64))):
+    for part, values in ((config.vision_config, {**vision, "image_size": side}), (config.text_config, text)):
         for name, value in values.items():
             setattr(part, name, value)
-    config.image_seq_length, config.video_seq_length = 37, 37 * 8
+    config.image_seq_length = (side // config.vision_config.patch_size) ** 2 + 1
+    config.video_seq_length, config.dtype = 8 * config.image_seq_length, dtype
+    processor.patch_size = config.vision_config.patch_size
     for part in (processor.image_processor, processor.video_processor):
-        part.size, part.crop_size = {"shortest_edge": 96}, {"height": 96, "width": 96}
-    AutoModelForImageTextToText.from_config(config).save_pretrained(folder / "large")
+        part.size, part.crop_size = {"shortest_edge": side}, {"height": side, "width": side}
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        AutoModelForImageTextToText.from_config(config, dtype=getattr(torch, dtype)).save_pretrained(folder / "large")
     processor.save_pretrained(folder / "large")
     return folder / "large"
+
+
+def kept_of(questions):
+    """A verified file with one kept answer to every question."""
+    path, answer = questions.with_name("kept.jsonl"), "A shape is seen that moves from one side to the other.\nAnswer: it is red."
+    path.write_text("".join(json.dumps({**json.loads(line), "origin": "direct", "sample": 0, "keep": True, "answer": answer}) + "\n" for line in questions.read_text().splitlines()))
+    return path
 
 
 def speed_of(path):
@@ -169,9 +180,7 @@ def trl_tokens_per_second(model, kept, steps, batch):
 def bench_finetune(folder):
     """05 with LoRA against TRL's SFTTrainer on the same rows."""
     model, questions, steps, batch = larger_model(folder), questions_of(folder, 32), 24, 8
-    kept = folder / "data/kept.jsonl"
-    kept.write_text("".join(json.dumps({**json.loads(line), "origin": "direct", "sample": 0, "keep": True, "answer": "A shape is seen that moves from one side to the other.\nAnswer: it is red."}) + "\n"
-                            for line in questions.read_text().splitlines()))
+    kept = kept_of(questions)
     print(f"\n05_finetune.py, LoRA, 64 rows, {steps} steps of {batch}, a random Video-LLaVA of 16 M parameters\n\n| | tokens/s | ratio |\n|---|---|---|")
     theirs = trl_tokens_per_second(model, kept, steps, batch)
     measured(["05_finetune.py", kept, "-o", folder / "model", "--model", model, "--steps", steps, "--batch-size", batch])
@@ -208,7 +217,36 @@ def bench_processes(folder):
         print(f"| {processes} | {speed:.2f} | {speed / alone:.2f} |", flush=True)
 
 
-PARTS = {"generate": bench_generate, "decode": bench_decode, "finetune": bench_finetune, "verify": bench_verify, "processes": bench_processes, "grow": bench_grow}
+HUB = dict(vision=dict(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, patch_size=14), side=224, dtype="bfloat16",
+           text=dict(vocab_size=32064, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=32, head_dim=128))  # Video-LLaVA-7B
+
+
+def bench_gpu(folder, sizes=HUB, batches=(1, 8, 32)):
+    """A random model of hub size on this GPU: new tokens a second against reading all weights and the cache once per token, and finetuning as MFU."""
+    import torch
+    from lib.costs import BANDWIDTH, known, sizes_of
+    model, questions = larger_model(folder, **sizes), questions_of(folder, max(batches))
+    size, number = sizes_of(model)
+    bandwidth = known(BANDWIDTH, torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"))
+    print(f"\n02_generate.py, a random Video-LLaVA of {size.total / 1e9:.1f} G parameters, 128 new tokens a question, those of a second after the first 16\n\n| answers at once | new tokens/s | ms a step | share of the memory bandwidth | peak GiB |\n|---|---|---|---|---|")
+    for batch in batches:
+        took = []
+        for new in (16, 144):
+            output = folder / f"{batch}-{new}.jsonl"
+            measured(["02_generate.py", questions, "-o", output, "--model", model, "--limit", batch, "--batch-size", batch, "--max-new-tokens", new, "--temperature", "1"])
+            took.append(speed_of(output))
+        step = (took[1]["seconds"] - took[0]["seconds"]) / 128
+        read = number * (size.language + size.head + 2 * size.layers * size.width * (took[1]["prompt_tokens"] + 80 * batch))  # weights; keys and values so far
+        print(f"| {batch} | {batch / step:,.0f} | {1000 * step:.1f} | {f'{read / bandwidth / step:.2f}' if bandwidth else '-'} | {took[1]['peak_memory_gib']} |", flush=True)
+    kept = kept_of(questions)
+    print(f"\n05_finetune.py, LoRA, 12 steps\n\n| rows at once | | tokens/s | MFU | peak GiB |\n|---|---|---|---|---|")
+    for batch, more in ((1, []), (4, []), (8, ["--checkpointing"])):
+        measured(["05_finetune.py", kept, "-o", folder / "model", "--overwrite", "--model", model, "--steps", 12, "--batch-size", batch, *more])
+        speed = speed_of(folder / "model")
+        print(f"| {batch} | {' '.join(more)} | {speed['tokens'] / speed['seconds']:,.0f} | {speed['mfu'] or '-'} | {speed['peak_memory_gib']} |", flush=True)
+
+
+PARTS = {"generate": bench_generate, "decode": bench_decode, "finetune": bench_finetune, "verify": bench_verify, "processes": bench_processes, "grow": bench_grow, "gpu": bench_gpu}
 
 
 def about():
@@ -223,7 +261,8 @@ def about():
 
 def main():
     from lib.stage import StageError
-    wanted = sys.argv[1:] or list(PARTS)
+    import torch
+    wanted = sys.argv[1:] or list(PARTS)[: None if torch.cuda.is_available() else -1]
     if set(wanted) - PARTS.keys():
         raise StageError(f"no such part: {', '.join(sorted(set(wanted) - PARTS.keys()))}; expected some of {', '.join(PARTS)}", code=2)
     print(about(), flush=True)

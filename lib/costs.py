@@ -14,6 +14,7 @@ from lib.records import StageError, video_path
 from lib.video import VideoError, probe, read_frames
 
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12, "A6000": 155e12, "3090": 71e12}  # dense bfloat16 FLOP/s, data sheets
+BANDWIDTH = {"H200": 4.8e12, "H100": 3.35e12, "A100": 2.04e12, "L40S": 0.864e12, "4090": 1.008e12, "A6000": 0.768e12, "3090": 0.936e12}  # of memory, bytes a second
 TOKENISED, CLIPS = 5000, 10  # prompts tokenised and clips looked at, at most, spread over all
 
 
@@ -141,14 +142,19 @@ def training_flops(size, clip, tokens, answer, full, rank, checkpointing):
     return clip + forward * ((3 if full else 2) + checkpointing) + (0 if full else 6 * rank * size.lora * tokens)
 
 
+def known(table, device):
+    """What a table says of a GPU (the torch device), None of others."""
+    import torch
+    return next((value for name, value in table.items() if name in torch.cuda.get_device_name(device)), None) if device.type == "cuda" else None
+
+
 def utilisation(size, rate, answer, full, rank, device):
     """{"tflops", "mfu"} of training at `rate` tokens a second on one device, `answer` of them with a loss; the tower and attention are left out.
 
     MFU is the share of the device's PEAK, None where that is not known (PaLM, arXiv 2204.02311, appendix B).
     """
-    import torch
     flops = training_flops(size, 0, 1, answer, full, rank, False) * rate
-    peak = next((peak for name, peak in PEAK.items() if name in torch.cuda.get_device_name(device)), None) if device.type == "cuda" else None
+    peak = known(PEAK, device)
     return {"tflops": round(flops / 1e12, 3), "mfu": peak and round(flops / peak, 4)}
 
 

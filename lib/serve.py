@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--server", required=True, help="command of a server that speaks the OpenAI chat protocol, with {model} and {port}")
     parser.add_argument("--model", required=True, help="what {model} stands for: folder or hub id")
     parser.add_argument("--log", required=True, help="file for what the server prints")
-    parser.add_argument("--grace", type=float, default=15, help="seconds between TERM and KILL (default: %(default)s)")
+    parser.add_argument("--grace", type=float, default=5, help="seconds between TERM and KILL (default: %(default)s)")
     parser.add_argument("command", nargs="+", help="after --: the command that needs the server, with {url}")
     args = parser.parse_args()
     try:
