@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 from lib.bench_decode import bench_decode
@@ -73,11 +74,17 @@ def bench_verify(folder):
 
 
 def questions_of(folder, count):
-    """A file of `count` demo questions, some four on a clip, with their clips (at most 200; then ids repeat with a number)."""
+    """A file of `count` demo questions, some four on a clip. Beyond those of 200 clips, the clips come again under other names."""
     measured(["01_prepare.py", "--dataset", "demo", "-o", folder / "data", "--clips", min(200, count // 2 + 4), "--overwrite"])
     records = [json.loads(line) for line in (folder / "data/train.jsonl").read_text().splitlines()]
-    path = folder / "data/questions.jsonl"
-    path.write_text("".join(json.dumps({**record, "id": f"{record['id']}-{number}"}) + "\n" for number, record in zip(range(count), itertools.cycle(records))))
+    path, rows = folder / "data/questions.jsonl", []
+    for number, record in zip(range(count), itertools.cycle(records)):
+        turn, video = number // len(records), Path(record["video"])
+        name = video.with_stem(f"{video.stem}-{turn}")
+        if not (path.parent / name).exists():
+            os.link(path.parent / video, path.parent / name)
+        rows.append(json.dumps({**record, "id": f"{record['id']}-{number}", "video": str(name)}) + "\n")
+    path.write_text("".join(rows))
     return path
 
 
@@ -155,10 +162,12 @@ def trl_tokens_per_second(model, kept, steps, batch):
     from datasets import Dataset
     from datasets.table import InMemoryTable
     from peft import LoraConfig
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
     finetune = importlib.import_module("05_finetune")
     from lib.model import chat, load, training_batch
     from lib.video import read_frames
+    warnings.simplefilter("ignore", FutureWarning)  # of names that TRL uses
     base, processor = load(str(model), torch.device("cuda" if torch.cuda.is_available() else "cpu"), torch.float32)
     rows, tokens = finetune.rows_of(kept, "both", None), []
 
@@ -172,6 +181,7 @@ def trl_tokens_per_second(model, kept, steps, batch):
                            gradient_checkpointing=False, bf16=torch.cuda.is_available(), use_cpu=not torch.cuda.is_available(), dataset_kwargs={"skip_prepare_dataset": True}, disable_tqdm=True, max_length=None)
         trainer = SFTTrainer(base, config, train_dataset=Dataset(InMemoryTable.from_pydict({"row": list(range(len(rows)))}), fingerprint="rows"), data_collator=collate, processing_class=processor,
                              peft_config=LoraConfig(r=16, lora_alpha=32, target_modules=finetune.LANGUAGE, task_type="CAUSAL_LM"))
+        trainer.remove_callback(PrinterCallback)
         began = time.perf_counter()
         trainer.train()
     return sum(tokens) / (time.perf_counter() - began)
@@ -266,9 +276,14 @@ def main():
     if set(wanted) - PARTS.keys():
         raise StageError(f"no such part: {', '.join(sorted(set(wanted) - PARTS.keys()))}; expected some of {', '.join(PARTS)}", code=2)
     print(about(), flush=True)
-    for name in wanted:
-        with tempfile.TemporaryDirectory() as folder:
-            PARTS[name](Path(folder))
+    for name in wanted:  # each in a process of its own: what one has loaded must not count as the memory of the next
+        if subprocess.run([sys.executable, "-c", f"from lib.bench import part; part({name!r})"]).returncode:
+            raise StageError(f"{name}: see above")
+
+
+def part(name):
+    with tempfile.TemporaryDirectory() as folder:
+        PARTS[name](Path(folder))
 
 
 if __name__ == "__main__":

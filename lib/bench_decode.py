@@ -18,7 +18,7 @@ import numpy as np
 
 from lib.video import read_frames
 
-os.environ.setdefault("SVT_LOG", "1")  # else the AV1 encoder says its settings, line by line
+os.environ |= {"SVT_LOG": "1", "OPENCV_FFMPEG_LOGLEVEL": "-8", "OPENCV_LOG_LEVEL": "OFF"}  # encoder settings, line by line; what OpenCV cannot read
 WIDTH, HEIGHT, FPS = 640, 360, 30
 PERIOD = 50  # seconds of a long clip; its packets are then repeated, which cuts the encoding to a sixth
 RUNS = 5
