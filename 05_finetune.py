@@ -217,7 +217,7 @@ def train(args, rows, folder):
             print(f"resuming after step {len(losses)} of {len(steps)}")
     at_once, halvings, answers_a_row = args.batch_size, 0, 2 if args.preferences else 1
     kept, turns = None, {clip: turn for _, turn, _, clip in rows}
-    if not args.full and takes_features(whole) and sum(map(len, steps)) > len(turns):  # LoRA leaves tower and projector as they are, and each clip is needed more than once
+    if not args.full and (args.feature_cache or takes_features(whole) and sum(map(len, steps)) > len(turns)):  # LoRA leaves tower and projector as they are; clips needed more than once
         kept = FeatureCache(args.feature_cache or f"{folder}/features,1e6", whole.eval(), processor, args.frames)
         keep_features(whole, processor, turns, args, kept)
         model.train()

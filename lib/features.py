@@ -6,14 +6,17 @@ on the same clip is spliced to it. Models take what was made from transformers 5
 """
 import hashlib
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from types import SimpleNamespace
 
 import torch
+import transformers
 
 from lib import clip_cache, video
 from lib.model import chat, common, encode, padded, training_batch, training_text, unexpanded
+from lib.records import StageError
 from lib.stage import barrier, progress, world
 
 VERSION = 1  # of what is kept
@@ -93,9 +96,14 @@ def joined(processor, encodings, rows):
 
 
 class FeatureCache:
-    """Encodings with what one model's tower and projector made of their clips, in a bounded folder ("DIR" or "DIR,GIB", see lib/clip_cache.py)."""
+    """Encodings with what one model's tower and projector made of their clips, in a bounded folder ("DIR" or "DIR,GIB", see lib/clip_cache.py).
+
+    Raises StageError for a model that cannot be given them.
+    """
 
     def __init__(self, cache, model, processor, frames, view="video", seed=0):
+        if not takes_features(model):
+            raise StageError(f"--feature-cache needs transformers 5.20 or newer, this is {transformers.__version__}: update it, or leave the flag out", code=2)
         self.folder, self.bound = clip_cache.open_cache(cache)
         digest = hashlib.sha256(processor.video_processor.to_json_string().encode())
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
@@ -109,7 +117,7 @@ class FeatureCache:
 
     def load(self, clip, texts=()):
         """The encoding kept of a clip (path, start, end), or None; also None if one of the rendered `texts` cannot be spliced to it."""
-        if not video.os.path.isfile(clip[0]):
+        if not os.path.isfile(clip[0]):
             return None
         found = clip_cache.load(self.file(clip), lambda path: torch.load(path, weights_only=True))
         if found and (unexpanded(self.processor, found["text"]) != found["plain"] or None in [row_of(self.processor, found, text) for text in texts]):

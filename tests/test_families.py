@@ -138,6 +138,12 @@ def test_positions_after_a_long_video_are_those_of_single_questions(cycle):
     assert together == [generate(model, processor, *zip(row), temperature=1.0, max_new_tokens=20)[0] for row in rows]
 
 
+@pytest.mark.skipif(TAKES_FEATURES, reason="for transformers before 5.20")
+def test_encodings_that_an_older_library_cannot_take_are_an_error(base, questions, kept, tmp_path, capsys):
+    assert generate(base, questions, tmp_path / "out.jsonl", "--feature-cache", tmp_path) == 2 and "needs transformers 5.20" in capsys.readouterr().err
+    assert finetune(base, kept, tmp_path / "model", "--feature-cache", tmp_path) == 2 and "needs transformers 5.20" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(not TAKES_FEATURES, reason="transformers 5.20 or newer is needed")
 def test_encodings_kept_on_disk_serve_every_stage_without_decoding(cycle, questions, kept, tmp_path, monkeypatch):
     """Direct and rationalized prompts, training rows and the next cycle's model (LoRA leaves the tower as it is) from one encoding of each clip."""
