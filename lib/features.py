@@ -105,7 +105,7 @@ class FeatureCache:
         if not takes_features(model):
             raise StageError(f"--feature-cache needs transformers 5.20 or newer, this is {transformers.__version__}: update it, or leave the flag out", code=2)
         self.folder, self.bound = clip_cache.open_cache(cache)
-        digest = hashlib.sha256(processor.video_processor.to_json_string().encode())
+        digest = hashlib.sha256(f"{processor.to_json_string()} {getattr(model.config, 'vision_feature_layer', None)} {transformers.__version__}".encode())
         for name, weight in [*model.named_parameters(), *model.named_buffers()]:
             if not re.search(r"\b(language_model|text_model|lm_head)\b", name):  # the rest is tower and projector
                 digest.update(name.encode() + weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
