@@ -106,6 +106,7 @@ def larger_model(folder, vision=dict(hidden_size=192, intermediate_size=512, num
         part.size, part.crop_size = {"shortest_edge": side}, {"height": side, "width": side}
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         AutoModelForImageTextToText.from_config(config, dtype=getattr(torch, dtype)).save_pretrained(folder / "large")
+    torch.cuda.empty_cache()  # the stages are other processes, and need the room
     processor.save_pretrained(folder / "large")
     return folder / "large"
 

@@ -1,7 +1,8 @@
 """A bounded folder of what was made of clips (frames, features), so that later cycles and epochs need not do it again. Safe to delete at any time, in whole or in part.
 
-A clip is one file, named by a hash of the video's path, size and time of change, and of all else that decides about its content. The clips are used in turns, over and over: there the rule "the least recently used makes room" would throw
-each away shortly before its next use. So when the folder is full, only what was not used for a day makes room, and beyond that nothing is added.
+A clip is one file, named by a hash of the video's path, size and time of change, and of all else that decides about its content. The clips are used
+in turns, over and over: there the rule "the least recently used makes room" would throw each away shortly before its next use. So when the folder is
+full, only what was not used for a day makes room, and beyond that nothing is added.
 """
 import hashlib
 import json

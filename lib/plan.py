@@ -109,7 +109,7 @@ def trial(args, flags, train, test, train_too):
             wall = stage("05_finetune.py", folder / "kept.jsonl", "-o", folder / "model", *shlex.split(args.finetune), "--accumulate", 1, "--steps", STEPS, "--max-failures", 10**9)
             speed = json.loads((folder / "model.meta.json").read_text())["speed"]
             found["finetune"] = Facts(fixed=wall - speed["seconds"] - speed["encode_seconds"] * bool(speed["clips_encoded_once"]), each=speed["seconds"] / STEPS / flags["finetune"].batch_size, peak=speed.get("peak_memory_gib"),
-                                      clip=speed["encode_seconds"] / max(speed["clips_encoded_once"], 1))
+                                      clip=speed["encode_seconds"] / speed["clips_encoded_once"] if speed["clips_encoded_once"] else 0)
     return found, shares, tried
 
 
