@@ -1,14 +1,31 @@
-"""Stage 02, answer generation (paper section 2.1): the current model answers every question with its reasoning.
+"""Stage 02, answer generation (paper section 2.1): ask the current model every question, with a request for
+step-by-step reasoning.
 
-    python 02_generate.py runs/demo/data/train.jsonl -o runs/demo/cycle1/generated.jsonl --model runs/demo/base
-    torchrun --nproc_per_node 8 02_generate.py ...      # the same records, each process its share
+    python 02_generate.py runs/demo/data/train.jsonl -o runs/demo/cycle1/generated.jsonl --model
+    runs/demo/base
 
-The label is not shown. Each of the --samples draws of a question has its own seed, from (--seed, --cycle, id, sample), so that batch size,
-order, number of processes and restarts do not change its random numbers. Output: one line per question and sample, the input record with
-`answer`, `origin` "direct", `sample`, `seed`, `tokens` (and `truncated`), or with `error` where its video could not be read.
+Output: the input records with `answer`, `origin` "direct", `sample`, `seed`, `tokens` (and `truncated` where
+the token limit ended it), or `error` where the video could not be read. Records keep the order of the input,
+their samples together. The label is not used.
 """
+
+from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
+from lib.model import open_model, question_on
+from lib.output import Output
+from lib.prompts import render
 from lib.records import key_of, read_records, rebase
-from lib.stage import Output, announce, check_flags, parser_of, resolved, run, world
+
+
+def questions_of(records, args):
+    """What to ask: every record's question, --samples times, each draw with a seed of its own."""
+    questions = []
+    for record in records:
+        record = rebase(record, args.input, args.output)
+        prompt = render(record, "direct")
+        for sample in range(args.samples):
+            question = question_on(record, prompt, args.output, "direct", sample, args.seed, args.cycle)
+            questions.append(question)
+    return questions
 
 
 def main():
@@ -17,21 +34,28 @@ def main():
     args = parser.parse_args()
     check_flags(parser, args)
 
-    settings = resolved(args)
+    model = open_model(args.model, **model_options(args))  # loaded at the first question
+    settings = {**settings_of(args), **model.identity}
     records = read_records(args.input, limit=args.limit)
     with Output(args.output, settings, [args.input], args.overwrite) as output:
         if output.complete:
-            print(f"{args.output}: complete already ({len(records) * args.samples} answers); nothing to do")
+            print(f"{args.output}: complete already; nothing to do")
             return
-        announce(args, settings)
-        from lib.answers import answer, request  # after the checks above: a wrong flag must not cost the seconds that torch takes to load
-        requests = [request(rebase(record, args.input, args.output), "direct", sample, args.seed, args.cycle) for record in records for sample in range(args.samples)]
+        announce(settings)
+        questions = questions_of(records, args)
         if output.done:
-            print(f"resuming: {len(output.done)} of {len(requests)} answers are done")
-        answer(requests, args, output, args.temperature, "generate", args.top_p)
-        output.finish([key_of(record) for record, _ in requests], args.max_failures)
+            print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
+        sampling = {
+            "temperature": args.temperature,
+            "top_p": args.top_p,
+            "max_new_tokens": args.max_new_tokens,
+        }
+        for answers in model.answers(questions, output.done, **sampling, what="generate"):
+            output.write(*answers)
+            output.check_budget(args.max_failures, len(questions))
+        output.finish([key_of(question.record) for question in questions], args.max_failures, **model.report)
     if world()[0] == 0:
-        print(f"{args.output}: {len(requests)} answers to {len(records)} questions, {output.failed} failed")
+        print(f"{args.output}: {len(questions)} answers to {len(records)} questions, {output.failed} failed")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Every prompt of the project, and how a label is written the way an answer would say it.
 
-The wording is the paper's (appendix A.1 and the official data_generation.py), plus one sentence that asks for a final line, so that the
-verifier reads what the answer concludes instead of searching it for the label.
+The wording is the paper's (appendix A.1 and the official data_generation.py), plus one sentence that asks for
+a final line, so that the verifier reads what the answer concludes instead of searching it for the label.
 """
+
 import re
 
 EXPLAIN = "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
@@ -13,12 +14,23 @@ SHORT = "Question: {question}\n" + ONLY_ANSWER
 BARE = "{question}"  # a benchmark's own prompt, options and all
 STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE}
 
-# For a model that writes the questions (paper section 2): the task and the label, which the reply must contain and the question must not
-WRITE = ("A video is labeled \"{label}\" for the task of {task}. What question could one ask about this video whose answer should contain the label?\n"
-         "Write one question. It must not contain the label or give it away. Reply with the question only.")
+# For a model that writes the questions (paper section 2): the task and the label, which the reply must
+# contain and the question must not
+WRITE = (
+    'A video is labeled "{label}" for the task of {task}. What question could one ask about this video whose '
+    "answer should contain the label?\n"
+    "Write one question. It must not contain the label or give it away. Reply with the question only."
+)
 
-# What a tokenizer may read as a visual placeholder or a control token: never let through from generated text into training data
-PLACEHOLDER = re.compile(r"<\|?/?(?:video|image|vision|img)[\w ]*\|?>|<\|[\w ]{1,40}\|>|<(?:IMG_CONTEXT|fake_token_around_image|global-img|row_\d+_col_\d+)>", re.I)
+# what a tokenizer may read as a visual placeholder or a control token: never let through into training data
+PLACEHOLDER = re.compile(
+    r"""
+    <\|?/?(?:video|image|vision|img)[\w\ ]*\|?>   # <video>, <image>, <|vision_start|>, </img>
+    | <\|[\w\ ]{1,40}\|>                         # <|im_end|>
+    | <(?:IMG_CONTEXT|fake_token_around_image|global-img|row_\d+_col_\d+)>   # InternVL, SmolVLM
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 def strip_placeholders(text):
@@ -52,16 +64,19 @@ def _one(label):
 
 
 def label_text(labels):
-    """The labels of a record as an answer would say them: 'moving left'; of several: 'score: 63; difficulty: 3.2'."""
+    """The labels of a record as an answer would say them: 'moving left'; of several 'score: 63; difficulty:
+    3.2'.
+    """
     if len(labels) == 1:
         return _one(labels[0])
     return "; ".join(f"{label['name'].replace('_', ' ')}: {_one(label)}" for label in labels)
 
 
 def render(record, style):
-    """The user's turn, as text, for a record asked in one of STYLES; the same function asks, trains and tests."""
+    """The user's turn, as text, for a record in one of STYLES; the same function asks, trains and tests."""
     question = strip_placeholders(record["question"]).strip()
     for label in record["labels"]:
         if label["kind"] == "choice" and style != "bare":
-            question += "".join(f"\n{chr(ord('A') + i)}. {option}" for i, option in enumerate(label["options"]))
+            for number, option in enumerate(label["options"]):
+                question += f"\n{chr(ord('A') + number)}. {option}"
     return STYLES[style].format(question=question, label=label_text(record["labels"]))

@@ -1,82 +1,133 @@
-"""The record, the contract between all stages: one JSON object a line, checked, joined by id and never by position."""
+"""The record, the contract between all stages: one JSON object a line, checked, joined by id, never by
+position.
+"""
+
 import json
+import math
 import os
 
 
 class StageError(Exception):
-    """Ends the stage with exit code 1 (or `code`); the message says path:line, what was found, what was expected, what to do."""
+    """Ends the stage with exit code 1 (or `code`); says path:line, what was found, expected, to do."""
 
     def __init__(self, message, code=1):
         super().__init__(message)
         self.code = code
 
 
-KINDS = ("class", "text", "sequence", "interval", "time", "box", "number", "choice", "boolean")
+def is_number(value):
+    """Whether a value is a finite number, and no boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
-def _numbers(value, count):
-    return isinstance(value, list) and len(value) == count and all(isinstance(v, (int, float)) and not isinstance(v, bool) and v == v and abs(v) != float("inf") for v in value)
+def is_words(value):
+    """Whether a value is a text that is not blank."""
+    return isinstance(value, str) and bool(value.strip())
+
+
+def is_interval(value):
+    """Whether a value is [start, end] with 0 <= start < end."""
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(is_number, value))
+        and 0 <= value[0] < value[1]
+    )
+
+
+def is_box(value):
+    """Whether a value is [x1, y1, x2, y2] as fractions of the frame, with an area."""
+    if not (isinstance(value, list) and len(value) == 4 and all(map(is_number, value))):
+        return False
+    return 0 <= value[0] < value[2] <= 1 and 0 <= value[1] < value[3] <= 1
+
+
+def is_sequence(value):
+    """Whether a value is a list of at least one text."""
+    return isinstance(value, list) and bool(value) and all(map(is_words, value))
+
+
+# of every kind: the check of its value, and what that expects
+KINDS = {
+    "class": (is_words, "expected words"),
+    "text": (is_words, "expected words"),
+    "sequence": (is_sequence, "expected a list of words"),
+    "interval": (is_interval, "expected [start, end] with 0 <= start < end"),
+    "time": (is_number, "expected a number"),
+    "box": (is_box, "expected [x1, y1, x2, y2] as fractions with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1"),
+    "number": (is_number, "expected a number"),
+    "choice": (is_words, "expected a letter"),
+    "boolean": (lambda value: isinstance(value, bool), "expected true or false"),
+}
+
+
+def choice_problem(label):
+    """What is wrong with the options of a choice, or with its letter, or None."""
+    options, value = label.get("options"), label["value"]
+    if not (isinstance(options, list) and 2 <= len(options) <= 26):
+        return f"label {label['name']!r}: a choice needs options, a list of 2 to 26 texts"
+    if not (isinstance(value, str) and len(value) == 1 and 0 <= ord(value) - ord("A") < len(options)):
+        last = chr(ord("A") + len(options) - 1)
+        return f"label {label['name']!r}: value {value!r}, expected a letter from A to {last}"
+    return None
 
 
 def label_problem(label):
     """What is wrong with a label, or None."""
     if not isinstance(label, dict) or not {"name", "kind", "value"} <= label.keys():
         return f"label {label!r}: expected an object with name, kind and value"
-    kind, value, where = label["kind"], label["value"], f"label {label['name']!r}: value {label['value']!r}"
-    if kind not in KINDS:
-        return f"label {label['name']!r}: kind {kind!r}, expected one of {', '.join(KINDS)}"
-    if kind in ("class", "text") and not (isinstance(value, str) and value.strip()):
-        return f"{where}, expected words"
-    if kind == "class" and "options" in label and value not in label["options"]:
-        return f"{where} is not among its options"
-    if kind == "sequence" and not (isinstance(value, list) and value and all(isinstance(v, str) and v.strip() for v in value)):
-        return f"{where}, expected a list of words"
-    if kind in ("interval", "time") and label.get("unit", "seconds") not in ("seconds", "fraction"):
-        return f"label {label['name']!r}: unit {label['unit']!r}, expected seconds or fraction"
-    if kind == "interval" and not (_numbers(value, 2) and 0 <= value[0] < value[1]):
-        return f"{where}, expected [start, end] with 0 <= start < end"
-    if kind in ("time", "number") and not _numbers([value], 1):
-        return f"{where}, expected a number"
-    if kind == "box" and not (_numbers(value, 4) and 0 <= value[0] < value[2] <= 1 and 0 <= value[1] < value[3] <= 1):
-        return f"{where}, expected [x1, y1, x2, y2] as fractions with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1"
-    if kind == "boolean" and not isinstance(value, bool):
-        return f"{where}, expected true or false"
+    name, kind, value = label["name"], label["kind"], label["value"]
+    if not isinstance(kind, str) or kind not in KINDS:
+        return f"label {name!r}: kind {kind!r}, expected one of {', '.join(KINDS)}"
     if kind == "choice":
-        options = label.get("options")
-        if not (isinstance(options, list) and 2 <= len(options) <= 26):
-            return f"label {label['name']!r}: a choice needs options, a list of 2 to 26 texts"
-        if not (isinstance(value, str) and len(value) == 1 and 0 <= ord(value) - ord("A") < len(options)):
-            return f"{where}, expected a letter from A to {chr(ord('A') + len(options) - 1)}"
+        return choice_problem(label)
+    if kind in ("interval", "time") and label.get("unit", "seconds") not in ("seconds", "fraction"):
+        return f"label {name!r}: unit {label['unit']!r}, expected seconds or fraction"
+    check, expected = KINDS[kind]
+    if not check(value):
+        return f"label {name!r}: value {value!r}, {expected}"
+    if kind == "class" and "options" in label and value not in label["options"]:
+        return f"label {name!r}: value {value!r} is not among its options"
     return None
 
 
 def record_problem(record):
-    """What is wrong with a record, or None: the contract of DESIGN section 3."""
+    """What is wrong with a record, or None."""
     if not isinstance(record, dict):
         return f"found {type(record).__name__}, expected an object"
     for key in ("id", "video", "question"):
-        if not (isinstance(record.get(key), str) and record[key].strip()):
+        if not is_words(record.get(key)):
             return f"{key} is {record.get(key)!r}, expected words"
     if not (isinstance(record.get("labels"), list) and record["labels"]):
         return f"labels is {record.get('labels')!r}, expected a list of at least one label"
-    times = [record.get("start") or 0, record["end"] if record.get("end") is not None else float("inf")]
-    if not all(isinstance(t, (int, float)) for t in times) or not 0 <= times[0] < times[1]:
-        return f"start {record.get('start')!r} and end {record.get('end')!r}, expected seconds with 0 <= start < end"
+    start, end = record.get("start") or 0, record.get("end")
+    end = math.inf if end is None else end
+    if not (isinstance(start, (int, float)) and isinstance(end, (int, float)) and 0 <= start < end):
+        given = f"start {record.get('start')!r} and end {record.get('end')!r}"
+        return f"{given}, expected seconds with 0 <= start < end"
     return next(filter(None, map(label_problem, record["labels"])), None)
 
 
 def read_jsonl(path):
-    """Yields (line number, object) of a JSONL file, split on \\n only. Raises StageError with path:line for anything that is not one object a line."""
+    """Yields (line number, object) of a JSONL file, split on \\n only.
+
+    Raises StageError with path:line for anything that is not one object a line.
+    """
     if not os.path.isfile(path):
-        raise StageError(f"{path}: no such file" + (f"; the stage that writes it is not finished ({path}.part exists)" if os.path.exists(f"{path}.part") else ""))
+        begun = os.path.exists(f"{path}.part")
+        hint = f"; the stage that writes it is not finished ({path}.part exists)" if begun else ""
+        raise StageError(f"{path}: no such file{hint}")
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
+            where = f"{path}:{number}"
             if not line.endswith(b"\n"):
-                raise StageError(f"{path}:{number}: the last line has no line end: the file is cut off; write it again")
+                raise StageError(
+                    f"{where}: the last line has no line end: the file is cut off; write it again"
+                )
             try:
                 value = json.loads(line)
             except (UnicodeDecodeError, json.JSONDecodeError) as error:
-                raise StageError(f"{path}:{number}: not JSON ({error}); found {line[:60]!r}") from None
+                raise StageError(f"{where}: not JSON ({error}); found {line[:60]!r}") from None
             yield number, value
 
 
@@ -91,18 +142,23 @@ def key_of(record):
 
 
 def read_records(path, answers=False, limit=None):
-    """All records of a JSONL file, checked; `answers`: lines of 02 and 03, where an id may stand once per origin and sample."""
-    records, seen, ids = [], {}, set()
+    """All records of a JSONL file (of the first `limit` ids), checked: ids are unique.
+
+    `answers`: a file of 02, 03 or 04, where an id may stand once per origin and sample. Raises StageError
+    with path:line.
+    """
+    records, lines, ids = [], {}, set()
     for number, record in read_jsonl(path):
         problem = record_problem(record)
-        if problem is None and answers and "answer" not in record and "error" not in record:
+        if problem is None and answers and not {"answer", "error"} & record.keys():
             problem = "neither answer nor error: this is not a file of 02_generate.py or 03_rationalize.py"
         if problem:
             raise StageError(f"{path}:{number}: {problem}")
         key = key_of(record) if answers else record["id"]
-        if key in seen:
-            raise StageError(f"{path}:{number}: duplicate id {key!r}, first on line {seen[key]}; ids must be unique")
-        seen[key] = number
+        if key in lines:
+            first = f"first on line {lines[key]}; ids must be unique"
+            raise StageError(f"{path}:{number}: duplicate id {key!r}, {first}")
+        lines[key] = number
         if limit is not None and record["id"] not in ids and len(ids) >= limit:
             break
         ids.add(record["id"])
@@ -118,8 +174,8 @@ def video_path(record, jsonl):
 
 
 def rebase(record, source, target):
-    """The record as it must stand in `target`: a relative video path is from the folder of the JSONL that holds it."""
-    here, there = (os.path.dirname(os.path.abspath(p)) for p in (source, target))
+    """The record of a JSONL `source` as it stands in `target`: a video is named from its file's folder."""
+    here, there = (os.path.dirname(os.path.abspath(path)) for path in (source, target))
     if here == there or os.path.isabs(record["video"]):
         return record
     return {**record, "video": os.path.relpath(os.path.join(here, record["video"]), there)}

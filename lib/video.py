@@ -1,11 +1,12 @@
 """Exact frames from video files with PyAV (FFmpeg), decoded ahead of the model by a pool of threads.
 
-Frame n is the n-th in order of presentation. Where it lies, and the key frame before it, is known before anything is decoded: from the
-table of an mp4 or mov, else from one pass over the packets. So decoding starts at the nearest key frame, and what no other frame needs
-is not decoded on the way. What a container says about itself is not trusted, though: where a frame that it promises does not come out
-of the decoder (truncated or damaged files), the file is decoded from its start and the frames that decode are counted.
+Frame n is the n-th in order of presentation. Where it lies, and the key frame before it, is known before
+anything is decoded: from the table of an mp4 or mov, else from one pass over the packets. So decoding starts
+at the nearest key frame, and what no other frame needs is not decoded on the way. What a container says about
+itself is not trusted, though: where a frame that it promises does not come out of the decoder (truncated or
+damaged files), the file is decoded from its start and the frames that decode are counted.
 """
-import json
+
 import os
 from bisect import bisect_right
 from collections import deque
@@ -17,12 +18,11 @@ import numpy as np
 from av.stream import Discard, Disposition
 from av.video.reformatter import VideoReformatter
 
-from lib import clip_cache
-
 SEEK_GAP = 2  # frames; decoding on over fewer costs less than starting anew at a key frame
-VERSION = 1  # of what read_frames returns; part of the names in a frame cache, so that a changed reader decodes anew
 REORDER = 16  # frames; the most that H.264 and HEVC bring forward or put off
-NO_FRAME = "0 frames decode (an encrypted or cut off stream?); re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
+NO_FRAME = (
+    "0 frames decode (an encrypted or cut off stream?); re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
+)
 
 
 class VideoError(Exception):
@@ -38,21 +38,32 @@ def _open(path):
     try:
         container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
-        raise VideoError(f"{path}: not a video that FFmpeg can open (a damaged or unfinished download?): {error.strerror}") from None
+        raise VideoError(
+            f"{path}: not a video that FFmpeg can open (a damaged or unfinished download?): {error.strerror}"
+        ) from None
     stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
     if stream is None or stream.codec_context is None:
         container.close()
-        raise VideoError(f"{path}: not a video that FFmpeg can open: {'no video stream' if stream is None else 'its codec is unknown'}")
+        raise VideoError(
+            f"{path}: not a video that FFmpeg can open: "
+            f"{'no video stream' if stream is None else 'its codec is unknown'}"
+        )
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all  # sound need not even be read
-    # one decoder thread per file: the parallelism is across files (prefetch), which is faster than threads under threads
+    # one decoder thread per file: the parallelism is across files (prefetch), which is faster than threads
+    # under threads
     stream.thread_count, stream.thread_type = 1, "NONE"
     try:
-        stream.codec_context.open(strict=False)  # before skip_frame is first set: dav1d obeys only what it finds at opening
+        stream.codec_context.open(
+            strict=False
+        )  # before skip_frame is first set: dav1d obeys only what it finds at opening
     except av.FFmpegError as error:
         container.close()
-        raise VideoError(f"{path}: not a video that FFmpeg can open: the {stream.codec_context.name} decoder says {error.strerror}") from None
+        raise VideoError(
+            f"{path}: not a video that FFmpeg can open: the {stream.codec_context.name} decoder says "
+            f"{error.strerror}"
+        ) from None
     return container, stream
 
 
@@ -62,7 +73,9 @@ def _rate(stream):
 
 
 def _packets(container, stream):
-    """Packets up to the end, or as far as the file can be read; the last one is empty and makes the decoder hand out what it holds."""
+    """Packets up to the end, or as far as the file can be read; the last one is empty and makes the decoder
+    hand out what it holds.
+    """
     try:
         yield from container.demux(stream)
     except (av.error.InvalidDataError, av.error.EOFError):
@@ -72,19 +85,30 @@ def _packets(container, stream):
 
 
 def _reorders(container, stream):
-    """Whether frames are presented in another order than stored, in a container that does not say which (AVI)."""
-    return container.format.name == "avi" and (stream.codec_context.has_b_frames or stream.codec_context.name in ("h264", "hevc"))
+    """Whether frames are presented in another order than stored, in a container that does not say which
+    (AVI).
+    """
+    return container.format.name == "avi" and (
+        stream.codec_context.has_b_frames or stream.codec_context.name in ("h264", "hevc")
+    )
 
 
 def _by_table(container, stream):
     """(number of frames, place) from the table of an mp4, mov or avi, or None.
 
-    place(index) is (pts, number of the key frame before it), or None where the frames about it are unevenly spaced: the table is in order of
-    decoding, and only even spacing tells the times of presentation.
+    place(index) is (pts, number of the key frame before it), or None where the frames about it are unevenly
+    spaced: the table is in order of decoding, and only even spacing tells the times of presentation.
     """
     table = stream.index_entries
     total = len(table)
-    if not total or total != stream.frames or table[0].is_discard or table[total - 1].is_discard or stream.start_time is None or _reorders(container, stream):
+    if (
+        not total
+        or total != stream.frames
+        or table[0].is_discard
+        or table[total - 1].is_discard
+        or stream.start_time is None
+        or _reorders(container, stream)
+    ):
         return None
     first, step = table[0].timestamp, table[1].timestamp - table[0].timestamp if total > 1 else 1
 
@@ -94,13 +118,22 @@ def _by_table(container, stream):
         if all(entry.timestamp == first + (begin + k) * step for k, entry in enumerate(near)):
             return stream.start_time + index * step, table.search_timestamp(first + index * step)
         return None
+
     return total, place
 
 
 def _by_packets(container, stream):
-    """The same from one pass over the packets (Matroska, WebM, MPEG-TS, variable frame rate); place is None where they do not tell the order."""
-    hides = stream.codec_context.name == "vp8"  # which keeps pictures that are never shown in packets of their own
-    packets = [(p.pts, p.dts, p.is_keyframe) for p in _packets(container, stream) if p.size and not p.is_discard and not (hides and not bytes(p)[0] & 16)]
+    """The same from one pass over the packets (Matroska, WebM, MPEG-TS, variable frame rate); place is None
+    where they do not tell the order.
+    """
+    hides = (
+        stream.codec_context.name == "vp8"
+    )  # which keeps pictures that are never shown in packets of their own
+    packets = [
+        (p.pts, p.dts, p.is_keyframe)
+        for p in _packets(container, stream)
+        if p.size and not p.is_discard and not (hides and not bytes(p)[0] & 16)
+    ]
     times = sorted({pts for pts, _, _ in packets if pts is not None})
     keys = sorted(pts for pts, _, key in packets if key and pts is not None)
     stored = [dts for _, dts, _ in packets if dts is not None]
@@ -146,7 +179,9 @@ def _picture(frame, reformatter):
 
 
 def _walk(container, stream, places):
-    """Yields (index, picture) for `places`, {index: (pts, number of its key frame)} in ascending order, until a frame does not come out."""
+    """Yields (index, picture) for `places`, {index: (pts, number of its key frame)} in ascending order, until
+    a frame does not come out.
+    """
     codec, reformatter, at = stream.codec_context, VideoReformatter(), -float("inf")
     index_of, missing = {pts: index for index, (pts, _) in places.items()}, set(places)
     keys = [key for _, key in places.values()] + [float("inf")]
@@ -161,9 +196,13 @@ def _walk(container, stream, places):
             if not begun and packet.pts is not None and packet.pts > wanted:  # the container led us too far
                 return
             begun = True
-            codec.skip_frame = "DEFAULT" if packet.pts in index_of else "NONREF"  # a frame that no other refers to is decoded only if it is wanted
+            codec.skip_frame = (
+                "DEFAULT" if packet.pts in index_of else "NONREF"
+            )  # a frame that no other refers to is decoded only if it is wanted
             frames = packet.decode()
-            if packet.pts == wanted and following > index + SEEK_GAP:  # nothing more from here: have it now, without the packets up to its turn
+            if (
+                packet.pts == wanted and following > index + SEEK_GAP
+            ):  # nothing more from here: have it now, without the packets up to its turn
                 frames += codec.decode(None)
             for frame in frames:
                 if frame.pts in index_of and not frame.is_corrupt:
@@ -195,7 +234,10 @@ def _gather(container, stream, place, wanted):
             if frames is None:
                 frames = np.empty((len(wanted), *picture.shape), np.uint8)
             if picture.shape != frames.shape[1:]:
-                raise VideoError(f"{container.name}: the picture changes its size; re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4")
+                raise VideoError(
+                    f"{container.name}: the picture changes its size; re-encode it: ffmpeg -i IN -c:v "
+                    "libx264 OUT.mp4"
+                )
             for k in (k for k, other in enumerate(wanted) if other == index):
                 frames[k] = picture
             missing.discard(index)
@@ -205,43 +247,25 @@ def _gather(container, stream, place, wanted):
 
 
 def _centres(first, last, count):
-    """Indices of the centres of `count` equal segments of [first, last): repeats frames where there are fewer than asked."""
+    """Indices of the centres of `count` equal segments of [first, last): repeats frames where there are fewer
+    than asked.
+    """
     return [first + int((k + 0.5) * (last - first) / count) for k in range(count)]
 
 
-def read_frames(path, count, start=None, end=None, cache=None):
+def read_frames(path, count, start=None, end=None):
     """`count` frames, evenly spread over the clip [start, end] (seconds; None: the whole file).
 
-    Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of transformers' VideoMetadata, with
-    frames_indices counted from the clip's start. Rotation flags are applied. A clip shorter than `count` frames repeats frames.
-    `cache`, "DIR" or "DIR,GIB": a folder that keeps what was decoded (lib/clip_cache.py).
-    Raises VideoError, naming the file, where nothing decodes or the clip lies outside the file, and StageError for a cache that cannot be written.
+    Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of
+    transformers' VideoMetadata, with frames_indices counted from the clip's start. Rotation flags are
+    applied. A clip shorter than `count` frames repeats frames. Raises VideoError, naming the file, where
+    nothing decodes or the clip lies outside the file.
     """
-    if cache is None or not os.path.isfile(path):
-        return _decode(path, count, start, end)
-    folder, bound = clip_cache.open_cache(cache)
-    file = clip_cache.clip_file(folder, clip_cache.FRAMES, path, count, start, end, VERSION, av.__version__)
-    found = clip_cache.load(file, _stored)
-    if found is None:
-        frames, meta = found = _decode(path, count, start, end)
-        clip_cache.add(folder, bound, file, frames.nbytes + 2000, lambda part: _store(part, frames, meta))
-    return found
-
-
-def _store(path, frames, meta):
-    """Frames as .npz: not compressed, and zip's checksums make damage known."""
-    with open(path, "wb") as file:
-        np.savez(file, frames=frames, meta=json.dumps(meta))
-
-
-def _stored(path):
-    with np.load(path) as stored:
-        return stored["frames"], json.loads(str(stored["meta"]))
-
-
-def _decode(path, count, start, end):
-    """read_frames without a cache."""
-    for look in (_by_container, _by_packets, _by_decoding):  # each trusts the container less than the one before
+    for look in (
+        _by_container,
+        _by_packets,
+        _by_decoding,
+    ):  # each trusts the container less than the one before
         container, stream = _open(path)
         with container:
             (total, place), fps = look(container, stream), _rate(stream)
@@ -250,27 +274,40 @@ def _decode(path, count, start, end):
             first = min(int((start or 0) * fps), total)
             last = min(round(end * fps), total) if end is not None else total
             if first >= total:
-                raise VideoError(f"{path}: the clip starts at {start} s, the video ends at {total / fps:.2f} s")
+                raise VideoError(
+                    f"{path}: the clip starts at {start} s, the video ends at {total / fps:.2f} s"
+                )
             wanted = _centres(first, max(last, first + 1), count)
             frames = _gather(container, stream, place, wanted)
             if frames is not None:
                 break
     else:
         raise VideoError(f"{path}: {NO_FRAME}")
-    meta = dict(total_num_frames=max(last - first, 1), fps=fps, frames_indices=[index - first for index in wanted],
-                duration=max(last - first, 1) / fps, height=frames.shape[1], width=frames.shape[2])
-    return frames, meta
+    length = max(last - first, 1)
+    metadata = dict(
+        total_num_frames=length,
+        fps=fps,
+        frames_indices=[index - first for index in wanted],
+        duration=length / fps,
+        height=frames.shape[1],
+        width=frames.shape[2],
+    )
+    return frames, metadata
 
 
 def viewed(frames, view, seed):
-    """Frames (count, H, W, 3) as they are, in an order drawn from `seed`, or all grey: what can be answered without seeing, or without order?"""
+    """Frames (count, H, W, 3) as they are, in an order drawn from `seed`, or all grey: what can be answered
+    without seeing, or without order?
+    """
     if view == "blind":
         return np.full_like(frames, 128)
     return frames[np.random.default_rng(seed).permutation(len(frames))] if view == "shuffled" else frames
 
 
 def probe(path):
-    """Open a video and decode its first frame: {"duration": seconds, "frames", "fps", "width", "height"}. Raises VideoError as read_frames."""
+    """Open a video and decode its first frame: {"duration": seconds, "frames", "fps", "width", "height"}.
+    Raises VideoError as read_frames.
+    """
     frame = next(_frames(path), None)
     if frame is None:
         raise VideoError(f"{path}: {NO_FRAME}")
@@ -278,13 +315,20 @@ def probe(path):
     container, stream = _open(path)
     with container:
         frames, fps = _by_container(container, stream)[0], _rate(stream)
-    return {"duration": round(frames / fps, 3), "frames": frames, "fps": fps, "width": width, "height": height}
+    return {
+        "duration": round(frames / fps, 3),
+        "frames": frames,
+        "fps": fps,
+        "width": width,
+        "height": height,
+    }
 
 
 def prefetch(function, items, workers=2, ahead=8):
     """Yields function(item) in the order of `items`, computed up to `ahead` items early by `workers` threads.
 
-    An exception of `function` is raised where its result would have been yielded. The generator may be abandoned at any time.
+    An exception of `function` is raised where its result would have been yielded. The generator may be
+    abandoned at any time.
     """
     with ThreadPoolExecutor(workers) as pool:
         items, pending = iter(items), deque()

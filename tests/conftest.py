@@ -1,32 +1,120 @@
-"""Shared by all tests: run the scripts as a user does, and one small finished run of the loop (make smoke) to look at."""
+"""Shared by all tests: scripts run as a user runs them, and one small finished run of the loop."""
+
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"  # real clips and annotation files, where there are any
-SMOKE_FLAGS = ["--max-new-tokens", "48", "--batch-size", "16"]
+LIMIT = 600  # seconds that bound a hang, however slow the machine
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # so small models gain nothing from a second thread, and wait long for it where another program has the core
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts background jobs with it ignored, and what tests start would inherit that
-os.environ.pop("MAKEFLAGS", None)  # under `make test` the options of that make must not reach the ones started here
+# so small models gain nothing from a second thread, and wait long for it where another program has the core
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# a shell may start background jobs with these ignored, and what tests start would inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
+# under `make test` the options of that make must not reach the ones started here
+os.environ.pop("MAKEFLAGS", None)
 
 
-def sh(*command, check=True, **options):
-    """Run a command in the repository; returns the finished process with its text. Stage scripts run under this Python."""
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: what `make test` leaves out and `make test-slow` runs")
+
+
+class Fork:
+    """A Python command started by lib/tools/warm.py, a process of its own; as subprocess.Popen, with text."""
+
+    def __init__(self, command, env=None):
+        from lib.tools import warm
+
+        self.args = [str(word) for word in command]
+        self.stdout, self.stderr = (tempfile.TemporaryFile("w+") for _ in range(2))
+        self.process = warm.start(self.args[1:], ROOT, env, self.stdout, self.stderr)
+        self.pid = self.process.pid
+
+    def poll(self):
+        return self.process.exitcode
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self):
+        """The exit code; killed after LIMIT seconds."""
+        self.process.join(LIMIT)
+        if self.poll() is None:
+            self.process.kill()
+            raise subprocess.TimeoutExpired(self.args, LIMIT)
+        return self.poll()
+
+    def finish(self):
+        """The finished process with its text."""
+        code, files = self.wait(), (self.stdout, self.stderr)
+        for file in files:
+            file.seek(0)
+        return subprocess.CompletedProcess(self.args, code, *(file.read() for file in files))
+
+
+def sh(*command, check=True, fresh=False, **options):
+    """Run a command in the repository; returns the finished process with its text.
+
+    Scripts, and modules of lib/, run under this Python, as forks of a process that has imported torch;
+    `fresh`: in an interpreter of their own.
+    """
     command = [str(c) for c in command]
     if command[0].endswith(".py"):
         command = [sys.executable, *command]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=600, **options)
+    python, name, *_ = [*command, ""]
+    ours = name.endswith(".py") or name == "-m" and command[2].startswith("lib.")
+    if python == sys.executable and ours and not fresh and not options.keys() - {"env"}:
+        done = Fork(command, **options).finish()
+    else:
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=LIMIT, **options)
     if check and done.returncode:
-        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise AssertionError(
+            f"{' '.join(command)} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        )
     return done
+
+
+def wait_for(condition, process):
+    """Wait until condition() holds; AssertionError where the process ends before, or after LIMIT seconds."""
+    deadline = time.time() + LIMIT
+    while not condition():
+        assert process.poll() is None and time.time() < deadline, "ended before, or too slow"
+        time.sleep(0.005)
+
+
+def free_port():
+    """A port of this machine that nobody uses."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def ranks(command, processes=2):
+    """A command started as the `processes` processes of a launch, as srun does it: list of Fork."""
+    launch = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port())}
+    environments = ({**os.environ, **launch, "RANK": str(n), "LOCAL_RANK": str(n)} for n in range(processes))
+    return [Fork([sys.executable, *command], environment) for environment in environments]
+
+
+def made(*words):
+    """What `make *words` prints, each of its commands run by sh()."""
+    from lib.tools.smoke import commands
+
+    ran = ((command, sh(*shlex.split(command))) for command in commands(*words, f"PY={sys.executable}"))
+    return "".join(f"{command}\n{done.stdout}" for command, done in ran)
 
 
 def lines(path):
@@ -37,18 +125,23 @@ def lines(path):
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """The folder of a finished `make smoke`."""
+    from lib.tools.smoke import FLAGS
+
     run = tmp_path_factory.mktemp("smoke") / "run"
-    done = sh("make", "smoke", f"RUN={run}", f"PY={sys.executable}")
-    (run / "output.txt").write_text(done.stdout)
+    made("cycle", *FLAGS, f"RUN={run}")
     return run
 
 
 @pytest.fixture
 def kept(smoke, tmp_path):
-    """A verified file of sixteen kept answers: the smoke's first answers, whatever they say (so brief a base may get none right)."""
+    """A verified file of sixteen kept answers: the smoke's first, whatever they say, as all may be wrong."""
     rows = [r for r in lines(smoke / "cycle1/generated.jsonl") if r["sample"] == 0][:16]
     for record in rows:
-        record.update(video=str((smoke / "cycle1" / record["video"]).resolve()), keep=True, answer=record["answer"] or "It is red.")
+        record.update(
+            video=str((smoke / "cycle1" / record["video"]).resolve()),
+            keep=True,
+            answer=record["answer"] or "It is red.",
+        )
     path = tmp_path / "kept.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
     return path

@@ -1,42 +1,72 @@
-"""The whole chain as `make smoke` runs it, and what make says of it. Mechanics, not accuracy: the smoke's base knows next to nothing."""
+"""The whole chain as `make smoke` runs it, and what make says of it.
+
+Mechanics, not accuracy: the smoke's base knows next to nothing.
+"""
+
 import json
 import re
 import shutil
 import sys
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
-
 from conftest import ROOT, lines, sh
+
+from lib.command import model_options
+from lib.tools.smoke import FLAGS as SMOKE
 
 
 def make(run, *words, **options):
     return sh("make", "--no-print-directory", *words, f"RUN={run}", f"PY={sys.executable}", **options)
 
 
-SMOKE = ["PRETRAIN=--steps 60 --clips 10", "PREPARE=--clips 12", "GENERATE=--samples 2 --temperature 0.7 --max-new-tokens 48 --batch-size 48",
-         "FINETUNE=--full --learning-rate 5e-4 --batch-size 16", "EVALUATE=--max-new-tokens 48 --batch-size 48"]
-
-
 def test_every_question_gets_its_answers_and_nothing_disappears(smoke):
     questions = lines(smoke / "data/train.jsonl")
     assert len({q["video"] for q in questions}) == 12 and len(questions) >= 16
-    assert {label["kind"] for q in questions for label in q["labels"]} == {"class", "box", "sequence", "interval", "number", "time"}
+    assert {label["kind"] for q in questions for label in q["labels"]} == {
+        "class",
+        "box",
+        "sequence",
+        "interval",
+        "number",
+        "time",
+    }
     assert any(len(q["labels"]) == 2 for q in questions)  # several labels, all must hold
     for cycle in (1, 2):
-        generated, rationalized, verified = (lines(smoke / f"cycle{cycle}/{name}.jsonl") for name in ("generated", "rationalized", "verified"))
-        assert [(r["id"], r["sample"]) for r in generated] == [(q["id"], s) for q in questions for s in range(2)]
+        generated, rationalized, verified = (
+            lines(smoke / f"cycle{cycle}/{name}.jsonl") for name in ("generated", "rationalized", "verified")
+        )
+        assert [(r["id"], r["sample"]) for r in generated] == [
+            (q["id"], s) for q in questions for s in range(2)
+        ]
         for before, after in zip([q for q in questions for _ in range(2)], generated):
-            assert {k: v for k, v in after.items() if k in before and k != "video"} == {k: v for k, v in before.items() if k != "video"}
-            assert after["origin"] == "direct" and isinstance(after["answer"], str) and "<video>" not in after["answer"]
+            assert {k: v for k, v in after.items() if k in before and k != "video"} == {
+                k: v for k, v in before.items() if k != "video"
+            }
+            assert (
+                after["origin"] == "direct"
+                and isinstance(after["answer"], str)
+                and "<video>" not in after["answer"]
+            )
         assert [r["answer"] for r in verified] == [r["answer"] for r in generated + rationalized]
         solved = {r["id"] for r in verified if r["origin"] == "direct" and r["verdict"] == "correct"}
         assert {r["id"] for r in rationalized} == {q["id"] for q in questions} - solved
         for record in verified:
-            assert record["verdict"] in ("correct", "wrong", "unparsed", "degenerate", "leaked") and record["why"]
-            assert len(record["checks"]) == len(record["labels"]) and all({"holds", "parsed", "why"} <= c.keys() for c in record["checks"])
+            assert (
+                record["verdict"] in ("correct", "wrong", "unparsed", "degenerate", "leaked")
+                and record["why"]
+            )
+            assert len(record["checks"]) == len(record["labels"]) and all(
+                {"holds", "parsed", "why"} <= c.keys() for c in record["checks"]
+            )
             assert not record["keep"] or record["verdict"] == "correct"
-    seeds = [r["seed"] for cycle in (1, 2) for name in ("generated", "rationalized") for r in lines(smoke / f"cycle{cycle}/{name}.jsonl")]
+    seeds = [
+        r["seed"]
+        for cycle in (1, 2)
+        for name in ("generated", "rationalized")
+        for r in lines(smoke / f"cycle{cycle}/{name}.jsonl")
+    ]
     assert len(set(seeds)) == len(seeds)  # no draw is used twice: not between samples, origins or cycles
 
 
@@ -46,14 +76,20 @@ def test_training_is_from_the_base_without_the_hint(smoke):
         assert meta["settings"]["model"] == str(smoke / "base") and len(meta["losses"]) == meta["steps"]
         kept = [r for r in lines(smoke / f"cycle{cycle}/verified.jsonl") if r["keep"]]
         assert meta["rows"] == 2 * len(kept)  # the reasoning pair and the short pair
-        assert (smoke / f"cycle{cycle}/model/DONE").exists() and not list((smoke / f"cycle{cycle}").glob("*.part*"))
+        assert (smoke / f"cycle{cycle}/model/DONE").exists() and not list(
+            (smoke / f"cycle{cycle}").glob("*.part*")
+        )
 
 
 def test_the_example_shown_has_its_trained_tokens_in_brackets(smoke, kept, tmp_path):
     done = sh("05_finetune.py", kept, "--model", smoke / "base", "--lora-rank", "4", "-o", tmp_path / "model")
     shown = re.search(r"trained tokens in \[brackets\]:\n((?:  .*\n)+)", done.stdout)[1]
     prompt, trained = shown.split("[", 1)
-    assert "Question:" in prompt and "Answer:" not in prompt.split("End with a line")[0] and trained.rstrip().endswith("</s>]")
+    assert (
+        "Question:" in prompt
+        and "Answer:" not in prompt.split("End with a line")[0]
+        and trained.rstrip().endswith("</s>]")
+    )
     assert "LoRA" in done.stdout and (tmp_path / "model/DONE").exists()
     empty = [{**r, "answer": "  "} for r in lines(kept)]
     kept.write_text("".join(json.dumps(r) + "\n" for r in empty))
@@ -63,8 +99,20 @@ def test_the_example_shown_has_its_trained_tokens_in_brackets(smoke, kept, tmp_p
 
 def test_the_table_has_what_it_promises(smoke):
     table = (smoke / "results.md").read_text()
-    for row in ("direct yield", "rationalized yield", "answers kept", "stated facts are true", "held-out accuracy, class", "held-out accuracy, all", "gain over the base",
-                "seconds, generate", "seconds, rationalize", "seconds, verify", "seconds, finetune", "seconds, evaluate"):
+    for row in (
+        "direct yield",
+        "rationalized yield",
+        "answers kept",
+        "stated facts are true",
+        "held-out accuracy, class",
+        "held-out accuracy, all",
+        "gain over the base",
+        "seconds, generate",
+        "seconds, rationalize",
+        "seconds, verify",
+        "seconds, finetune",
+        "seconds, evaluate",
+    ):
         assert row in table, row
     assert re.search(r"\| +\| base +\| cycle 1 +\| cycle 2 +\|", table)
     evaluation = json.loads((smoke / "cycle2/eval.json").read_text())
@@ -72,41 +120,77 @@ def test_the_table_has_what_it_promises(smoke):
     assert evaluation["all"]["count"] == len(asked) >= 8
     kinds = Counter(label["kind"] for record in asked for label in record["labels"])
     assert {kind: row["count"] for kind, row in evaluation["kinds"].items()} == kinds
-    assert all(row["low"] <= row["accuracy"] <= row["high"] and "parse_rate" in row for row in evaluation["kinds"].values())
+    assert all(
+        row["low"] <= row["accuracy"] <= row["high"] and "parse_rate" in row
+        for row in evaluation["kinds"].values()
+    )
     assert all("mean_iou" in row for kind, row in evaluation["kinds"].items() if kind in ("box", "interval"))
 
 
 def test_the_sidecars_say_how(smoke):
     meta = json.loads((smoke / "cycle1/generated.jsonl.meta.json").read_text())
-    assert {"command", "settings", "inputs", "prompts", "script", "versions", "seconds", "records", "failed", "output_sha256"} <= meta.keys()
-    assert meta["settings"]["temperature"] == 0.7 and meta["records"] == 2 * len(lines(smoke / "data/train.jsonl"))
+    assert {
+        "command",
+        "settings",
+        "inputs",
+        "prompts",
+        "script",
+        "versions",
+        "seconds",
+        "records",
+        "failed",
+        "output_sha256",
+    } <= meta.keys()
+    assert meta["settings"]["temperature"] == 0.7 and meta["records"] == 2 * len(
+        lines(smoke / "data/train.jsonl")
+    )
 
 
 def test_make_is_silent_about_what_is_current(smoke):
-    out = make(smoke, "-n", "cycle", "N=2", *SMOKE).stdout
+    out = make(smoke, "-n", "cycle", *SMOKE).stdout
     assert re.fullmatch(r"make(\[\d\])?: Nothing to be done for 'cycle'\.\n", out), out
 
 
 def test_one_more_cycle_runs_only_that_cycle(smoke):
-    scripts = re.findall(r"(0\d_\w+)\.py \S+ .*?-o \S+/(\w+)/", make(smoke, "-n", "cycle", "N=3", *SMOKE).stdout)
-    assert [name for name, _ in scripts] == ["02_generate", "03_rationalize", "04_verify", "05_finetune", "06_eval"]
+    scripts = re.findall(
+        r"(0\d_\w+)\.py \S+ .*?-o \S+/(\w+)/", make(smoke, "-n", "cycle", *SMOKE, "N=3").stdout
+    )
+    assert [name for name, _ in scripts] == [
+        "02_generate",
+        "03_rationalize",
+        "04_verify",
+        "05_finetune",
+        "06_eval",
+    ]
     assert {folder for _, folder in scripts} == {"cycle3"}
 
 
 def test_a_changed_flag_reruns_exactly_the_stale_stages(smoke):
-    stale = make(smoke, "-n", "cycle", "N=2", *SMOKE[:3], "FINETUNE=--full --learning-rate 1e-3 --batch-size 16", SMOKE[4]).stdout
+    # of two values on a command line make takes the second
+    finetune = "FINETUNE=--full --learning-rate 1e-3 --batch-size 16"
+    stale = make(smoke, "-n", "cycle", *SMOKE, finetune).stdout
     names = re.findall(r"(0\d_\w+)\.py", stale)
-    assert names == ["05_finetune", "06_eval", "02_generate", "03_rationalize", "04_verify", "05_finetune", "06_eval"]
-    evaluation = make(smoke, "-n", "cycle", "N=2", *SMOKE[:4], "EVALUATE=--max-new-tokens 40 --batch-size 48").stdout
+    assert names == [
+        "05_finetune",
+        "06_eval",
+        "02_generate",
+        "03_rationalize",
+        "04_verify",
+        "05_finetune",
+        "06_eval",
+    ]
+    evaluate = "EVALUATE=--max-new-tokens 40 --batch-size 48"
+    evaluation = make(smoke, "-n", "cycle", *SMOKE, evaluate).stdout
     assert re.findall(r"(0\d_\w+)\.py", evaluation) == ["06_eval"] * 3
-    assert "Nothing to be done" in make(smoke, "-n", "cycle", "N=2", *SMOKE).stdout  # asking changed nothing
+    assert "Nothing to be done" in make(smoke, "-n", "cycle", *SMOKE).stdout  # asking changed nothing
 
 
 def test_the_same_inputs_made_newer_are_not_paid_for_again(smoke, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(smoke, run)
     before = (run / "cycle2/generated.jsonl").read_bytes()
-    # the copy's paths differ, so nothing there is current by its settings; in place it is: touch an input and run the stage by hand
+    # the copy's paths differ, so nothing there is current by its settings; in place it is: touch an input and
+    # run the stage by hand
     generated = smoke / "cycle2/generated.jsonl"
     command = json.loads((smoke / "cycle2/generated.jsonl.meta.json").read_text())["command"].split()
     (smoke / "data/train.jsonl").touch()
@@ -119,7 +203,14 @@ def test_the_same_inputs_made_newer_are_not_paid_for_again(smoke, tmp_path):
 
 def test_scoring_again_needs_no_model(smoke, tmp_path):
     out = tmp_path / "eval.json"
-    sh("06_eval.py", smoke / "data/test.jsonl", "-o", out, "--predictions", smoke / "cycle2/predictions.jsonl")
+    sh(
+        "06_eval.py",
+        smoke / "data/test.jsonl",
+        "-o",
+        out,
+        "--predictions",
+        smoke / "cycle2/predictions.jsonl",
+    )
     again, first = (json.loads(p.read_text()) for p in (out, smoke / "cycle2/eval.json"))
     assert again["kinds"] == first["kinds"] and again["all"] == first["all"]
 
@@ -131,37 +222,79 @@ def test_predictions_are_joined_by_id(smoke, tmp_path):
         path = tmp_path / "p.jsonl"
         path.write_text("".join(json.dumps(r) + "\n" for r in rows))
         return sh("06_eval.py", smoke / "data/test.jsonl", "-o", out, "--predictions", path, check=check)
+
     score(predictions[::-1])  # any order
     assert json.loads(out.read_text())["all"] == json.loads((smoke / "cycle2/eval.json").read_text())["all"]
     score([{"id": predictions[0]["id"], "answer": None}, {"id": predictions[1]["id"], "answer": " "}])
     counted = json.loads(out.read_text())
-    assert counted["questions"] == {"answered": 0, "missing": len(predictions) - 2, "empty": 2, "failed": 0} and counted["all"]["correct"] == 0
-    for rows, word in (([*predictions, predictions[3]], "second answer"), ([*predictions, {"id": "nobody", "answer": "x"}], "not among the questions")):
+    assert (
+        counted["questions"] == {"answered": 0, "missing": len(predictions) - 2, "empty": 2, "failed": 0}
+        and counted["all"]["correct"] == 0
+    )
+    for rows, word in (
+        ([*predictions, predictions[3]], "second answer"),
+        ([*predictions, {"id": "nobody", "answer": "x"}], "not among the questions"),
+    ):
         done = score(rows, check=False)
         assert done.returncode == 1 and word in done.stderr and f"p.jsonl:{len(rows)}" in done.stderr
 
 
 def test_only_direct_answers_for_the_final_model(smoke, tmp_path):
     out = tmp_path / "verified.jsonl"
-    sh("04_verify.py", smoke / "cycle2/generated.jsonl", smoke / "cycle2/rationalized.jsonl", "-o", out, "--direct-only")
+    sh(
+        "04_verify.py",
+        smoke / "cycle2/generated.jsonl",
+        smoke / "cycle2/rationalized.jsonl",
+        "-o",
+        out,
+        "--direct-only",
+    )
     rows = lines(out)
-    assert any(r["origin"] == "rationalized" for r in rows) and all(r["origin"] == "direct" for r in rows if r["keep"])
+    assert any(r["origin"] == "rationalized" for r in rows) and all(
+        r["origin"] == "direct" for r in rows if r["keep"]
+    )
 
 
 @pytest.mark.parametrize("script", sorted(p.name for p in ROOT.glob("0?_*.py")))
 def test_every_flag_has_help_and_is_obeyed(script):
-    source = (ROOT / script).read_text() + "".join((ROOT / "lib" / name).read_text() for name in ("stage.py", "answers.py"))
+    wing = {"05_finetune.py": "training/*.py", "06_eval.py": "benchmarks/*.py"}.get(script, "command.py")
+    files = [ROOT / script, ROOT / "lib/command.py", *(ROOT / "lib").glob(wing)]
+    source = "".join(path.read_text() for path in files)
     text = sh(script, "--help").stdout
     flags = set(re.findall(r"^  (?:-\w(?: \w+)?, )?--([a-z][\w-]+)", text, re.M)) - {"help"}
-    shared = {"output", "overwrite", "model", "frames", "dtype", "device-map", "load-in-4bit", "batch-size", "workers", "max-new-tokens", "seed", "limit", "max-failures"}
+    shared = {
+        "output",
+        "overwrite",
+        "model",
+        "frames",
+        "dtype",
+        "device-map",
+        "load-in-4bit",
+        "batch-size",
+        "workers",
+        "max-new-tokens",
+        "seed",
+        "limit",
+        "max-failures",
+    }
     assert 5 <= len(flags) and len(flags - shared) <= 15, sorted(flags)
     for flag in flags:
-        assert f"args.{flag.replace('-', '_')}" in source, f"--{flag} is accepted but nothing reads it"
+        name = flag.replace("-", "_")
+        read = f"args.{name}" in source or model_options(SimpleNamespace(**{name: 1}))
+        assert read, f"--{flag} is accepted but nothing reads it"
 
 
 def test_make_help_lists_targets_and_variables_as_they_are(tmp_path):
     text = sh("make", "RUN=runs/mine", "N=7").stdout
-    for word in ("make cycle", "make test", "make smoke", "make bound", "RUN          runs/mine", "N            7", "PY "):
+    for word in (
+        "make cycle",
+        "make test",
+        "make smoke",
+        "make bound",
+        "RUN          runs/mine",
+        "N            7",
+        "PY ",
+    ):
         assert word in text
     for words in (["RUN="], ["RUN=a b"], ["cycle", "DATASET=folder", "VIDEOS=x"]):
         done = sh("make", *words, check=False)

@@ -1,35 +1,73 @@
 """Prompts, rows to train on, and sampling, with the smoke run's tiny Video-LLaVA."""
+
 import numpy as np
 import pytest
 
 from lib.prompts import label_text, render, strip_placeholders
 
-QUESTION = {"id": "q", "video": "v.mp4", "question": "When is it red?", "labels": [{"name": "when", "kind": "interval", "value": [2.0, 5.5]}]}
+QUESTION = {
+    "id": "q",
+    "video": "v.mp4",
+    "question": "When is it red?",
+    "labels": [{"name": "when", "kind": "interval", "value": [2.0, 5.5]}],
+}
+
+
+EXPLAIN_AND_CONCLUDE = (
+    "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
+)
 
 
 def test_the_prompts_word_for_word():
-    assert render(QUESTION, "direct") == "Question: When is it red?\nCan you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
-    assert render(QUESTION, "rationalized") == "Question: When is it red?\nAnswer: 2 to 5.5 seconds.\nCan you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
+    assert render(QUESTION, "direct") == f"Question: When is it red?\n{EXPLAIN_AND_CONCLUDE}"
+    assert (
+        render(QUESTION, "rationalized")
+        == f"Question: When is it red?\nAnswer: 2 to 5.5 seconds.\n{EXPLAIN_AND_CONCLUDE}"
+    )
     assert render(QUESTION, "short") == "Question: When is it red?\nGive only the answer."
 
 
-@pytest.mark.parametrize("label,text", [
-    ({"kind": "class", "value": "high jump"}, "high jump"), ({"kind": "text", "value": "He sits down."}, "He sits down"), ({"kind": "number", "value": 63.0}, "63"),
-    ({"kind": "number", "value": 3.25}, "3.25"), ({"kind": "interval", "value": [0.1, 0.45], "unit": "fraction"}, "10% to 45% of the video"), ({"kind": "time", "value": 3.0}, "3 seconds"),
-    ({"kind": "box", "value": [0.5, 0.25, 0.9, 0.7]}, "[0.5, 0.25, 0.9, 0.7]"), ({"kind": "sequence", "value": ["Back", "2.5 Twists", "Entry"]}, "Back, then 2.5 Twists, then Entry"),
-    ({"kind": "choice", "value": "B", "options": ["the box", "the cup"]}, "B. the cup"), ({"kind": "boolean", "value": False}, "no")])
+@pytest.mark.parametrize(
+    "label,text",
+    [
+        ({"kind": "class", "value": "high jump"}, "high jump"),
+        ({"kind": "text", "value": "He sits down."}, "He sits down"),
+        ({"kind": "number", "value": 63.0}, "63"),
+        ({"kind": "number", "value": 3.25}, "3.25"),
+        ({"kind": "interval", "value": [0.1, 0.45], "unit": "fraction"}, "10% to 45% of the video"),
+        ({"kind": "time", "value": 3.0}, "3 seconds"),
+        ({"kind": "box", "value": [0.5, 0.25, 0.9, 0.7]}, "[0.5, 0.25, 0.9, 0.7]"),
+        ({"kind": "sequence", "value": ["Back", "2.5 Twists", "Entry"]}, "Back, then 2.5 Twists, then Entry"),
+        ({"kind": "choice", "value": "B", "options": ["the box", "the cup"]}, "B. the cup"),
+        ({"kind": "boolean", "value": False}, "no"),
+    ],
+)
 def test_a_label_is_written_as_an_answer_would_say_it_and_the_verifier_agrees(label, text):
-    from lib.verify import verify
+    from lib.verifier import verify
+
     label = {"name": "thing", **label}
     assert label_text([label]) == text
-    record = {"id": "q", "question": "What is it?", "labels": [label], "duration": 12.0, "origin": "direct", "answer": f"I looked at all of the frames closely.\nAnswer: {text}"}
+    record = {
+        "id": "q",
+        "question": "What is it?",
+        "labels": [label],
+        "duration": 12.0,
+        "origin": "direct",
+        "answer": f"I looked at all of the frames closely.\nAnswer: {text}",
+    }
     assert verify(record, {})["verdict"] == "correct"
 
 
 def test_several_labels_and_options():
-    labels = [{"name": "final_score", "kind": "number", "value": 63.0}, {"name": "difficulty", "kind": "number", "value": 3.2}]
+    labels = [
+        {"name": "final_score", "kind": "number", "value": 63.0},
+        {"name": "difficulty", "kind": "number", "value": 3.2},
+    ]
     assert label_text(labels) == "final score: 63; difficulty: 3.2"
-    assert "\nA. one\nB. two\n" in render({**QUESTION, "labels": [{"name": "c", "kind": "choice", "value": "A", "options": ["one", "two"]}]}, "direct")
+    assert "\nA. one\nB. two\n" in render(
+        {**QUESTION, "labels": [{"name": "c", "kind": "choice", "value": "A", "options": ["one", "two"]}]},
+        "direct",
+    )
 
 
 def test_placeholders_never_survive():
@@ -40,27 +78,49 @@ def test_placeholders_never_survive():
 @pytest.fixture(scope="module")
 def loaded(smoke):
     import torch
-    from lib.model import load
+
+    from lib.model.load import load
+
     return load(str(smoke / "base"), torch.device("cpu"), torch.float32)
 
 
 def clip(seed):
     frames = np.random.default_rng(seed).integers(0, 255, (8, 64, 64, 3), dtype=np.uint8)
-    return frames, dict(total_num_frames=32, fps=4.0, frames_indices=list(range(2, 32, 4)), duration=8.0, height=64, width=64)
+    return frames, dict(
+        total_num_frames=32, fps=4.0, frames_indices=list(range(2, 32, 4)), duration=8.0, height=64, width=64
+    )
 
 
-@pytest.mark.parametrize("answer", ["It is red.\nAnswer: 2 to 5 seconds", "yes", " no ", "[0.1, 0.2, 0.3, 0.4]", "日本 ünï"])
+@pytest.mark.parametrize(
+    "answer", ["It is red.\nAnswer: 2 to 5 seconds", "yes", " no ", "[0.1, 0.2, 0.3, 0.4]", "日本 ünï"]
+)
 def test_labels_are_the_answer_and_the_end_token_and_nothing_else(loaded, answer):
-    from lib.model import chat, encode, training_batch
+    from lib.model.inputs import chat, encode, training_batch
+
     _, processor = loaded
     prompt = chat(processor, render(QUESTION, "direct"))
-    batch = training_batch(processor, [(prompt, answer), (prompt, "a much longer answer than the other one, so that rows are padded. Answer: 3")], [clip(0), clip(1)])
+    batch = training_batch(
+        processor,
+        [
+            (prompt, answer),
+            (prompt, "a much longer answer than the other one, so that rows are padded. Answer: 3"),
+        ],
+        [clip(0), clip(1)],
+    )
     for ids, labels, text in zip(batch["input_ids"], batch["labels"], (answer, "a much longer")):
         trained = labels != -100
-        assert (labels[trained] == ids[trained]).all() and trained[-1] and not trained[: -int(trained.sum())].any()
+        assert (
+            (labels[trained] == ids[trained]).all()
+            and trained[-1]
+            and not trained[: -int(trained.sum())].any()
+        )
         said = processor.tokenizer.decode(ids[trained])
-        assert said.strip().startswith(text.strip()[:10]) and said.endswith(processor.tokenizer.eos_token) and "Question" not in said
-    # the question as asked is a token prefix of the row as trained: nothing differs between asking and training
+        assert (
+            said.strip().startswith(text.strip()[:10])
+            and said.endswith(processor.tokenizer.eos_token)
+            and "Question" not in said
+        )
+    # the question as asked is a token prefix of the row as trained: asking and training differ in nothing
     asked = encode(processor, [prompt], [clip(0)])["input_ids"][0].tolist()
     row = training_batch(processor, [(prompt, answer)], [clip(0)])["input_ids"][0].tolist()
     assert row[: len(asked)] == asked
@@ -68,26 +128,47 @@ def test_labels_are_the_answer_and_the_end_token_and_nothing_else(loaded, answer
 
 def test_rows_made_by_several_threads_are_those_of_one(loaded):
     """A fast tokenizer's padding is shared state: without a lock some batches come out ragged."""
-    from lib.model import chat, training_batch
+    from lib.model.inputs import chat, training_batch
     from lib.video import prefetch
+
     _, processor = loaded
     prompt = chat(processor, render(QUESTION, "direct"))
 
     def rows(n):
-        return training_batch(processor, [(prompt, "red " * (n % 7 + 1)), (prompt, "blue " * (n % 5 + 1))], [clip(0), clip(1)])["input_ids"].tolist()
+        return training_batch(
+            processor, [(prompt, "red " * (n % 7 + 1)), (prompt, "blue " * (n % 5 + 1))], [clip(0), clip(1)]
+        )["input_ids"].tolist()
+
     assert list(prefetch(rows, range(120), workers=4, ahead=16)) == [rows(n) for n in range(120)]
 
 
 def test_a_draw_depends_on_its_seed_alone(loaded):
-    from lib.generate import generate
-    from lib.model import chat
+    from lib.model.generate import generate
+    from lib.model.inputs import chat
+
     model, processor = loaded
-    prompts = [chat(processor, render({**QUESTION, "question": q}, "direct")) for q in ("When is it red?", "What is the shape doing?", "Where is the shape at the end, and how large?")]
+    prompts = [
+        chat(processor, render({**QUESTION, "question": q}, "direct"))
+        for q in (
+            "When is it red?",
+            "What is the shape doing?",
+            "Where is the shape at the end, and how large?",
+        )
+    ]
     clips = [clip(n) for n in range(3)]
 
     def answers(order, seeds):
-        said = generate(model, processor, [prompts[i] for i in order], [clips[i] for i in order], [seeds[i] for i in order], temperature=1.0, max_new_tokens=12)
+        said = generate(
+            model,
+            processor,
+            [prompts[i] for i in order],
+            [clips[i] for i in order],
+            [seeds[i] for i in order],
+            temperature=1.0,
+            max_new_tokens=12,
+        )
         return {i: a for i, (a, _, _) in zip(order, said)}
+
     together = answers([0, 1, 2], [11, 12, 13])
     assert answers([2, 0, 1], [11, 12, 13]) == together
     assert {i: answers([i], [11, 12, 13])[i] for i in range(3)} == together
@@ -96,7 +177,9 @@ def test_a_draw_depends_on_its_seed_alone(loaded):
 
 def test_sampling_follows_the_distribution():
     import torch
-    from lib.generate import SampleByRow
+
+    from lib.model.generate import SampleByRow
+
     scores = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
     for top_p, expected in ((1.0, [0.5, 0.3, 0.15, 0.05]), (0.75, [0.625, 0.375, 0, 0])):
         sampler = SampleByRow(list(range(4000)), 1.0, top_p, 5, 3, "cpu")
@@ -109,8 +192,10 @@ def test_sampling_follows_the_distribution():
 
 def test_models_that_cannot_chat_about_videos_say_so(smoke, tmp_path):
     import shutil
-    from lib.model import load
+
+    from lib.model.load import load
     from lib.records import StageError
+
     shutil.copytree(smoke / "base", tmp_path / "mute")
     (tmp_path / "mute/chat_template.jinja").unlink()
     with pytest.raises(StageError, match="no chat template"):

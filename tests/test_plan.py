@@ -1,4 +1,5 @@
 """make plan: what is counted is exact, FLOPs are those PyTorch counts, and the plan leaves nothing behind."""
+
 import re
 import sys
 from argparse import Namespace
@@ -7,18 +8,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
 from conftest import lines, sh
 from families import FAMILIES, build
-from lib import costs, plan
+
+from lib.model.load import processor_of
+from lib.tools import costs, plan
 
 FRAMES = 8
-CLIP = np.random.default_rng(0).integers(0, 255, (FRAMES, 64, 80, 3), np.uint8), dict(total_num_frames=24, fps=8.0, duration=3.0, frames_indices=list(range(0, 24, 3)), height=64, width=80)
+CLIP = (
+    np.random.default_rng(0).integers(0, 255, (FRAMES, 64, 80, 3), np.uint8),
+    dict(
+        total_num_frames=24, fps=8.0, duration=3.0, frames_indices=list(range(0, 24, 3)), height=64, width=80
+    ),
+)
 
 
 def planned(monkeypatch, capsys, *words):
-    """What `python -m lib.plan words` prints, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["lib.plan", *map(str, words)])
+    """What `python -m lib.tools.plan words` prints, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["lib.tools.plan", *map(str, words)])
     plan.main()
     return capsys.readouterr().out
 
@@ -30,57 +37,101 @@ def cells(text):
 
 
 def words_of(smoke, model, *more, samples=2):
-    return [smoke / "data/train.jsonl", "--test", smoke / "data/test.jsonl", "--run", smoke, "--model", model, f"--generate=--samples {samples} --temperature 0.7 --max-new-tokens 16 --batch-size 8",
-            f"--rationalize=--samples {samples} --temperature 0.7 --max-new-tokens 16 --batch-size 8", f"--finetune=--model {model} --batch-size 4", "--evaluate=--max-new-tokens 16 --batch-size 8", *more]
+    return [
+        smoke / "data/train.jsonl",
+        "--test",
+        smoke / "data/test.jsonl",
+        "--run",
+        smoke,
+        "--model",
+        model,
+        f"--generate=--samples {samples} --temperature 0.7 --max-new-tokens 16 --batch-size 8",
+        f"--rationalize=--samples {samples} --temperature 0.7 --max-new-tokens 16 --batch-size 8",
+        f"--finetune=--model {model} --batch-size 4",
+        "--evaluate=--max-new-tokens 16 --batch-size 8",
+        *more,
+    ]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_flops_are_those_that_pytorch_counts(family, tmp_path):
     from torch.utils.flop_counter import FlopCounterMode
-    from lib.model import chat, encode, load
+
+    from lib.model.inputs import chat, encode
+    from lib.model.load import load
+
     build(family, tmp_path)
     model, processor = load(tmp_path, torch.device("cpu"), torch.float32)
     size, stored = costs.sizes_of(tmp_path)
     assert size == costs.sizes(model) and stored == 2  # of the config alone; these are stored in bfloat16
     assert size.total == sum(p.numel() for p in model.parameters())
-    model.set_attn_implementation("eager")  # the counter knows no fused attention on a CPU; eager reads all positions, not the causal half
+    model.set_attn_implementation(
+        "eager"
+    )  # the counter knows no fused attention on a CPU; eager reads all positions, not the causal half
     inputs = encode(processor, [chat(processor, "What colour is it?")], [CLIP])
     counter = FlopCounterMode(display=False, depth=9)
     with counter, torch.no_grad():
         model(**inputs, use_cache=False, logits_to_keep=1)
     counted = {name: sum(flops.values()) for name, flops in counter.get_flop_counts().items()}
-    head, language = (next(flops for name, flops in counted.items() if name.endswith(ends)) for ends in (("lm_head",), ("model.language_model", "model.text_model")))
+    head, language = (
+        next(flops for name, flops in counted.items() if name.endswith(ends))
+        for ends in (("lm_head",), ("model.language_model", "model.text_model"))
+    )
     tokens = inputs["input_ids"].shape[1]
     patches = next(v.numel() for k, v in inputs.items() if k.startswith("pixel_values")) / size.patch
     assert costs.language_flops(size, tokens, tokens) == pytest.approx(language, rel=0.05)
-    assert costs.tower_flops(size, patches, int(inputs["input_ids"][0].bincount().max()), FRAMES) == pytest.approx(counted["Global"] - language - head, rel=0.2)
+    assert costs.tower_flops(
+        size, patches, int(inputs["input_ids"][0].bincount().max()), FRAMES
+    ) == pytest.approx(counted["Global"] - language - head, rel=0.2)
 
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "video_llava"])
 def test_tokens_are_those_of_the_tokenizer(family, smoke, tmp_path):
-    from lib.model import chat, encode
+    from lib.model.inputs import chat, encode
     from lib.prompts import render
     from lib.records import video_path
     from lib.video import read_frames
+
     build(family, tmp_path)
-    processor, path = costs.processor_of(tmp_path), smoke / "data/train.jsonl"
+    processor, path = processor_of(tmp_path), smoke / "data/train.jsonl"
     records = lines(path)[:6]
     processor.tokenizer.padding_side = "left"
-    real = [encode(processor, [chat(processor, render(r, "direct"))], [read_frames(video_path(r, path), 8)])["input_ids"].shape[1] for r in records]
-    visual, _, connected = costs.seen(processor, costs.sizes_of(tmp_path)[0], records, path, 8)
+    real = [
+        encode(processor, [chat(processor, render(r, "direct"))], [read_frames(video_path(r, path), 8)])[
+            "input_ids"
+        ].shape[1]
+        for r in records
+    ]
+    visual, _, connected = costs.clip_tokens(processor, costs.sizes_of(tmp_path)[0], records, path, 8)
     assert costs.prompt_tokens(processor, records, "direct") + visual == pytest.approx(sum(real) / len(real))
-    assert connected <= visual + 1 and costs.prompt_tokens(processor, records, "rationalized") > costs.prompt_tokens(processor, records, "direct")
+    assert connected <= visual + 1 and costs.prompt_tokens(
+        processor, records, "rationalized"
+    ) > costs.prompt_tokens(processor, records, "direct")
 
 
 def test_counts_are_exact_and_flags_are_obeyed(smoke, tmp_path, monkeypatch, capsys):
     build("qwen3_vl", tmp_path)
     questions, held_out = len(lines(smoke / "data/train.jsonl")), len(lines(smoke / "data/test.jsonl"))
-    two, four = (cells(planned(monkeypatch, capsys, *words_of(smoke, tmp_path, "--trial", "0", "--cycles", "3", samples=n))) for n in (2, 4))
-    assert two["generate x 3"][:2] == [str(questions), str(2 * questions)] and four["generate x 3"][:2] == [str(questions), str(4 * questions)]
+    two, four = (
+        cells(
+            planned(
+                monkeypatch, capsys, *words_of(smoke, tmp_path, "--trial", "0", "--cycles", "3", samples=n)
+            )
+        )
+        for n in (2, 4)
+    )
+    assert two["generate x 3"][:2] == [str(questions), str(2 * questions)] and four["generate x 3"][:2] == [
+        str(questions),
+        str(4 * questions),
+    ]
     assert two["evaluate the base"][:2] == two["evaluate x 3"][:2] == [str(held_out)] * 2
-    assert two["verify x 3"][1] == str(2 * questions + questions)  # half taken to be rejected, two samples of each
+    assert two["verify x 3"][1] == str(
+        2 * questions + questions
+    )  # half taken to be rejected, two samples of each
     assert two["rationalize x 3"][0].endswith(f"(at most {questions})") and two["generate x 3"][7] == "-"
-    alone = cells(planned(monkeypatch, capsys, *words_of(smoke, tmp_path, "--trial", "0", "--origins", "rationalized")))
+    alone = cells(
+        planned(monkeypatch, capsys, *words_of(smoke, tmp_path, "--trial", "0", "--origins", "rationalized"))
+    )
     assert "generate" not in alone and alone["rationalize"][:2] == [str(questions), str(2 * questions)]
 
 
@@ -88,26 +139,54 @@ def test_a_trial_gives_times_and_leaves_nothing(smoke, tmp_path, monkeypatch, ca
     state = lambda: {path: path.stat().st_mtime_ns for path in smoke.rglob("*")}
     before = state()
     monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
-    said = planned(monkeypatch, capsys, *words_of(smoke, smoke / "base", "--cycles", "2"), "--trial", "4", "--verify=--per-question 1")
+    said = planned(
+        monkeypatch,
+        capsys,
+        *words_of(smoke, smoke / "base", "--cycles", "2"),
+        "--trial",
+        "4",
+        "--verify=--per-question 1",
+    )
     assert state() == before and not list(tmp_path.iterdir())
     found = cells(said)
-    assert all(re.search(r"\d+ s|\d+ min", row[7]) for stage, row in found.items() if stage != "in all") and len(found) == 7
-    assert re.search(r"2 cycles: about \d+ .*\(between \d+ .* and \d+ .*\), .*iB of disk .*; the trial took \d+", said)
-    assert re.search(r"the trial of 4 questions: \d of 4 rejected, kept \d of 8 direct", said)  # one batch of eight answers
+    assert (
+        all(re.search(r"\d+ s|\d+ min", row[7]) for stage, row in found.items() if stage != "in all")
+        and len(found) == 7
+    )
+    assert re.search(
+        r"2 cycles: about \d+ .*\(between \d+ .* and \d+ .*\), .*iB of disk .*; the trial took \d+", said
+    )
+    assert re.search(
+        r"the trial of 4 questions: \d of 4 rejected, kept \d of 8 direct", said
+    )  # one batch of eight answers
 
 
 def test_a_failing_trial_says_why(smoke, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
-    words = [str(word).replace("--samples 2", "--samples 2 --tempo 3") for word in words_of(smoke, smoke / "base")]
-    with pytest.raises(plan.StageError, match=r"02_generate.py ended with exit code 2(.|\n)*--tempo(.|\n)*--trial 0"):
+    words = [
+        str(word).replace("--samples 2", "--samples 2 --tempo 3") for word in words_of(smoke, smoke / "base")
+    ]
+    with pytest.raises(
+        plan.StageError, match=r"02_generate.py ended with exit code 2(.|\n)*--tempo(.|\n)*--trial 0"
+    ):
         planned(monkeypatch, capsys, *words)
     assert not list(tmp_path.iterdir())
 
 
 def seven_billion():
     import transformers as t
-    config = t.VideoLlavaConfig(vision_config=t.CLIPVisionConfig(hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, patch_size=14, image_size=224),
-                                text_config=t.LlamaConfig(vocab_size=32064))
+
+    config = t.VideoLlavaConfig(
+        vision_config=t.CLIPVisionConfig(
+            hidden_size=1024,
+            intermediate_size=4096,
+            num_hidden_layers=24,
+            num_attention_heads=16,
+            patch_size=14,
+            image_size=224,
+        ),
+        text_config=t.LlamaConfig(vocab_size=32064),
+    )
     with torch.device("meta"):
         return costs.sizes(t.VideoLlavaForConditionalGeneration(config))
 
@@ -115,10 +194,17 @@ def seven_billion():
 def test_memory_of_seven_billion_parameters():
     size, gb = seven_billion(), 1e9
     assert 6.4e9 < size.language < 6.6e9 and 7.2e9 < size.total < 7.5e9
-    memory = lambda rows, **how: sum(part * (rows if i == 2 else 1) for i, part in enumerate(costs.training_memory(size, 2300, 150, rank=16, number=2, **how)))
+    memory = lambda rows, **how: sum(
+        part * (rows if i == 2 else 1)
+        for i, part in enumerate(costs.training_memory(size, 2300, 150, rank=16, number=2, **how))
+    )
     small = memory(1, full=False, in_4bit=True, checkpointing=False)
     assert 10 * gb < small < 24 * gb < memory(1, full=False, in_4bit=False, checkpointing=False)
-    assert memory(8, full=False, in_4bit=True, checkpointing=True) < 24 * gb < memory(8, full=False, in_4bit=True, checkpointing=False)
+    assert (
+        memory(8, full=False, in_4bit=True, checkpointing=True)
+        < 24 * gb
+        < memory(8, full=False, in_4bit=True, checkpointing=False)
+    )
     assert memory(1, full=True, in_4bit=False, checkpointing=True) > 80 * gb
 
 
@@ -126,11 +212,27 @@ def test_warnings_where_it_does_not_fit(smoke, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(plan, "device", lambda: ("a small card", 1000, 2))
     monkeypatch.setattr(plan.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
     said = planned(monkeypatch, capsys, *words_of(smoke, smoke / "base"))
-    assert "WARNING: 05 does not fit" in said and "free on its disk" in said and "no trial: " in said and "time not known" in said
+    assert (
+        "WARNING: 05 does not fit" in said
+        and "free on its disk" in said
+        and "no trial: " in said
+        and "time not known" in said
+    )
 
 
 def test_what_cannot_be_planned_says_what_to_do(smoke, tmp_path):
-    gone = sh(sys.executable, "-m", "lib.plan", tmp_path / "data/train.jsonl", "--test", smoke / "data/test.jsonl", "--model", smoke / "base", f"--finetune=--model {smoke / 'base'}", check=False)
+    gone = sh(
+        sys.executable,
+        "-m",
+        "lib.tools.plan",
+        tmp_path / "data/train.jsonl",
+        "--test",
+        smoke / "data/test.jsonl",
+        "--model",
+        smoke / "base",
+        f"--finetune=--model {smoke / 'base'}",
+        check=False,
+    )
     assert gone.returncode == 1 and "no such file" in gone.stderr and "01_prepare.py" in gone.stderr
 
 
@@ -139,18 +241,40 @@ def test_bytes_are_of_distinct_files_and_of_the_clips_share(smoke):
     first = lines(path)[0]
     size, length = (path.parent / first["video"]).stat().st_size, first["duration"]
     assert costs.bytes_of([first, {**first, "id": "again"}], path) == (size, 1, 0, 1)
-    assert costs.bytes_of([{**first, "start": 0, "end": length / 2}], path)[0] == pytest.approx(size / 2, rel=0.1)
+    assert costs.bytes_of([{**first, "start": 0, "end": length / 2}], path)[0] == pytest.approx(
+        size / 2, rel=0.1
+    )
     assert costs.bytes_of([{**first, "video": "gone.mp4"}], path) == (0, 1, 1, 1)
 
 
 def test_defaults_are_those_of_the_stages(smoke):
     said = " ".join(sh("05_finetune.py", "--help").stdout.split())
-    flags = plan.flags_of(Namespace(model="m", **dict.fromkeys(("generate", "rationalize", "verify", "finetune", "evaluate"), "")))["finetune"]
-    for name, text in (("lora_rank", "twice it"), ("pairs", "rows per kept answer"), ("epochs", "passes over the rows"), ("accumulate", "batches per optimiser step")):
+    flags = plan.flags_of(
+        Namespace(
+            model="m", **dict.fromkeys(("generate", "rationalize", "verify", "finetune", "evaluate"), "")
+        )
+    )["finetune"]
+    for name, text in (
+        ("lora_rank", "twice it"),
+        ("pairs", "rows per kept answer"),
+        ("epochs", "passes over the rows"),
+        ("accumulate", "batches per optimiser step"),
+    ):
         assert re.search(rf"{text} \(default: {getattr(flags, name)}\b", said)
     assert all(flag in said for flag in ("--full", "--checkpointing", "--steps", "--mix"))
 
 
 def test_numbers_are_for_people():
-    assert [costs.human(v) for v in (0, 950, 1_234_567, None)] == ["0", "950", "1.2 M", "-"] and costs.human(3.4e15, "FLOP") == "3.4 PFLOP" and costs.human(14 * 2**30, "iB", 1024) == "14 GiB"
-    assert [costs.duration(v) for v in (5, 95, 119.7, 599.8, 7800, None)] == ["5 s", "1 min 35 s", "2 min 00 s", "10 min", "2 h 10 min", "-"]
+    assert (
+        [costs.human(v) for v in (0, 950, 1_234_567, None)] == ["0", "950", "1.2 M", "-"]
+        and costs.human(3.4e15, "FLOP") == "3.4 PFLOP"
+        and costs.human(14 * 2**30, "iB", 1024) == "14 GiB"
+    )
+    assert [costs.duration(v) for v in (5, 95, 119.7, 599.8, 7800, None)] == [
+        "5 s",
+        "1 min 35 s",
+        "2 min 00 s",
+        "10 min",
+        "2 h 10 min",
+        "-",
+    ]

@@ -1,20 +1,26 @@
 """The README's commands are run, and nothing is described that is not there."""
+
 import re
 import shlex
 import subprocess
 import sys
 
 import pytest
-
 from conftest import ROOT, sh
 from test_video import coded_clip
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.S)
+OTHERS = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("lib/*/README.md"))]
+BLOCKS = re.findall(r"```bash\n(.*?)```", "\n".join([README, *OTHERS]), re.S)
 
 
 def commands():
-    return [line.split("  #")[0].strip() for block in BLOCKS for line in block.replace("\\\n", " ").splitlines() if line.strip() and not line.startswith("#")]
+    return [
+        line.split("  #")[0].strip()
+        for block in BLOCKS
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 def test_every_make_command_is_one_make_knows(tmp_path):
@@ -45,34 +51,57 @@ def test_every_script_line_has_flags_that_exist():
 
 def test_the_stages_by_hand_as_the_readme_shows_them(smoke, tmp_path):
     """The block of single stages, word for word, on the smoke run's data and base."""
-    block = next(block for block in BLOCKS if "02_generate.py" in block and "06_eval.py" in block and "torchrun" not in block)
+    block = next(block for block in BLOCKS if "02_generate.py" in block and "06_eval.py" in block)
     for line in block.replace("\\\n", " ").splitlines():
         line = line.split("  #")[0].strip().replace("python ", f"{sys.executable} ", 1)
-        if not line or "--dataset demo" in line:
+        if not line or "--dataset demo" in line or "torchrun" in line:
             continue
-        line = line.replace("runs/demo/data", str(smoke / "data")).replace("runs/demo/base", str(smoke / "base")).replace("runs/hand", str(tmp_path))
-        sh(*shlex.split(line), *(["--max-new-tokens", "24"] if re.search(r"0[236]_", line) and "--predictions" not in line else []))
+        line = (
+            line.replace("runs/demo/data", str(smoke / "data"))
+            .replace("runs/demo/base", str(smoke / "base"))
+            .replace("runs/hand", str(tmp_path))
+        )
+        sh(
+            *shlex.split(line),
+            *(
+                ["--max-new-tokens", "24"]
+                if re.search(r"0[236]_", line) and "--predictions" not in line
+                else []
+            ),
+        )
     assert (tmp_path / "model/DONE").exists() and (tmp_path / "eval.json").exists()
 
 
 def test_the_readme_example_of_own_data_is_valid(tmp_path):
     example = re.search(r"```json\n(\{.*?\})\n```", README, re.S)[1]
     import json
+
     record = json.loads(example)
     assert {"id", "video", "question", "labels"} <= record.keys()
     (tmp_path / record["video"]).parent.mkdir(parents=True, exist_ok=True)
     coded_clip(tmp_path / record["video"], 300)
     (tmp_path / "mine.jsonl").write_text(json.dumps(record) + "\n")
-    assert "1 good records, 0 bad" in sh("01_prepare.py", "--dataset", "jsonl", "--annotations", tmp_path / "mine.jsonl", "--check").stdout
+    assert (
+        "1 good records, 0 bad"
+        in sh(
+            "01_prepare.py", "--dataset", "jsonl", "--annotations", tmp_path / "mine.jsonl", "--check"
+        ).stdout
+    )
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:lib|tests|\d\d_)[\w/]*\.(?:py|jsonl))`", README))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:lib|tests|\d\d_)[\w/]*\.(?:py|jsonl))`", README)))
+)
 def test_every_file_named_exists(name):
     assert (ROOT / name).exists()
 
 
 def test_requirements_are_explained():
-    packages = [re.split(r"[=<>]", line)[0] for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    packages = [
+        re.split(r"[=<>]", line)[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     for package in packages:
         assert f"| {package} |" in README or f"{package}" in README.split("## Dependencies")[1], package
 
@@ -80,6 +109,21 @@ def test_requirements_are_explained():
 def test_only_what_the_layout_allows_is_tracked():
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    tracked = {name.split("/")[0] for name in subprocess.run(["git", "ls-files"], cwd=ROOT, text=True, capture_output=True, check=True).stdout.splitlines()}
+    tracked = {
+        name.split("/")[0]
+        for name in subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, text=True, capture_output=True, check=True
+        ).stdout.splitlines()
+    }
     stages = {p.name for p in ROOT.glob("0?_*.py")}
-    assert len(stages) == 6 and tracked <= stages | {"Makefile", "README.md", "requirements.txt", "LICENSE", ".gitignore", ".ci", "lib", "tests"}
+    assert len(stages) == 6 and tracked <= stages | {
+        "Makefile",
+        "README.md",
+        "requirements.txt",
+        "LICENSE",
+        ".gitignore",
+        ".ruff.toml",
+        ".ci",
+        "lib",
+        "tests",
+    }

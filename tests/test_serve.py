@@ -1,4 +1,5 @@
-"""A server for as long as it is needed: waited for, stopped whatever happens, and under make in place of a model that 02 and 03 load."""
+"""A server for as long as it is needed: waited for, stopped whatever happens, used by make for a model."""
+
 import json
 import os
 import re
@@ -11,10 +12,13 @@ import sys
 import time
 
 import pytest
-
 from conftest import ROOT, lines, sh
-from lib.served import served_identity
 from test_served import needs_serve
+
+from lib.model.server import served_identity
+from lib.tools.smoke import FLAGS as SMOKE
+
+LIMIT = 600  # seconds until a test that hangs fails; no machine is that busy, and nothing is asserted on time
 
 # a server with a process of its own, as vLLM has; both are noted in `pids`
 FAKE = """
@@ -22,14 +26,15 @@ import http.server, os, signal, subprocess, sys, time
 port, *options = sys.argv[1:]
 if "stubborn" in options:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # its child inherits that
-child = subprocess.Popen(["sleep", "300"])
+child = subprocess.Popen(["sleep", "3600"])
 open("pids", "a").write(f"{os.getpid()} {child.pid} ")
 print("loading the weights", flush=True)
 if "die" in options:
     sys.exit("no memory for the weights")
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(404 if self.path == "/health" and "unhealthy" in options else 503 if "slow" in options else 200)
+        unhealthy = self.path == "/health" and "unhealthy" in options
+        self.send_response(404 if unhealthy else 503 if "slow" in options else 200)
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 """
@@ -37,7 +42,7 @@ http.server.HTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 WORK = """
 import os, subprocess, sys, time
 told, *does = sys.argv[1:]
-child = subprocess.Popen(["sleep", "300"])
+child = subprocess.Popen(["sleep", "3600"])
 open("told", "w").write(told)
 open("pids", "a").write(f"{os.getpid()} {child.pid} ")
 exec(" ".join(does))
@@ -49,13 +54,37 @@ def serving(folder, *options, does="", port="{port}", url="{url}", grace=5):
     for name, text in (("fake.py", FAKE), ("work.py", WORK)):
         (folder / name).write_text(text)
     server = shlex.join([sys.executable, "fake.py", port, *options]) + " --name '{model}'"
-    command = [sys.executable, "-m", "lib.serve", "--server", server, "--model", "tiny one", "--log", "logs/server.log", "--grace", str(grace), "--", sys.executable, "work.py", url, does]
-    return subprocess.Popen(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "lib.tools.serve",
+        "--server",
+        server,
+        "--model",
+        "tiny one",
+        "--log",
+        "logs/server.log",
+        "--grace",
+        str(grace),
+        "--",
+        sys.executable,
+        "work.py",
+        url,
+        does,
+    ]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def noted(folder, count):
     """The numbers of the processes, as soon as `count` are noted."""
-    deadline = time.time() + 30
+    deadline = time.time() + LIMIT
     while time.time() < deadline:
         pids = (folder / "pids").read_text().split() if (folder / "pids").exists() else []
         if len(pids) >= count:
@@ -66,46 +95,71 @@ def noted(folder, count):
 
 def living(pids):
     """Those of these processes that still run."""
-    return [line for line in subprocess.run(["ps", "-o", "pid=,stat=,args=", "-p", ",".join(pids)], capture_output=True, text=True).stdout.splitlines() if line.split()[1][0] != "Z"]
+    command = ["ps", "-o", "pid=,stat=,args=", "-p", ",".join(pids)]
+    shown = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    return [line for line in shown if line.split()[1][0] != "Z"]
+
+
+def left(pids):
+    """Those of these processes that do not end; what was killed is waited for: it may not go at once."""
+    deadline = time.time() + LIMIT
+    while living(pids) and time.time() < deadline:
+        time.sleep(0.05)
+    return living(pids)
+
+
+def named(text):
+    """As `left`, the command lines that hold a text."""
+    deadline = time.time() + LIMIT
+    while text in (shown := sh("ps", "-eo", "args").stdout) and time.time() < deadline:
+        time.sleep(0.05)
+    return [line for line in shown.splitlines() if text in line]
 
 
 @pytest.mark.parametrize("code,options", [(0, ()), (7, ("unhealthy",))])
 def test_a_server_is_there_while_the_command_runs_and_its_exit_code_is_passed_on(tmp_path, code, options):
     does = f"import urllib.request as u; u.urlopen(told.split('/v1#')[0] + '/v1/models'); sys.exit({code})"
     process = serving(tmp_path, *options, does=does, url="{url},video=jpeg")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == code and "ready after" in out and not living(noted(tmp_path, 4)), err
+    out, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == code and "ready after" in out and not left(noted(tmp_path, 4)), err
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1#tiny one,video=jpeg", (tmp_path / "told").read_text())
     assert "--name 'tiny one'" in out and "loading the weights" in (tmp_path / "logs/server.log").read_text()
 
 
 def test_a_server_that_dies_ends_the_work_with_what_it_said(tmp_path):
     process = serving(tmp_path, "die")
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and "before it was ready" in err and "| no memory for the weights" in err and "Traceback" not in err
-    assert not (tmp_path / "told").exists() and not living(noted(tmp_path, 2))
+    out, err = process.communicate(timeout=LIMIT)
+    assert (
+        process.returncode == 1
+        and "before it was ready" in err
+        and "| no memory for the weights" in err
+        and "Traceback" not in err
+    )
+    assert not (tmp_path / "told").exists() and not left(noted(tmp_path, 2))
     (tmp_path / "pids").unlink()
-    process = serving(tmp_path, does="time.sleep(300)")
+    process = serving(tmp_path, does="time.sleep(3600)")
     os.kill(int(noted(tmp_path, 4)[0]), signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and "exit code -9 while it was needed" in err and not living(noted(tmp_path, 4))
+    out, err = process.communicate(timeout=LIMIT)
+    assert (
+        process.returncode == 1 and "exit code -9 while it was needed" in err and not left(noted(tmp_path, 4))
+    )
 
 
 def test_a_server_that_does_not_heed_is_killed(tmp_path):
     process = serving(tmp_path, "stubborn", grace=0.5)
-    process.communicate(timeout=60)
-    assert process.returncode == 0 and not living(noted(tmp_path, 4))
+    process.communicate(timeout=LIMIT)
+    assert process.returncode == 0 and not left(noted(tmp_path, 4))
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 @pytest.mark.parametrize("options,processes", [((), 4), (("slow",), 2)])
 def test_nothing_is_left_behind_however_it_is_stopped(tmp_path, how, options, processes):
-    process = serving(tmp_path, *options, does="time.sleep(300)")
+    process = serving(tmp_path, *options, does="time.sleep(3600)")
     pids = noted(tmp_path, processes)
     assert len(living(pids)) == processes
     process.send_signal(how)
-    out, err = process.communicate(timeout=60)  # up to the end of the guard too, which holds this pipe
-    assert process.returncode == (-how if how == signal.SIGKILL else 130) and not living(pids), err
+    out, err = process.communicate(timeout=LIMIT)  # up to the end of the guard too, which holds this pipe
+    assert process.returncode == (-how if how == signal.SIGKILL else 130) and not left(pids), err
     assert how == signal.SIGKILL or "interrupted; run the same command again" in err
 
 
@@ -113,10 +167,33 @@ def test_what_cannot_work_is_refused_before_anything_starts(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = serving(tmp_path, port=f"--port={port}")
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == 1 and f"port {port}: " in err and "already in use" in err and "{port}" in err and not (tmp_path / "pids").exists()
-    for server, model, why in (("no-such-server {model}", "tiny", "no such command"), (f"{sys.executable} {{port}}", "a,b", "expected http://host:port/v1#name"), ("vllm 'serve", "tiny", "expected a command")):
-        done = sh(sys.executable, "-m", "lib.serve", "--server", server, "--model", model, "--log", tmp_path / "log", "--", "true", check=False)
+        out, err = process.communicate(timeout=LIMIT)
+    assert (
+        process.returncode == 1
+        and f"port {port}: " in err
+        and "already in use" in err
+        and "{port}" in err
+        and not (tmp_path / "pids").exists()
+    )
+    for server, model, why in (
+        ("no-such-server {model}", "tiny", "no such command"),
+        (f"{sys.executable} {{port}}", "a,b", "expected http://host:port/v1#name"),
+        ("vllm 'serve", "tiny", "expected a command"),
+    ):
+        done = sh(
+            sys.executable,
+            "-m",
+            "lib.tools.serve",
+            "--server",
+            server,
+            "--model",
+            model,
+            "--log",
+            tmp_path / "log",
+            "--",
+            "true",
+            check=False,
+        )
         assert done.returncode == 2 and why in done.stderr and not (tmp_path / "log").exists()
 
 
@@ -127,42 +204,97 @@ def test_a_folder_is_known_by_its_content_not_by_the_port(tmp_path):
     at = lambda host, name=folder: served_identity(f"http://{host}/v1#{name}")
     one, shared = at("127.0.0.1:8000"), at("h:8000")
     assert one == at("localhost:9000") == at("127.0.0.1:9000") and shared != at("h:9000") and shared != one
-    assert at("127.0.0.1:1", "org/name") == at("127.0.0.1:2", "org/name") != at("127.0.0.1:1", "org/other") and at("h:1", "org/name") != at("h:2", "org/name")
-    assert at("127.0.0.1:1", "judge") != at("127.0.0.1:2", "judge")  # an invented name does not say which model it is
+    assert at("127.0.0.1:1", "org/name") == at("127.0.0.1:2", "org/name") != at(
+        "127.0.0.1:1", "org/other"
+    ) and at("h:1", "org/name") != at("h:2", "org/name")
+    assert at("127.0.0.1:1", "judge") != at(
+        "127.0.0.1:2", "judge"
+    )  # an invented name does not say which model it is
     (folder / "DONE").write_text("two\n")
     assert at("127.0.0.1:8000") != one and at("h:8000") != shared  # trained again at the same path
 
 
 def test_make_says_which_server_it_would_start(tmp_path):
     server = """/opt/a/vllm serve {model} --limit '{"image": 8}' --port {port}"""
-    words = ["make", "-n", "cycle", "N=2", f"RUN={tmp_path / 'run'}", "PY=python", "LAUNCH=torchrun", f"SERVE={server}"]
-    for origins, stages in (("direct rationalized", ["02", "03"]), ("direct", ["02"]), ("rationalized", ["03"])):
+    words = [
+        "make",
+        "-n",
+        "cycle",
+        "N=2",
+        f"RUN={tmp_path / 'run'}",
+        "PY=python",
+        "LAUNCH=torchrun",
+        f"SERVE={server}",
+    ]
+    for origins, stages in (
+        ("direct rationalized", ["02", "03"]),
+        ("direct", ["02"]),
+        ("rationalized", ["03"]),
+    ):
         said = sh(*words, f"ORIGINS={origins}", "SERVED=video=jpeg").stdout
-        commands = [shlex.split(line) for line in said.splitlines() if "lib.serve" in line]
-        assert [c[c.index("--model") + 1] for c in commands] == [str(tmp_path / "run/base"), str(tmp_path / "run/cycle1/model")]
-        assert all(c[c.index("--server") + 1] == server and re.findall(r"python (0\d)_\w+\.py .*?--model {url},video=jpeg ", c[-1]) == stages for c in commands)
-        assert "torchrun 05_finetune" in said and "torchrun 02" not in said and not (tmp_path / "run").exists()
-    passed_on = [shlex.split(line) for line in sh("make", "-n", "smoke", *words[4:]).stdout.splitlines() if "lib.serve" in line]
+        commands = [shlex.split(line) for line in said.splitlines() if "lib.tools.serve" in line]
+        assert [c[c.index("--model") + 1] for c in commands] == [
+            str(tmp_path / "run/base"),
+            str(tmp_path / "run/cycle1/model"),
+        ]
+        assert all(
+            c[c.index("--server") + 1] == server
+            and re.findall(r"python (0\d)_\w+\.py .*?--model {url},video=jpeg ", c[-1]) == stages
+            for c in commands
+        )
+        assert (
+            "torchrun 05_finetune" in said and "torchrun 02" not in said and not (tmp_path / "run").exists()
+        )
+    passed_on = [
+        shlex.split(line)
+        for line in sh("make", "-n", "cycle", *SMOKE, *words[4:]).stdout.splitlines()
+        if "lib.tools.serve" in line
+    ]
     assert len(passed_on) == 2 and all(c[c.index("--server") + 1] == server for c in passed_on)
 
 
+@pytest.mark.slow
 @needs_serve
 def test_a_cycle_by_a_real_server_interrupted_twice(smoke, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(smoke, run, ignore=shutil.ignore_patterns("cycle*", "results*"))
-    words = ["make", "cycle", "N=1", f"RUN={run}", f"PY={sys.executable}", "PRETRAIN=--steps 60 --clips 10", "PREPARE=--clips 12", "GENERATE=--samples 2 --temperature 0.7 --max-new-tokens 48 --batch-size 4",
-             "FINETUNE=--full --learning-rate 5e-4 --batch-size 16", "EVALUATE=--max-new-tokens 48 --batch-size 48", "SERVE=transformers serve {model} --device cpu --port {port}"]
+    words = [
+        "make",
+        "cycle",
+        "N=1",
+        f"RUN={run}",
+        f"PY={sys.executable}",
+        "PRETRAIN=--steps 60 --clips 10",
+        "PREPARE=--clips 12",
+        "GENERATE=--samples 2 --temperature 0.7 --max-new-tokens 48 --batch-size 4",
+        "FINETUNE=--full --learning-rate 5e-4 --batch-size 16",
+        "EVALUATE=--max-new-tokens 48 --batch-size 48",
+        "SERVE=transformers serve {model} --device cpu --port {port}",
+    ]
     generated, rationalized = run / "cycle1/generated.jsonl", run / "cycle1/rationalized.jsonl"
-    for part in (generated.with_name("generated.jsonl.part"), rationalized.with_name("rationalized.jsonl.part")):
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    for part in (
+        generated.with_name("generated.jsonl.part"),
+        rationalized.with_name("rationalized.jsonl.part"),
+    ):
+        process = subprocess.Popen(
+            words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         while process.poll() is None and not (part.exists() and part.read_bytes().count(b"\n") >= 3):
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C
-        assert process.wait(60) in (2, -signal.SIGINT, 130) and str(run) not in sh("ps", "-eo", "args").stdout
+        assert process.wait(LIMIT) in (2, -signal.SIGINT, 130) and not named(str(run))
         assert len(lines(part)) >= 3 and not part.with_suffix("").exists()
     answers = generated.read_bytes()  # kept when the stage after it was interrupted
     done = sh(*words)
-    assert "generated.jsonl: complete already" in done.stdout and re.search(r"resuming: [1-9]\d* of \d+ answers", done.stdout) and str(run) not in sh("ps", "-eo", "args").stdout
-    assert generated.read_bytes() == answers and all("answer" in record for record in lines(generated) + lines(rationalized))
-    assert json.loads((run / "cycle1/generated.jsonl.meta.json").read_text())["served"]["name"] == str(run / "base")
+    assert (
+        "generated.jsonl: complete already" in done.stdout
+        and re.search(r"resuming: [1-9]\d* of \d+ answers", done.stdout)
+        and not named(str(run))
+    )
+    assert generated.read_bytes() == answers and all(
+        "answer" in record for record in lines(generated) + lines(rationalized)
+    )
+    assert json.loads((run / "cycle1/generated.jsonl.meta.json").read_text())["served"]["name"] == str(
+        run / "base"
+    )
     assert (run / "results.md").exists() and "Nothing to be done" in sh(words[0], "-n", *words[1:]).stdout

@@ -1,9 +1,11 @@
-"""A served model: the requests that go out, what is retried, who is blamed, and that no answer is lost; last, a real `transformers serve`."""
+"""A served model: the requests that go out, what is retried, who is blamed, and that no answer is lost; last,
+a real `transformers serve`.
+"""
+
 import base64
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -16,11 +18,12 @@ from urllib.request import urlopen
 import cv2
 import numpy as np
 import pytest
-
-from conftest import ROOT, lines, sh
-from lib.records import StageError
-from lib.served import Server, ask, content_of, server_of, served_identity
+from conftest import LIMIT, Fork, free_port, lines, sh, wait_for
 from test_video import coded_clip, number_of
+
+from lib.model.served import ask, content_of
+from lib.model.server import Server, served_identity, server_of
+from lib.records import StageError
 
 KEY = "sk-a-key-to-be-seen-by-the-server-only"
 
@@ -43,14 +46,21 @@ class Handler(BaseHTTPRequestHandler):
             return
         content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
         self.send_response(status)
-        for name, value in {"content-type": "application/json", "content-length": str(len(content)), **headers}.items():
+        for name, value in {
+            "content-type": "application/json",
+            "content-length": str(len(content)),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 
 
 class Fake:
-    """An OpenAI server of this test's making: `reply(body, nth)` gives (status, headers, reply), status None hangs up."""
+    """An OpenAI server of this test's making.
+
+    `reply(body, nth)` gives (status, headers, reply); status None hangs up.
+    """
 
     def __init__(self, reply, port=0):
         self.reply, self.asked, self.lock, self.now, self.most = reply, [], threading.Lock(), 0, 0
@@ -58,7 +68,9 @@ class Fake:
         self.server.fake, self.server.daemon_threads = self, True
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
     def stop(self):
         self.server.shutdown(), self.server.server_close()
@@ -71,13 +83,24 @@ def fake():
     def start(reply, **options):
         started.append(Fake(reply, **options))
         return started[-1]
+
     yield start
     for server in started:
         server.stop()
 
 
 def says(text="It is red all along.\nAnswer: red", reason="stop", tokens=9):
-    return 200, {}, {"model": "tiny@main", "choices": [{"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}], "usage": {"completion_tokens": tokens}}
+    return (
+        200,
+        {},
+        {
+            "model": "tiny@main",
+            "choices": [
+                {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
+            ],
+            "usage": {"completion_tokens": tokens},
+        },
+    )
 
 
 def picture(jpeg):
@@ -96,7 +119,16 @@ def questions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("questions")
     coded_clip(folder / "clip.mp4", 300)
     labels = [{"name": "colour", "kind": "class", "value": "red", "options": ["red", "blue"]}]
-    rows = [{"id": f"q{i}", "video": "clip.mp4", "duration": 10.0, "question": f"What colour is number {i}?", "labels": labels} for i in range(12)]
+    rows = [
+        {
+            "id": f"q{i}",
+            "video": "clip.mp4",
+            "duration": 10.0,
+            "question": f"What colour is number {i}?",
+            "labels": labels,
+        }
+        for i in range(12)
+    ]
     rows[11].update(start=2.0, end=6.0)
     path = folder / "train.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -105,75 +137,178 @@ def questions(tmp_path_factory):
 
 def generate(questions, out, model, *more, script="02_generate.py", check=True, **environment):
     clean = {k: v for k, v in os.environ.items() if k not in ("VIDEO_STAR_API_KEY", "OPENAI_API_KEY")}
-    return sh(script, questions, "-o", out, "--model", model, "--batch-size", "4", *more, check=check, env={**clean, **environment})
+    return sh(
+        script,
+        questions,
+        "-o",
+        out,
+        "--model",
+        model,
+        "--batch-size",
+        "4",
+        *more,
+        check=check,
+        env={**clean, **environment},
+    )
 
 
 def test_addresses():
     assert server_of("http://h:8000/v1/#org/name@main") == Server("http://h:8000/v1", "org/name@main")
-    assert server_of("https://h/v1#n,video=jpeg,timeout=2.5,retries=0,seed=no") == Server("https://h/v1", "n", "jpeg", 2.5, 0, False)
-    assert served_identity("http://h/v1#n,timeout=5,retries=1") == served_identity("http://h/v1#n") != served_identity("http://h/v1#n,video=jpeg")
-    for secret in ("http://me:hunter2@h/v1#n", "http://hunter2@h/v1#n", "https://h/v1?key=hunter2#n", "http://me:hun#ter2@h/v1#n", "http://me:pa/hunter2@h/v1#n"):
+    assert server_of("https://h/v1#n,video=jpeg,timeout=2.5,retries=0,seed=no") == Server(
+        "https://h/v1", "n", "jpeg", 2.5, 0, False
+    )
+    assert (
+        served_identity("http://h/v1#n,timeout=5,retries=1")
+        == served_identity("http://h/v1#n")
+        != served_identity("http://h/v1#n,video=jpeg")
+    )
+    for secret in (
+        "http://me:hunter2@h/v1#n",
+        "http://hunter2@h/v1#n",
+        "https://h/v1?key=hunter2#n",
+        "http://me:hun#ter2@h/v1#n",
+        "http://me:pa/hunter2@h/v1#n",
+    ):
         with pytest.raises(StageError, match="VIDEO_STAR_API_KEY") as error:
             server_of(secret)
         assert error.value.code == 2 and "ter2" not in str(error.value)
     options = ("video=gif", "timeout=0", "timeout=nan", "retries=-1", "retries=some", "colour=red", "")
-    for wrong in ("http://h/v1", "http://h/v1#", "http://h:x/v1#n", "http://#n", *(f"http://h/v1#n,{option}" for option in options)):
+    for wrong in (
+        "http://h/v1",
+        "http://h/v1#",
+        "http://h:x/v1#n",
+        "http://#n",
+        *(f"http://h/v1#n,{option}" for option in options),
+    ):
         with pytest.raises(StageError, match="expected http://host:port/v1#name") as error:
             server_of(wrong)
         assert error.value.code == 2
 
 
 def test_a_request_shows_the_frames_and_asks_as_the_local_path_does(fake, questions, tmp_path):
-    server = fake(lambda body, nth: says("<video> It is red.\nAnswer: red", *(("length", 48) if "number 3" in asked_text(body) else ())))
+    server = fake(
+        lambda body, nth: says(
+            "<video> It is red.\nAnswer: red", *(("length", 48) if "number 3" in asked_text(body) else ())
+        )
+    )
     flags = ["--frames", "4", "--temperature", "0.7", "--top-p", "0.9", "--max-new-tokens", "48"]
-    done = generate(questions, tmp_path / "out.jsonl", f"{server.url}#org/tiny", *flags, VIDEO_STAR_API_KEY=KEY, OPENAI_API_KEY="another")
+    done = generate(
+        questions,
+        tmp_path / "out.jsonl",
+        f"{server.url}#org/tiny",
+        *flags,
+        VIDEO_STAR_API_KEY=KEY,
+        OPENAI_API_KEY="another",
+    )
     rows = lines(tmp_path / "out.jsonl")
-    assert [row["id"] for row in rows] == [f"q{i}" for i in range(12)] and all(row["answer"] == " It is red.\nAnswer: red" for row in rows)
-    assert [row["id"] for row in rows if "truncated" in row] == ["q3"] and rows[3]["tokens"] == 48 and rows[4]["tokens"] == 9
+    assert [row["id"] for row in rows] == [f"q{i}" for i in range(12)] and all(
+        row["answer"] == " It is red.\nAnswer: red" for row in rows
+    )
+    assert (
+        [row["id"] for row in rows if "truncated" in row] == ["q3"]
+        and rows[3]["tokens"] == 48
+        and rows[4]["tokens"] == 9
+    )
     sent = {asked_text(body).split("number ")[1].split("?")[0]: body for body, _, _ in server.asked}
-    for number, centres in (("0", [37, 112, 187, 262]), ("11", [75, 105, 135, 165])):  # the frames of lib.video, the cut as well
+    for number, centres in (
+        ("0", [37, 112, 187, 262]),
+        ("11", [75, 105, 135, 165]),
+    ):  # the frames of lib.video, the cut as well
         *frames, text = sent[number]["messages"][0]["content"]
-        assert [number_of(picture(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,"))) for part in frames] == centres
-        assert text["text"] == f"Question: What colour is number {number}?\nCan you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
-        sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 48, "seed": rows[int(number)]["seed"] % 2**31}
-        assert {k: v for k, v in sent[number].items() if k != "messages"} == {"model": "org/tiny", "stream": False, **sampling}
+        assert [
+            number_of(picture(part["image_url"]["url"].removeprefix("data:image/jpeg;base64,")))
+            for part in frames
+        ] == centres
+        assert text["text"] == (
+            f"Question: What colour is number {number}?\nCan you explain step-by-step how one can arrive at "
+            "this conclusion? End with a line 'Answer: ...'."
+        )
+        sampling = {
+            "temperature": 0.7,
+            "top_p": 0.9,
+            "max_tokens": 48,
+            "seed": rows[int(number)]["seed"] % 2**31,
+        }
+        assert {k: v for k, v in sent[number].items() if k != "messages"} == {
+            "model": "org/tiny",
+            "stream": False,
+            **sampling,
+        }
     assert {headers["authorization"] for _, headers, _ in server.asked} == {f"Bearer {KEY}"}
     meta = json.loads((tmp_path / "out.jsonl.meta.json").read_text())
-    assert meta["served"] == {"url": server.url, "name": "org/tiny", "reported": ["tiny@main"]} and "What colour is number 0?" in done.stdout
+    assert (
+        meta["served"] == {"url": server.url, "name": "org/tiny", "reported": ["tiny@main"]}
+        and "What colour is number 0?" in done.stdout
+    )
     again = generate(questions, tmp_path / "out.jsonl", f"{server.url}#org/tiny,timeout=9", *flags)
     assert "nothing to do" in again.stdout and len(server.asked) == 12
 
 
 def test_other_forms_of_a_video(tmp_path):
     path = coded_clip(tmp_path / "a clip.mp4", 60)
-    (part,), extra = content_of("jpeg", 3, str(path), 1.0, None)
+    (part,), extra = content_of("jpeg", 3, (str(path), 1.0, None))
     kind, jpegs = part["video_url"]["url"].split(";base64,")
-    assert kind == "data:video/jpeg" and [number_of(picture(jpeg)) for jpeg in jpegs.split(",")] == [35, 45, 55]
-    assert extra == {"media_io_kwargs": {"video": {"num_frames": 3, "fps": 30.0, "frames_indices": [5, 15, 25], "total_num_frames": 30, "duration": 1.0}}}
-    (part,), extra = content_of("data", 3, str(path), None, None)
-    assert base64.b64decode(part["video_url"]["url"].removeprefix("data:video/mp4;base64,")) == path.read_bytes() and extra is None
-    assert content_of("file", 3, str(path), None, None) == ([{"type": "video_url", "video_url": {"url": f"file://{str(path).replace(' ', '%20')}"}}], None)
+    assert kind == "data:video/jpeg" and [number_of(picture(jpeg)) for jpeg in jpegs.split(",")] == [
+        35,
+        45,
+        55,
+    ]
+    assert extra == {
+        "media_io_kwargs": {
+            "video": {
+                "num_frames": 3,
+                "fps": 30.0,
+                "frames_indices": [5, 15, 25],
+                "total_num_frames": 30,
+                "duration": 1.0,
+            }
+        }
+    }
+    (part,), extra = content_of("data", 3, (str(path), None, None))
+    assert (
+        base64.b64decode(part["video_url"]["url"].removeprefix("data:video/mp4;base64,")) == path.read_bytes()
+        and extra is None
+    )
+    assert content_of("file", 3, (str(path), None, None)) == (
+        [{"type": "video_url", "video_url": {"url": f"file://{str(path).replace(' ', '%20')}"}}],
+        None,
+    )
     from lib.video import VideoError
-    for video, name, end, why in (("data", path, 1.0, "whole files"), ("file", path, 1.0, "whole files"), ("file", "none.mp4", None, "no such file"), ("frames", "none.mp4", None, "no such file")):
+
+    for video, name, end, why in (
+        ("data", path, 1.0, "whole files"),
+        ("file", path, 1.0, "whole files"),
+        ("file", "none.mp4", None, "no such file"),
+        ("frames", "none.mp4", None, "no such file"),
+    ):
         with pytest.raises(VideoError, match=why):
-            content_of(video, 3, str(name), None, end)
+            content_of(video, 3, (str(name), None, end))
 
 
 def test_passing_troubles_are_retried_and_waits_are_obeyed(fake, questions, tmp_path):
     in_two_seconds = lambda: formatdate(time.time() + 2, usegmt=True)  # whole seconds: from 1 to 2 from now
-    troubles = [lambda: (500, {}, {"error": "x"}), lambda: (429, {"retry-after": "1"}, {}), lambda: (503, {"retry-after": in_two_seconds()}, b"<html>busy</html>"),
-                lambda: (None, {}, b""), lambda: (200, {}, b"<html>a proxy</html>")]
+    troubles = [
+        lambda: (500, {}, {"error": "x"}),
+        lambda: (429, {"retry-after": "1"}, {}),
+        lambda: (503, {"retry-after": in_two_seconds()}, b"<html>busy</html>"),
+        lambda: (None, {}, b""),
+        lambda: (200, {}, b"<html>a proxy</html>"),
+    ]
     tries = {}
 
     def reply(body, nth):
         number = int(asked_text(body).split("number ")[1].split("?")[0])
         tries.setdefault(number, []).append(time.time())
         return troubles[number]() if number < len(troubles) and len(tries[number]) == 1 else says()
+
     server = fake(reply)
     generate(questions, tmp_path / "out.jsonl", f"{server.url}#tiny,retries=1")
-    assert all(row["answer"].endswith("Answer: red") for row in lines(tmp_path / "out.jsonl")) and len(server.asked) == 12 + len(troubles)
+    assert all(row["answer"].endswith("Answer: red") for row in lines(tmp_path / "out.jsonl")) and len(
+        server.asked
+    ) == 12 + len(troubles)
     waited = {number: times[1] - times[0] for number, times in tries.items() if len(times) > 1}
-    assert set(waited) == set(range(5)) and 0.4 < waited[0] < 5 and waited[1] > 1.4 and waited[2] > 1.2
+    # waits end late on a busy machine, and never early
+    assert set(waited) == set(range(5)) and waited[0] > 0.4 and waited[1] > 1.4 and waited[2] > 1.2
 
 
 def test_waits_grow_and_end(fake):
@@ -181,29 +316,50 @@ def test_waits_grow_and_end(fake):
     with pytest.raises(StageError, match="503.*loading"):
         list(ask(f"{server.url}#tiny,retries=2", [("k", "why?")]))
     times = [when for _, _, when in server.asked]
-    assert len(times) == 4 and 0.4 < times[1] - times[0] < 5 and 0.9 < times[2] - times[1] < 9  # three tries, then whether it is the question's fault
+    # three tries, then whether it is the question's fault
+    assert len(times) == 4 and times[1] - times[0] > 0.4 and times[2] - times[1] > 0.9
     far = fake(lambda body, nth: (429, {"retry-after": "86400"}, {"error": "quota of the day"}))
     with pytest.raises(StageError, match="quota of the day"):  # not a day of silence
         list(ask(f"{far.url}#tiny", [("k", "why?")]))
     assert len(far.asked) == 2
 
 
-@pytest.mark.parametrize("trouble,why", [((400, {}, [{"error": {"code": 400, "message": "this clip is too long"}}]), "HTTP 400.*this clip is too long"),  # a list, as Gemini's
-                                         ((500, {}, {"detail": "cannot decode"}), "HTTP 500.*cannot decode"), (None, "no answer within 1 s")])
+@pytest.mark.parametrize(
+    "trouble,why",
+    [
+        (
+            (400, {}, [{"error": {"code": 400, "message": "this clip is too long"}}]),
+            "HTTP 400.*this clip is too long",
+        ),  # a list, as Gemini's
+        ((500, {}, {"detail": "cannot decode"}), "HTTP 500.*cannot decode"),
+        (None, "no answer within 5 s"),
+    ],
+)
 def test_what_concerns_one_record_is_its_error(fake, questions, tmp_path, trouble, why):
+    over = threading.Event()
+
     def reply(body, nth):
         if "number 5" not in asked_text(body):
             return says()
         if trouble is None:
-            time.sleep(1.6)
+            over.wait(LIMIT)
         return trouble or says()
+
     server, out = fake(reply), tmp_path / "out.jsonl"
-    done = generate(questions, out, f"{server.url}#tiny,retries={int(trouble is not None)},timeout=1", "--max-failures", "1", check=False)
+    model = f"{server.url}#tiny,retries={int(trouble is not None)},timeout={5 if trouble is None else LIMIT}"
+    done = generate(questions, out, model, "--max-failures", "1", check=False)
     rows = lines(out)
-    assert done.returncode == 0 and "1 failed" in done.stdout and [row["id"] for row in rows if "error" in row] == ["q5"] and re.search(why, rows[5]["error"])
+    assert (
+        done.returncode == 0
+        and "1 failed" in done.stdout
+        and [row["id"] for row in rows if "error" in row] == ["q5"]
+        and re.search(why, rows[5]["error"])
+    )
     assert sum("Say yes." == asked_text(body) for body, _, _ in server.asked) == 1
-    stopped = generate(questions, tmp_path / "strict.jsonl", f"{server.url}#tiny,retries=0,timeout=1", check=False)
-    assert stopped.returncode == 1 and "--max-failures" in stopped.stderr and not (tmp_path / "strict.jsonl").exists()
+    stopped = generate(questions, tmp_path / "strict.jsonl", model, check=False)
+    over.set()
+    assert stopped.returncode == 1 and "--max-failures" in stopped.stderr
+    assert not (tmp_path / "strict.jsonl").exists()
 
 
 def test_a_server_that_goes_away_costs_nothing_that_was_answered(fake, questions, tmp_path):
@@ -213,65 +369,135 @@ def test_a_server_that_goes_away_costs_nothing_that_was_answered(fake, questions
         if nth > 5:
             gone.set()
         return (None, {}, b"") if gone.is_set() else says(f"Reply {nth}.\nAnswer: red")
+
     server, out = fake(reply), tmp_path / "out.jsonl"
     done = generate(questions, out, f"{server.url}#tiny,retries=1", check=False)
-    assert done.returncode == 1 and server.url in done.stderr and "everything answered is kept" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and server.url in done.stderr
+        and "everything answered is kept" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     first = lines(f"{out}.part")
-    assert not out.exists() and len(first) == 5 and all("answer" in row for row in first)  # no record bears the server's fault
+    assert (
+        not out.exists() and len(first) == 5 and all("answer" in row for row in first)
+    )  # no record bears the server's fault
     server.stop()
-    assert generate(questions, out, f"{server.url}#tiny,retries=0", check=False).returncode == 1 and len(lines(f"{out}.part")) == 5  # nobody listens
+    assert (
+        generate(questions, out, f"{server.url}#tiny,retries=0", check=False).returncode == 1
+        and len(lines(f"{out}.part")) == 5
+    )  # nobody listens
     back = fake(lambda body, nth: says("Back.\nAnswer: red"), port=server.port)
     again = generate(questions, out, f"{back.url}#tiny")
     rows = lines(out)
-    assert "5 of 12 answers are done" in again.stdout and [row["id"] for row in rows] == [f"q{i}" for i in range(12)] and len(back.asked) == 7
-    assert {row["id"]: row["answer"] for row in first}.items() <= {row["id"]: row["answer"] for row in rows}.items()
+    assert (
+        "5 of 12 answers are done" in again.stdout
+        and [row["id"] for row in rows] == [f"q{i}" for i in range(12)]
+        and len(back.asked) == 7
+    )
+    assert {row["id"]: row["answer"] for row in first}.items() <= {
+        row["id"]: row["answer"] for row in rows
+    }.items()
 
 
-@pytest.mark.parametrize("code,reason", [(401, f"Incorrect API key provided: {KEY}"), (404, "no model of this name")])
-def test_what_concerns_every_record_ends_the_stage_and_the_key_is_never_shown(fake, questions, tmp_path, code, reason):
+@pytest.mark.parametrize(
+    "code,reason", [(401, f"Incorrect API key provided: {KEY}"), (404, "no model of this name")]
+)
+def test_what_concerns_every_record_ends_the_stage_and_the_key_is_never_shown(
+    fake, questions, tmp_path, code, reason
+):
     server = fake(lambda body, nth: (code, {}, {"error": {"message": reason}}))
     done = generate(questions, tmp_path / "out.jsonl", f"{server.url}#tiny", check=False, OPENAI_API_KEY=KEY)
-    assert done.returncode == 1 and f"HTTP {code}" in done.stderr and server.asked[0][1]["authorization"] == f"Bearer {KEY}" and len(server.asked) <= 8
-    assert KEY not in done.stdout + done.stderr and not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
+    assert (
+        done.returncode == 1
+        and f"HTTP {code}" in done.stderr
+        and server.asked[0][1]["authorization"] == f"Bearer {KEY}"
+        and len(server.asked) <= 8
+    )
+    assert KEY not in done.stdout + done.stderr and not any(
+        KEY.encode() in path.read_bytes() for path in tmp_path.iterdir()
+    )
     assert lines(tmp_path / "out.jsonl.part") == []
 
 
 def test_a_key_that_fits_no_header_or_stands_in_the_address_is_refused_unseen(questions, tmp_path):
-    for model, key in (("http://127.0.0.1:9/v1#tiny", f"{KEY}\nx"), (f"http://user:{KEY}@127.0.0.1:9/v1#tiny", "")):
+    for model, key in (
+        ("http://127.0.0.1:9/v1#tiny", f"{KEY}\nx"),
+        (f"http://user:{KEY}@127.0.0.1:9/v1#tiny", ""),
+    ):
         done = generate(questions, tmp_path / "out.jsonl", model, check=False, VIDEO_STAR_API_KEY=key)
-        assert done.returncode == 2 and "VIDEO_STAR_API_KEY" in done.stderr and KEY not in done.stdout + done.stderr
+        assert (
+            done.returncode == 2
+            and "VIDEO_STAR_API_KEY" in done.stderr
+            and KEY not in done.stdout + done.stderr
+        )
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
 def test_without_a_key_none_is_sent_not_even_the_hubs(fake, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_hub")
-    monkeypatch.delenv("VIDEO_STAR_API_KEY", raising=False), monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (
+        monkeypatch.delenv("VIDEO_STAR_API_KEY", raising=False),
+        monkeypatch.delenv("OPENAI_API_KEY", raising=False),
+    )
     server = fake(lambda body, nth: says("yes"))
     assert list(ask(f"{server.url}#judge", [("a", "Is it?")])) == [("a", {"answer": "yes", "tokens": 9})]
     assert server.asked[0][1]["authorization"] is None
 
 
 def test_asking_text_in_flight_by_key_and_as_they_come(fake):
+    full, all_asked = threading.Event(), threading.Event()
+
     def reply(body, nth):
         text = asked_text(body)
-        time.sleep(0.5 if text == "slow" else 0.05)
-        return (422, {}, {"detail": "too long"}) if text == "bad" else says(f"{text}!", "length" if text == "cut" else "stop")
+        if nth >= 6:
+            full.set()
+        if nth == 30:
+            all_asked.set()
+        (all_asked if text == "slow" else full).wait(LIMIT)
+        return (
+            (422, {}, {"detail": "too long"})
+            if text == "bad"
+            else says(f"{text}!", "length" if text == "cut" else "stop")
+        )
+
     server = fake(reply)
     prompts = [(0, "slow"), (1, "bad"), (2, "cut"), *((i, f"p{i}") for i in range(3, 30))]
     replies = list(ask(f"{server.url}#judge,seed=no", iter(prompts), in_flight=6, max_tokens=5))
     found = dict(replies)
-    assert len(replies) == 30 and replies[0][0] != 0 and 3 <= server.most <= 6
-    assert found[0]["answer"] == "slow!" and found[2] == {"answer": "cut!", "tokens": 9, "truncated": True} and found[29]["answer"] == "p29!"
+    assert len(replies) == 30 and replies[0][0] != 0 and server.most == 6
+    assert (
+        found[0]["answer"] == "slow!"
+        and found[2] == {"answer": "cut!", "tokens": 9, "truncated": True}
+        and found[29]["answer"] == "p29!"
+    )
     assert "too long" in found[1]["error"]
-    assert all("seed" not in body and body["temperature"] == 0 and body["max_tokens"] == 5 for body, _, _ in server.asked)
+    assert all(
+        "seed" not in body and body["temperature"] == 0 and body["max_tokens"] == 5
+        for body, _, _ in server.asked
+    )
 
 
 def test_concluding_unaided_hides_the_label(fake, questions, tmp_path):
     wrong = fake(lambda body, nth: says("It is blue, as far as one can see.\nAnswer: blue"))
     generate(questions, tmp_path / "generated.jsonl", f"{wrong.url}#tiny")
-    server = fake(lambda body, nth: says("red") if len(body["messages"]) > 1 else says("The square is red.\nAnswer: red, as I was told"))
-    generate(tmp_path / "generated.jsonl", tmp_path / "out.jsonl", f"{server.url}#tiny", "--conclude-unaided", script="03_rationalize.py")
-    assert {row["answer"] for row in lines(tmp_path / "out.jsonl")} == {"The square is red.\nAnswer: red"} and len(server.asked) == 24
+    server = fake(
+        lambda body, nth: (
+            says("red")
+            if len(body["messages"]) > 1
+            else says("The square is red.\nAnswer: red, as I was told")
+        )
+    )
+    generate(
+        tmp_path / "generated.jsonl",
+        tmp_path / "out.jsonl",
+        f"{server.url}#tiny",
+        "--conclude-unaided",
+        script="03_rationalize.py",
+    )
+    assert {row["answer"] for row in lines(tmp_path / "out.jsonl")} == {
+        "The square is red.\nAnswer: red"
+    } and len(server.asked) == 24
     for body, _, _ in server.asked:
         told, turns = "\nAnswer: red." in asked_text(body), body["messages"]
         assert told == (len(turns) == 1) and len(turns[0]["content"]) == 9
@@ -281,19 +507,33 @@ def test_concluding_unaided_hides_the_label(fake, questions, tmp_path):
             assert body["temperature"] == 0 and body["max_tokens"] == 64
 
 
-needs_serve = pytest.mark.skipif(not all(map(find_spec, ("fastapi", "uvicorn", "openai"))), reason="transformers serve needs its packages: pip install 'transformers[serving]'")
-CHAT = ("{% for m in messages %}{{ m['role'].upper() }}: {% for c in m['content'] %}{% if c['type'] == 'text' %}{{ c['text'] }} {% else %}<{{ c['type'] }}>\n{% endif %}{% endfor %}{% endfor %}"
-        "{% if add_generation_prompt %}ASSISTANT:{% endif %}")
+needs_serve = pytest.mark.skipif(
+    not all(map(find_spec, ("fastapi", "uvicorn", "openai"))),
+    reason="transformers serve needs its packages: pip install 'transformers[serving]'",
+)
+CHAT = (
+    "{% for m in messages %}{{ m['role'].upper() }}: {% for c in m['content'] %}"
+    "{% if c['type'] == 'text' %}{{ c['text'] }} {% else %}<{{ c['type'] }}>\n{% endif %}"
+    "{% endfor %}{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """The folder of a random tiny Video-LLaVA whose chat template knows images."""
-    from lib.demo_base import build
+    from lib.demo.base import build
+
     folder = tmp_path_factory.mktemp("tiny")
     build(folder, 0)
     (folder / "chat_template.jinja").write_text(CHAT)
     return folder
+
+
+def healthy(port):
+    try:
+        return urlopen(f"http://127.0.0.1:{port}/health", timeout=LIMIT).status == 200
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -302,62 +542,128 @@ def serve(tiny):
     started = []
 
     def start(port):
-        command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(tiny), "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "transformers.cli.transformers",
+            "serve",
+            str(tiny),
+            "--device",
+            "cpu",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         started.append(process)
-        deadline = time.time() + 120
-        while time.time() < deadline and process.poll() is None:
-            try:
-                return process if urlopen(f"http://127.0.0.1:{port}/health", timeout=5).status == 200 else None
-            except OSError:
-                time.sleep(0.1)
-        raise AssertionError(f"transformers serve did not start: exit code {process.poll()}")
+        wait_for(lambda: healthy(port), process)
+        return process
+
     yield start
     for process in started:
         process.kill()
         process.wait()
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
+@pytest.mark.slow
 @needs_serve
 def test_a_real_server_killed_in_the_middle_and_started_again(serve, tiny, questions, tmp_path):
     port = free_port()
     server, model = serve(port), f"http://127.0.0.1:{port}/v1#{tiny}"
-    flags, out = ["--samples", "3", "--temperature", "0.7", "--max-new-tokens", "48"], tmp_path / "generated.jsonl"
-    command = [sys.executable, "02_generate.py", str(questions), "-o", str(out), "--model", f"{model},retries=0", "--batch-size", "4", *flags]
-    stage = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    flags, out = (
+        ["--samples", "3", "--temperature", "0.7", "--max-new-tokens", "48"],
+        tmp_path / "generated.jsonl",
+    )
+    command = [
+        sys.executable,
+        "02_generate.py",
+        str(questions),
+        "-o",
+        str(out),
+        "--model",
+        f"{model},retries=0",
+        "--batch-size",
+        "4",
+        *flags,
+    ]
+    stage = Fork(command)
     part = tmp_path / "generated.jsonl.part"
-    while stage.poll() is None and not (part.exists() and part.read_bytes().count(b"\n") >= 5):
-        time.sleep(0.01)
+    wait_for(lambda: part.exists() and part.read_bytes().count(b"\n") >= 5, stage)
     server.kill()
     server.wait()
-    assert stage.wait(60) == 1
-    said, first = stage.stderr.read(), lines(part)
-    assert f"127.0.0.1:{port}" in said and "everything answered is kept" in said and 5 <= len(first) < 36 and all("answer" in row for row in first)
+    done, first = stage.finish(), lines(part)
+    assert done.returncode == 1
+    said = done.stderr
+    assert (
+        f"127.0.0.1:{port}" in said
+        and "everything answered is kept" in said
+        and 5 <= len(first) < 36
+        and all("answer" in row for row in first)
+    )
     serve(port)
     again = generate(questions, out, model, *flags)
     rows = lines(out)
     assert f"{len(first)} of 36 answers are done" in again.stdout
-    assert [(row["id"], row["sample"]) for row in rows] == [(f"q{i}", sample) for i in range(12) for sample in range(3)]
+    assert [(row["id"], row["sample"]) for row in rows] == [
+        (f"q{i}", sample) for i in range(12) for sample in range(3)
+    ]
     assert all(row["answer"] and 0 < row["tokens"] <= 48 for row in rows) and not part.exists()
-    assert {(row["id"], row["sample"], row["answer"]) for row in first} <= {(row["id"], row["sample"], row["answer"]) for row in rows}
-    assert json.loads((tmp_path / "generated.jsonl.meta.json").read_text())["served"]["reported"] == [f"{tiny}@main"]
+    assert {(row["id"], row["sample"], row["answer"]) for row in first} <= {
+        (row["id"], row["sample"], row["answer"]) for row in rows
+    }
+    assert json.loads((tmp_path / "generated.jsonl.meta.json").read_text())["served"]["reported"] == [
+        f"{tiny}@main"
+    ]
 
-    generate(out, tmp_path / "rationalized.jsonl", model, "--max-new-tokens", "32", "--conclude-unaided", script="03_rationalize.py")
+    generate(
+        out,
+        tmp_path / "rationalized.jsonl",
+        model,
+        "--max-new-tokens",
+        "32",
+        "--conclude-unaided",
+        script="03_rationalize.py",
+    )
     told = lines(tmp_path / "rationalized.jsonl")
-    assert {row["id"] for row in told} == {f"q{i}" for i in range(12)} and all(row["origin"] == "rationalized" and "answer" in row for row in told)
+    assert {row["id"] for row in told} == {f"q{i}" for i in range(12)} and all(
+        row["origin"] == "rationalized" and "answer" in row for row in told
+    )
     assert dict(ask(model, [("judge", "Is a tomato red?")], max_tokens=8))["judge"]["tokens"] <= 8
-    wrong = generate(questions, tmp_path / "wrong.jsonl", f"http://127.0.0.1:{port}/v1#no/such-folder,retries=0", check=False)
-    assert wrong.returncode == 1 and "no/such-folder" in wrong.stderr and lines(tmp_path / "wrong.jsonl.part") == []
+    wrong = generate(
+        questions,
+        tmp_path / "wrong.jsonl",
+        f"http://127.0.0.1:{port}/v1#no/such-folder,retries=0",
+        check=False,
+    )
+    assert (
+        wrong.returncode == 1
+        and "no/such-folder" in wrong.stderr
+        and lines(tmp_path / "wrong.jsonl.part") == []
+    )
 
 
 def test_what_only_the_server_can_decide_is_refused(tmp_path):
     coded_clip(tmp_path / "v.mp4", 20)
-    (tmp_path / "train.jsonl").write_text(json.dumps({"id": "a", "video": "v.mp4", "question": "What?", "labels": [{"name": "it", "kind": "class", "value": "red"}]}) + "\n")
-    done = sh("02_generate.py", tmp_path / "train.jsonl", "-o", tmp_path / "out.jsonl", "--model", "http://127.0.0.1:9/v1#m", "--load-in-4bit", check=False)
+    (tmp_path / "train.jsonl").write_text(
+        json.dumps(
+            {
+                "id": "a",
+                "video": "v.mp4",
+                "question": "What?",
+                "labels": [{"name": "it", "kind": "class", "value": "red"}],
+            }
+        )
+        + "\n"
+    )
+    done = sh(
+        "02_generate.py",
+        tmp_path / "train.jsonl",
+        "-o",
+        tmp_path / "out.jsonl",
+        "--model",
+        "http://127.0.0.1:9/v1#m",
+        "--load-in-4bit",
+        check=False,
+    )
     assert done.returncode == 2 and "are the server's matter" in done.stderr

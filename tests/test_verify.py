@@ -1,27 +1,57 @@
-"""The verifier: tables of answers by kind, the official verifier's defects by name, degenerate and leaking answers, and 20,000 nasty strings."""
+"""The verifier: tables of answers by kind, the official verifier's defects by name, degenerate and leaking
+answers, and 20,000 nasty strings.
+"""
+
 import json
 import random
 import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conftest import sh
-from lib import embed as embedding
-from lib.parse import clean, final
+
 from lib.records import KINDS
-from lib.verify import attempt, iou, parse, verify, vocabularies
-from lib.words import digits, stem
+from lib.verifier import Embedder, clean, final, iou, stem, verify, vocabularies
+from lib.verifier.spelled import digits
+from lib.verifier.verdicts import attempt
 
 AUDIT = Path(__file__).parent / "audit.jsonl"
-ACTIONS = ["riding a bike", "riding mountain bike", "water skiing", "skiing", "running", "running on treadmill", "jogging", "playing guitar", "playing drums", "washing hands", "washing dishes",
-           "turning on light", "turning off light", "catching or throwing frisbee", "throwing ball", "sitting down", "standing up", "push up", "skateboarding", "eating cake", "making pizza", "mopping floor"]
+ACTIONS = [
+    "riding a bike",
+    "riding mountain bike",
+    "water skiing",
+    "skiing",
+    "running",
+    "running on treadmill",
+    "jogging",
+    "playing guitar",
+    "playing drums",
+    "washing hands",
+    "washing dishes",
+    "turning on light",
+    "turning off light",
+    "catching or throwing frisbee",
+    "throwing ball",
+    "sitting down",
+    "standing up",
+    "push up",
+    "skateboarding",
+    "eating cake",
+    "making pizza",
+    "mopping floor",
+]
 MOTIONS = ["moving left", "moving right", "moving up", "moving down", "growing", "shrinking"]
-PUSHES = ["Pushing something from left to right", "Pushing something from right to left", "Pulling something from left to right", "Moving something up"]
+PUSHES = [
+    "Pushing something from left to right",
+    "Pushing something from right to left",
+    "Pulling something from left to right",
+    "Moving something up",
+]
 COLORS = ["red", "green", "blue", "yellow", "white"]
 
 
@@ -29,97 +59,549 @@ def no_embedding(strings):
     raise AssertionError(f"words should have decided, but {strings} were to be embedded")
 
 
-def judged(answer, kind, value, question="What is happening?", duration=None, embed=no_embedding, origin="direct", **label):
-    record = {"id": "x", "question": question, "labels": [{"name": "it", "kind": kind, "value": value, **label}], "answer": answer, "origin": origin, "duration": duration}
+def judged(
+    answer,
+    kind,
+    value,
+    question="What is happening?",
+    duration=None,
+    embed=no_embedding,
+    origin="direct",
+    **label,
+):
+    record = {
+        "id": "x",
+        "question": question,
+        "labels": [{"name": "it", "kind": kind, "value": value, **label}],
+        "answer": answer,
+        "origin": origin,
+        "duration": duration,
+    }
     return verify(record, {}, embed)
 
 
 @pytest.fixture(scope="session")
 def embed():
     pytest.importorskip("torch")
-    return embedding.Embedder()
+    return Embedder()
 
 
 def table(rows):
     """(kind, value, other settings, right answers, wrong answers) as single test cases."""
-    return [pytest.param(answer, ok, kind, value, settings, id=f"{kind}-{ok}-{answer[-40:]}") for kind, value, settings, right, wrong in rows for ok, answers in ((True, right), (False, wrong)) for answer in answers]
+    return [
+        pytest.param(answer, ok, kind, value, settings, id=f"{kind}-{ok}-{answer[-40:]}")
+        for kind, value, settings, right, wrong in rows
+        for ok, answers in ((True, right), (False, wrong))
+        for answer in answers
+    ]
 
 
-DECIDED_BY_WORDS = table([
-    ("class", "riding a bike", {"options": ACTIONS},
-     ["Two wheels, a saddle.\nAnswer: riding a bike", "Answer: The person is riding a bike.", "**Answer:** rides his bicycle down the street", "Answer: A man rode a blue bike.", "Pedals turn. Therefore, the action is bike riding.",
-      "\\boxed{\\text{riding a bike}}", "<answer>Riding a Bike</answer>", "### Answer\nriding a bike", "The final answer is **riding a bike**.", "Answer: riding a bike, because his feet are on the pedals", "Answer: not running but riding a bike"],
-     ["He is riding a bike.\nAnswer: running", "Answer: riding a mountain bike", "Answer: not riding a bike", "Answer: riding a bike or running", "Answer: It could be riding a bike.", "Answer: running instead of riding a bike",
-      "Answer: riding a bike. Wait, no, it is running.", "Possible actions are riding a bike, running and skiing.", "Answer: Riding a bike can be ruled out."]),
-    ("class", "running", {"options": ACTIONS}, ["Answer: He ran across the field.", "Answer: rather than jogging, she is running", "It isn't skiing. It's running.", "Answer: running, not jogging"],
-     ["Answer: running on a treadmill", "Answer: no one is running", "Answer: neither running nor jogging", "Answer: jogging, running, skiing", "Answer: maybe running"]),
-    ("class", "skiing", {"options": ACTIONS}, ["Answer: The man skis down a slope.", "Answer: not water skiing but skiing"], ["Answer: water skiing", "Answer: waterskiing", "Answer: not skiing but water skiing"]),
-    ("class", "turning on light", {"options": ACTIONS}, ["Answer: turning the light on", "Answer: switching on the light"], ["Answer: He turns the light off.", "Answer: turning off the lights"]),
-    ("class", "catching or throwing frisbee", {"options": ACTIONS}, ["Answer: throwing a frisbee", "Answer: throwing and catching a frisbee"], ["Answer: throwing a ball"]),
-    ("class", "skateboarding", {"options": ACTIONS}, ["Answer: skate boarding", "Answer: skatebording", "Answer: A boy skateboards."], ["Answer: carrying a skateboard"]),
-    ("class", "push up", {"options": ACTIONS}, ["Answer: doing push-ups", "Answer: pushups"], []),
-    ("class", "sitting down", {"options": ACTIONS, "aliases": ["taking a seat"]}, ["Answer: She takes a seat.", "Answer: He sat down."], ["Answer: standing up", "Answer: sitting down and standing up"]),
-    ("class", "moving left", {"options": MOTIONS}, ["Answer: It moves to the left.", "Answer: from right to left", "Answer: leftwards", "Answer: moving left, not right", "Answer: It goes left"],
-     ["Answer: moving from left to right", "Answer: it does not move left but right", "Answer: moving left and up", "Answer: It starts on the left and moves right."]),
-    ("class", PUSHES[0], {"options": PUSHES}, ["Answer: pushing a cup from left to right", "Answer: The hand pushes the box from the left to the right"], ["Answer: pushing a cup from right to left", "Answer: pulling a cup from left to right"]),
-    ("number", 63.0, {"question": "How would the judges score this dive?"},
-     ["Answer: 63", "Answer: 62.5", "Answer: 63/100", "Answer: The judges would score it 63 out of 100.", "Answer: sixty-three", "Answer: 20 x 3.15 = 63", "Answer: On a scale from 0 to 100, I would give it 63.", "Answer: The score is 63, given the difficulty of 3.2.", "Answer: between 62 and 64", "Answer: 6.5 + 6.5 + 7 = 20, times 3.15 gives 63", "Answer: 63 = 20 x 3.15"],
-     ["Answer: 53", "Answer: 6.3", "Answer: -63", "It is worth 63.\nAnswer: 75", "Answer: between 50 and 76", "Answer: 1-100", "Answer: 63 or 80", "Answer: not 63", "Answer: more than 63", "Answer: 63. Correction: 75.", "Answer: 63 frames", "Answer: It isn't 63.", "Answer: It never reaches 63.", "Answer: 75; the range is 40 to 63.", "Answer: = 63, times 3.2 gives 201.6", "Answer: It took 63 seconds.", "Answer: 63,000"]),
-    ("number", 3, {"question": "How many people are in the video?"}, ["Answer: three", "Answer: There are three people and two dogs.", "Answer: There are 2 men and 1 woman, so 3 people in total.", "Answer: 3 people (2 men and 1 woman)", "Across the 8 frames I see 3 people."],
-     ["Answer: 3 dogs and 4 people", "Answer: three or four", "Answer: the third person", "Answer: the video lasts 3 seconds", "Answer: 3? No, 4."]),
-    ("number", 2, {"question": "How many times does it vanish?"}, ["Answer: twice", "Answer: It vanishes 2 times, at 3 s and at 5 s."], ["Answer: once", "Answer: at 2 seconds"]),
-    ("number", 0, {"question": "How many cars pass?"}, ["Answer: zero", "Answer: none", "Answer: No cars pass."], ["Answer: 0.1", "Answer: 1"]),
-    ("number", -4.5, {}, ["Answer: -4.5", "Answer: \u22124.5 degrees", "Answer: minus 4.5 degrees"], ["Answer: 4.5", "Answer: 0-4.5"]),
-    ("number", 12500, {}, ["Answer: 12,500", "Answer: about 12.5 thousand"], ["Answer: 12"]),
-    ("number", 0.75, {}, ["Answer: 75%", "Answer: 3/4", "Answer: .75"], ["Answer: 7.5"]),
-    ("time", 3.2, {"duration": 10}, ["Answer: 3.2 seconds", "Answer: 0:03", "Answer: at the 3 second mark", "Answer: three seconds into the video", "Answer: 00:00:03", "Answer: 32% of the way through", "Answer: 3", "Answer: the 3rd second", "Answer: in the third second", "Answer: It does not hit until 3 s.", "Answer: between 3 and 4 seconds"],
-     ["Answer: 5 seconds", "Answer: 0:32", "Answer: frame 3", "Answer: 3 minutes", "Answer: 3 s or 7 s", "Answer: not at 3 s but at 6 s", "Answer: 3 people", "Answer: at the end", "Answer: It doesn't hit at 3 s.", "It hits at 3.2 s.\nAnswer: 8 s"]),
-    ("time", 0.5, {"duration": 20, "unit": "fraction"}, ["Answer: 0.5", "Answer: 50%", "Answer: halfway through the video", "Answer: at 10 seconds"], ["Answer: 0.9", "Answer: 5"]),
-    ("interval", [2, 5], {"duration": 8},
-     ["Answer: 2 to 5 seconds", "Answer: 2-5 s", "Answer: between 2 and 5 seconds", "Answer: [2, 5]", "Answer: 00:02\u201300:05", "Answer: It starts at 2 seconds and ends at 5 seconds.", "Answer: start: 2.0, end: 5.0", "Answer: 5 to 2 seconds", "Answer: two to five seconds",
-      "Answer: for 3 seconds starting at 2 s", "Answer: 25% to 62% of the video", "Answer: 00:02.0 --> 00:05.0", "Answer: the end is 5 and the start is 2", "Answer: the period spanning 2 through 5 seconds", "It has 8 frames and 2 people. The shape is blue between 2 and 5 seconds."],
-     ["Answer: 6 to 8 seconds", "Answer: 2 seconds", "Answer: frames 2 to 5", "Answer: 2 to 5 people", "Answer: not from 2 to 5 s but from 6 to 8 s", "Answer: 2 to 5 s or 6 to 8 s", "Answer: 2 to 5 minutes", "Answer: 2 to 2 seconds", "Answer: throughout the whole video"]),
-    ("interval", [0, 4], {"duration": 8}, ["Answer: the first 4 seconds", "Answer: the first half of the video", "Answer: from the beginning until 4 s"], ["Answer: the last 4 seconds", "Answer: from 4 s to the end"]),
-    ("interval", [24.3, 30.4], {"duration": 30.4}, ["Answer: 24 to 99 seconds", "Answer: from about 25 seconds onwards"], []),
-    ("interval", [0.2, 0.5], {"duration": 20, "unit": "fraction"}, ["Answer: 0.2 to 0.5", "Answer: 20-50%", "Answer: 4 s to 10 s"], ["Answer: 2 to 5"]),
-    ("box", [0.5, 0.3, 0.9, 0.7], {},
-     ["Answer: [0.5, 0.3, 0.9, 0.7]", "Answer: (.5,.3,.9,.7)", "Answer: x1=0.5, y1=0.3, x2=0.9, y2=0.7", "Answer: (0.5, 0.3) to (0.9, 0.7)", "Answer: [50%, 30%, 90%, 70%]", "Answer: x from 0.5 to 0.9, y from 0.3 to 0.7", "Answer: x=0.5, y=0.3, width=0.4, height=0.4", "Answer: 50% to 90% of the width and 30% to 70% of the height", "Answer: vertically 0.3 to 0.7, horizontally 0.5 to 0.9",
-      "First [0.1, 0.3, 0.5, 0.7]. At last it is at [0.5, 0.3, 0.9, 0.7]."],
-     ["Answer: [0.5, 0.3, 0.9]", "Answer: [0.9, 0.7, 0.5, 0.3]", "Answer: [500, 300, 900, 700]", "Answer: [0.5, 0.3, 0.5, 0.3]", "Answer: [0.5, 0.3, 0.9, 0.7] or [0.1, 0.1, 0.3, 0.3]", "Answer: not [0.5, 0.3, 0.9, 0.7]", "Answer: lower right"]),
-    ("choice", "B", {"options": ["moving left", "moving right", "moving up", "staying still"]},
-     ["Answer: B", "Answer: (b)", "Answer: B) moving right", "Answer: moving right", "The correct option is B.", "A is wrong and so is C. So the answer is B.", "Answer: not A but B", "Answer: A? No, it is B."],
-     ["Answer: A", "Answer: A or B", "Answer: B. moving left", "Answer: A ball is visible", "Answer: not B", "A. moving left\nB. moving right\nC. moving up\nD. staying still", "Answer: none of the above", "Answer: Be careful", ""]),
-    ("choice", "A", {"options": ["The closet/cabinet.", "The blanket.", "The clothes."]}, ["Answer: the cabinet", "Answer: The person tidied up the closet."], ["Answer: A man is in the video", "Answer: A person tidied the blanket."]),
-    ("boolean", True, {"question": "Is the door open?"}, ["Answer: yes", "Answer: The door is open.", "Answer: No doubt, yes", "Answer: The door is not closed.", "Answer: No. Wait, actually yes."], ["Answer: no", "Answer: The door is closed.", "Answer: not sure", "Answer: yes and no", "Answer: nothing", "Answer: Is the door open?", ""]),
-    ("boolean", False, {"question": "Is there a person running?"}, ["Answer: No, nobody is.", "Answer: There is no person running.", "Answer: Definitely not.", "Answer: It is not true that a person is running.", "Nobody is running."], ["Answer: nothing", "Answer: not sure", "Answer: There is a person running.", "Answer: Normal", "Answer: none"]),
-    ("sequence", ["red", "blue", "green"], {"options": COLORS},
-     ["Answer: red, then blue, then green", "Answer: red \u2192 blue \u2192 green", "Answer: green after blue after red", "Answer:\n1. red\n2. blue\n3. green", "Answer: It ends green. Before that it is blue, and before that red.", "Answer: Finally green; it starts red and then becomes blue.", "Answer: Before turning blue and then green, it was red.", "Answer: Blue is second, red is first and green is third."],
-     ["Answer: red, green, blue", "Answer: red, blue", "Answer: red, then blue, then yellow, then green", "Answer: red after blue, then green", "Answer: red, then blue, but never green", "Answer: red, blue or green", "Answer: green. Before that red, and before that blue."]),
-    ("sequence", ["Inward", "3.5 Soms.Tuck", "Entry"], {"options": ["Forward", "Inward", "Entry", "3.5 Soms.Tuck", "2.5 Soms.Tuck"]}, ["Answer: Inward, then 3.5 Soms.Tuck, then Entry"], ["Answer: Inward, then 2.5 Soms.Tuck, then Entry", "Answer: Entry, 3.5 Soms.Tuck, Inward"]),
-])
+DECIDED_BY_WORDS = table(
+    [
+        (
+            "class",
+            "riding a bike",
+            {"options": ACTIONS},
+            [
+                "Two wheels, a saddle.\nAnswer: riding a bike",
+                "Answer: The person is riding a bike.",
+                "**Answer:** rides his bicycle down the street",
+                "Answer: A man rode a blue bike.",
+                "Pedals turn. Therefore, the action is bike riding.",
+                "\\boxed{\\text{riding a bike}}",
+                "<answer>Riding a Bike</answer>",
+                "### Answer\nriding a bike",
+                "The final answer is **riding a bike**.",
+                "Answer: riding a bike, because his feet are on the pedals",
+                "Answer: not running but riding a bike",
+            ],
+            [
+                "He is riding a bike.\nAnswer: running",
+                "Answer: riding a mountain bike",
+                "Answer: not riding a bike",
+                "Answer: riding a bike or running",
+                "Answer: It could be riding a bike.",
+                "Answer: running instead of riding a bike",
+                "Answer: riding a bike. Wait, no, it is running.",
+                "Possible actions are riding a bike, running and skiing.",
+                "Answer: Riding a bike can be ruled out.",
+            ],
+        ),
+        (
+            "class",
+            "running",
+            {"options": ACTIONS},
+            [
+                "Answer: He ran across the field.",
+                "Answer: rather than jogging, she is running",
+                "It isn't skiing. It's running.",
+                "Answer: running, not jogging",
+            ],
+            [
+                "Answer: running on a treadmill",
+                "Answer: no one is running",
+                "Answer: neither running nor jogging",
+                "Answer: jogging, running, skiing",
+                "Answer: maybe running",
+            ],
+        ),
+        (
+            "class",
+            "skiing",
+            {"options": ACTIONS},
+            ["Answer: The man skis down a slope.", "Answer: not water skiing but skiing"],
+            ["Answer: water skiing", "Answer: waterskiing", "Answer: not skiing but water skiing"],
+        ),
+        (
+            "class",
+            "turning on light",
+            {"options": ACTIONS},
+            ["Answer: turning the light on", "Answer: switching on the light"],
+            ["Answer: He turns the light off.", "Answer: turning off the lights"],
+        ),
+        (
+            "class",
+            "catching or throwing frisbee",
+            {"options": ACTIONS},
+            ["Answer: throwing a frisbee", "Answer: throwing and catching a frisbee"],
+            ["Answer: throwing a ball"],
+        ),
+        (
+            "class",
+            "skateboarding",
+            {"options": ACTIONS},
+            ["Answer: skate boarding", "Answer: skatebording", "Answer: A boy skateboards."],
+            ["Answer: carrying a skateboard"],
+        ),
+        ("class", "push up", {"options": ACTIONS}, ["Answer: doing push-ups", "Answer: pushups"], []),
+        (
+            "class",
+            "sitting down",
+            {"options": ACTIONS, "aliases": ["taking a seat"]},
+            ["Answer: She takes a seat.", "Answer: He sat down."],
+            ["Answer: standing up", "Answer: sitting down and standing up"],
+        ),
+        (
+            "class",
+            "moving left",
+            {"options": MOTIONS},
+            [
+                "Answer: It moves to the left.",
+                "Answer: from right to left",
+                "Answer: leftwards",
+                "Answer: moving left, not right",
+                "Answer: It goes left",
+            ],
+            [
+                "Answer: moving from left to right",
+                "Answer: it does not move left but right",
+                "Answer: moving left and up",
+                "Answer: It starts on the left and moves right.",
+            ],
+        ),
+        (
+            "class",
+            PUSHES[0],
+            {"options": PUSHES},
+            [
+                "Answer: pushing a cup from left to right",
+                "Answer: The hand pushes the box from the left to the right",
+            ],
+            ["Answer: pushing a cup from right to left", "Answer: pulling a cup from left to right"],
+        ),
+        (
+            "number",
+            63.0,
+            {"question": "How would the judges score this dive?"},
+            [
+                "Answer: 63",
+                "Answer: 62.5",
+                "Answer: 63/100",
+                "Answer: The judges would score it 63 out of 100.",
+                "Answer: sixty-three",
+                "Answer: 20 x 3.15 = 63",
+                "Answer: On a scale from 0 to 100, I would give it 63.",
+                "Answer: The score is 63, given the difficulty of 3.2.",
+                "Answer: between 62 and 64",
+                "Answer: 6.5 + 6.5 + 7 = 20, times 3.15 gives 63",
+                "Answer: 63 = 20 x 3.15",
+            ],
+            [
+                "Answer: 53",
+                "Answer: 6.3",
+                "Answer: -63",
+                "It is worth 63.\nAnswer: 75",
+                "Answer: between 50 and 76",
+                "Answer: 1-100",
+                "Answer: 63 or 80",
+                "Answer: not 63",
+                "Answer: more than 63",
+                "Answer: 63. Correction: 75.",
+                "Answer: 63 frames",
+                "Answer: It isn't 63.",
+                "Answer: It never reaches 63.",
+                "Answer: 75; the range is 40 to 63.",
+                "Answer: = 63, times 3.2 gives 201.6",
+                "Answer: It took 63 seconds.",
+                "Answer: 63,000",
+            ],
+        ),
+        (
+            "number",
+            3,
+            {"question": "How many people are in the video?"},
+            [
+                "Answer: three",
+                "Answer: There are three people and two dogs.",
+                "Answer: There are 2 men and 1 woman, so 3 people in total.",
+                "Answer: 3 people (2 men and 1 woman)",
+                "Across the 8 frames I see 3 people.",
+            ],
+            [
+                "Answer: 3 dogs and 4 people",
+                "Answer: three or four",
+                "Answer: the third person",
+                "Answer: the video lasts 3 seconds",
+                "Answer: 3? No, 4.",
+            ],
+        ),
+        (
+            "number",
+            2,
+            {"question": "How many times does it vanish?"},
+            ["Answer: twice", "Answer: It vanishes 2 times, at 3 s and at 5 s."],
+            ["Answer: once", "Answer: at 2 seconds"],
+        ),
+        (
+            "number",
+            0,
+            {"question": "How many cars pass?"},
+            ["Answer: zero", "Answer: none", "Answer: No cars pass."],
+            ["Answer: 0.1", "Answer: 1"],
+        ),
+        (
+            "number",
+            -4.5,
+            {},
+            ["Answer: -4.5", "Answer: \u22124.5 degrees", "Answer: minus 4.5 degrees"],
+            ["Answer: 4.5", "Answer: 0-4.5"],
+        ),
+        ("number", 12500, {}, ["Answer: 12,500", "Answer: about 12.5 thousand"], ["Answer: 12"]),
+        ("number", 0.75, {}, ["Answer: 75%", "Answer: 3/4", "Answer: .75"], ["Answer: 7.5"]),
+        (
+            "time",
+            3.2,
+            {"duration": 10},
+            [
+                "Answer: 3.2 seconds",
+                "Answer: 0:03",
+                "Answer: at the 3 second mark",
+                "Answer: three seconds into the video",
+                "Answer: 00:00:03",
+                "Answer: 32% of the way through",
+                "Answer: 3",
+                "Answer: the 3rd second",
+                "Answer: in the third second",
+                "Answer: It does not hit until 3 s.",
+                "Answer: between 3 and 4 seconds",
+            ],
+            [
+                "Answer: 5 seconds",
+                "Answer: 0:32",
+                "Answer: frame 3",
+                "Answer: 3 minutes",
+                "Answer: 3 s or 7 s",
+                "Answer: not at 3 s but at 6 s",
+                "Answer: 3 people",
+                "Answer: at the end",
+                "Answer: It doesn't hit at 3 s.",
+                "It hits at 3.2 s.\nAnswer: 8 s",
+            ],
+        ),
+        (
+            "time",
+            0.5,
+            {"duration": 20, "unit": "fraction"},
+            ["Answer: 0.5", "Answer: 50%", "Answer: halfway through the video", "Answer: at 10 seconds"],
+            ["Answer: 0.9", "Answer: 5"],
+        ),
+        (
+            "interval",
+            [2, 5],
+            {"duration": 8},
+            [
+                "Answer: 2 to 5 seconds",
+                "Answer: 2-5 s",
+                "Answer: between 2 and 5 seconds",
+                "Answer: [2, 5]",
+                "Answer: 00:02\u201300:05",
+                "Answer: It starts at 2 seconds and ends at 5 seconds.",
+                "Answer: start: 2.0, end: 5.0",
+                "Answer: 5 to 2 seconds",
+                "Answer: two to five seconds",
+                "Answer: for 3 seconds starting at 2 s",
+                "Answer: 25% to 62% of the video",
+                "Answer: 00:02.0 --> 00:05.0",
+                "Answer: the end is 5 and the start is 2",
+                "Answer: the period spanning 2 through 5 seconds",
+                "It has 8 frames and 2 people. The shape is blue between 2 and 5 seconds.",
+            ],
+            [
+                "Answer: 6 to 8 seconds",
+                "Answer: 2 seconds",
+                "Answer: frames 2 to 5",
+                "Answer: 2 to 5 people",
+                "Answer: not from 2 to 5 s but from 6 to 8 s",
+                "Answer: 2 to 5 s or 6 to 8 s",
+                "Answer: 2 to 5 minutes",
+                "Answer: 2 to 2 seconds",
+                "Answer: throughout the whole video",
+            ],
+        ),
+        (
+            "interval",
+            [0, 4],
+            {"duration": 8},
+            [
+                "Answer: the first 4 seconds",
+                "Answer: the first half of the video",
+                "Answer: from the beginning until 4 s",
+            ],
+            ["Answer: the last 4 seconds", "Answer: from 4 s to the end"],
+        ),
+        (
+            "interval",
+            [24.3, 30.4],
+            {"duration": 30.4},
+            ["Answer: 24 to 99 seconds", "Answer: from about 25 seconds onwards"],
+            [],
+        ),
+        (
+            "interval",
+            [0.2, 0.5],
+            {"duration": 20, "unit": "fraction"},
+            ["Answer: 0.2 to 0.5", "Answer: 20-50%", "Answer: 4 s to 10 s"],
+            ["Answer: 2 to 5"],
+        ),
+        (
+            "box",
+            [0.5, 0.3, 0.9, 0.7],
+            {},
+            [
+                "Answer: [0.5, 0.3, 0.9, 0.7]",
+                "Answer: (.5,.3,.9,.7)",
+                "Answer: x1=0.5, y1=0.3, x2=0.9, y2=0.7",
+                "Answer: (0.5, 0.3) to (0.9, 0.7)",
+                "Answer: [50%, 30%, 90%, 70%]",
+                "Answer: x from 0.5 to 0.9, y from 0.3 to 0.7",
+                "Answer: x=0.5, y=0.3, width=0.4, height=0.4",
+                "Answer: 50% to 90% of the width and 30% to 70% of the height",
+                "Answer: vertically 0.3 to 0.7, horizontally 0.5 to 0.9",
+                "First [0.1, 0.3, 0.5, 0.7]. At last it is at [0.5, 0.3, 0.9, 0.7].",
+            ],
+            [
+                "Answer: [0.5, 0.3, 0.9]",
+                "Answer: [0.9, 0.7, 0.5, 0.3]",
+                "Answer: [500, 300, 900, 700]",
+                "Answer: [0.5, 0.3, 0.5, 0.3]",
+                "Answer: [0.5, 0.3, 0.9, 0.7] or [0.1, 0.1, 0.3, 0.3]",
+                "Answer: not [0.5, 0.3, 0.9, 0.7]",
+                "Answer: lower right",
+            ],
+        ),
+        (
+            "choice",
+            "B",
+            {"options": ["moving left", "moving right", "moving up", "staying still"]},
+            [
+                "Answer: B",
+                "Answer: (b)",
+                "Answer: B) moving right",
+                "Answer: moving right",
+                "The correct option is B.",
+                "A is wrong and so is C. So the answer is B.",
+                "Answer: not A but B",
+                "Answer: A? No, it is B.",
+            ],
+            [
+                "Answer: A",
+                "Answer: A or B",
+                "Answer: B. moving left",
+                "Answer: A ball is visible",
+                "Answer: not B",
+                "A. moving left\nB. moving right\nC. moving up\nD. staying still",
+                "Answer: none of the above",
+                "Answer: Be careful",
+                "",
+            ],
+        ),
+        (
+            "choice",
+            "A",
+            {"options": ["The closet/cabinet.", "The blanket.", "The clothes."]},
+            ["Answer: the cabinet", "Answer: The person tidied up the closet."],
+            ["Answer: A man is in the video", "Answer: A person tidied the blanket."],
+        ),
+        (
+            "boolean",
+            True,
+            {"question": "Is the door open?"},
+            [
+                "Answer: yes",
+                "Answer: The door is open.",
+                "Answer: No doubt, yes",
+                "Answer: The door is not closed.",
+                "Answer: No. Wait, actually yes.",
+            ],
+            [
+                "Answer: no",
+                "Answer: The door is closed.",
+                "Answer: not sure",
+                "Answer: yes and no",
+                "Answer: nothing",
+                "Answer: Is the door open?",
+                "",
+            ],
+        ),
+        (
+            "boolean",
+            False,
+            {"question": "Is there a person running?"},
+            [
+                "Answer: No, nobody is.",
+                "Answer: There is no person running.",
+                "Answer: Definitely not.",
+                "Answer: It is not true that a person is running.",
+                "Nobody is running.",
+            ],
+            [
+                "Answer: nothing",
+                "Answer: not sure",
+                "Answer: There is a person running.",
+                "Answer: Normal",
+                "Answer: none",
+            ],
+        ),
+        (
+            "sequence",
+            ["red", "blue", "green"],
+            {"options": COLORS},
+            [
+                "Answer: red, then blue, then green",
+                "Answer: red \u2192 blue \u2192 green",
+                "Answer: green after blue after red",
+                "Answer:\n1. red\n2. blue\n3. green",
+                "Answer: It ends green. Before that it is blue, and before that red.",
+                "Answer: Finally green; it starts red and then becomes blue.",
+                "Answer: Before turning blue and then green, it was red.",
+                "Answer: Blue is second, red is first and green is third.",
+            ],
+            [
+                "Answer: red, green, blue",
+                "Answer: red, blue",
+                "Answer: red, then blue, then yellow, then green",
+                "Answer: red after blue, then green",
+                "Answer: red, then blue, but never green",
+                "Answer: red, blue or green",
+                "Answer: green. Before that red, and before that blue.",
+            ],
+        ),
+        (
+            "sequence",
+            ["Inward", "3.5 Soms.Tuck", "Entry"],
+            {"options": ["Forward", "Inward", "Entry", "3.5 Soms.Tuck", "2.5 Soms.Tuck"]},
+            ["Answer: Inward, then 3.5 Soms.Tuck, then Entry"],
+            ["Answer: Inward, then 2.5 Soms.Tuck, then Entry", "Answer: Entry, 3.5 Soms.Tuck, Inward"],
+        ),
+    ]
+)
 
 
 @pytest.mark.parametrize("answer, ok, kind, value, settings", DECIDED_BY_WORDS)
 def test_words_decide(answer, ok, kind, value, settings):
-    vectors = lambda strings: np.zeros((len(strings), 1), np.float32)  # nothing is like anything: what is accepted is accepted by its words
+    # Nothing is like anything: what is accepted is accepted by its words
+    vectors = lambda strings: np.zeros((len(strings), 1), np.float32)
     result = judged(answer, kind, value, embed=vectors, **settings)
     assert (result["verdict"] == "correct") == ok, result
     json.dumps(result)
 
 
-DECIDED_BY_MEANING = table([
-    ("class", "riding a bike", {"options": ACTIONS}, ["Answer: cycling", "Answer: pedaling a bicycle"], ["Answer: fixing a bike", "Answer: driving a car"]),
-    ("class", "playing guitar", {"options": ACTIONS}, ["Answer: strumming a guitar"], ["Answer: holding a guitar", "Answer: tuning a guitar"]),
-    ("class", "eating cake", {"options": ACTIONS}, [], ["Answer: eating pizza", "Answer: baking bread"]),
-    ("class", "mopping floor", {"options": ACTIONS}, ["Answer: mopping"], ["Answer: standing on the floor"]),
-    ("choice", "B", {"options": ["He is hungry", "To help the child stand up", "He is tired"]}, ["Answer: helping the child stand up"], ["Answer: to look at the child"]),
-    ("sequence", ["open the fridge", "take out the milk", "pour the milk into a glass"], {}, ["Answer: opens the refrigerator door, grabs the milk, pours some milk into a cup", "Answer: He pours the milk into a glass after taking out the milk. Before that, he opens the fridge."],
-     ["Answer: takes out the milk, opens the fridge, pours the milk into a glass", "Answer: closes the fridge, takes out the milk, pours the milk into a glass", "Answer: He makes breakfast."]),
-    ("text", "The man gives the woman a red ball.", {}, ["Answer: A man hands a red ball to a woman.", "Answer: a woman is given a red ball by a man"],
-     ["Answer: The woman gives the man a red ball.", "Answer: The man gives the woman a blue ball.", "Answer: The man does not give the woman a red ball.", "Answer: The man is given a red ball by the woman.", "Answer: The man throws the red ball away.", "Answer: A dog runs in the park."]),
-    ("text", "The clothes.", {"question": "Which object was tidied up by the person?"}, ["Answer: some clothing", "Answer: The person tidied up the clothes."], ["Answer: The blanket.", "Answer: not the clothes", "Answer: The clothes or the blanket"]),
-    ("text", "to comfort the crying baby", {"question": "Why did the woman pick up the baby?"}, ["Answer: She wanted to calm the baby because it was crying."], ["Answer: to feed the baby", "Answer: to leave the room"]),
-])
+DECIDED_BY_MEANING = table(
+    [
+        (
+            "class",
+            "riding a bike",
+            {"options": ACTIONS},
+            ["Answer: cycling", "Answer: pedaling a bicycle"],
+            ["Answer: fixing a bike", "Answer: driving a car"],
+        ),
+        (
+            "class",
+            "playing guitar",
+            {"options": ACTIONS},
+            ["Answer: strumming a guitar"],
+            ["Answer: holding a guitar", "Answer: tuning a guitar"],
+        ),
+        ("class", "eating cake", {"options": ACTIONS}, [], ["Answer: eating pizza", "Answer: baking bread"]),
+        (
+            "class",
+            "mopping floor",
+            {"options": ACTIONS},
+            ["Answer: mopping"],
+            ["Answer: standing on the floor"],
+        ),
+        (
+            "choice",
+            "B",
+            {"options": ["He is hungry", "To help the child stand up", "He is tired"]},
+            ["Answer: helping the child stand up"],
+            ["Answer: to look at the child"],
+        ),
+        (
+            "sequence",
+            ["open the fridge", "take out the milk", "pour the milk into a glass"],
+            {},
+            [
+                "Answer: opens the refrigerator door, grabs the milk, pours some milk into a cup",
+                "Answer: He pours the milk into a glass after taking out the milk. "
+                "Before that, he opens the fridge.",
+            ],
+            [
+                "Answer: takes out the milk, opens the fridge, pours the milk into a glass",
+                "Answer: closes the fridge, takes out the milk, pours the milk into a glass",
+                "Answer: He makes breakfast.",
+            ],
+        ),
+        (
+            "text",
+            "The man gives the woman a red ball.",
+            {},
+            ["Answer: A man hands a red ball to a woman.", "Answer: a woman is given a red ball by a man"],
+            [
+                "Answer: The woman gives the man a red ball.",
+                "Answer: The man gives the woman a blue ball.",
+                "Answer: The man does not give the woman a red ball.",
+                "Answer: The man is given a red ball by the woman.",
+                "Answer: The man throws the red ball away.",
+                "Answer: A dog runs in the park.",
+            ],
+        ),
+        (
+            "text",
+            "The clothes.",
+            {"question": "Which object was tidied up by the person?"},
+            ["Answer: some clothing", "Answer: The person tidied up the clothes."],
+            ["Answer: The blanket.", "Answer: not the clothes", "Answer: The clothes or the blanket"],
+        ),
+        (
+            "text",
+            "to comfort the crying baby",
+            {"question": "Why did the woman pick up the baby?"},
+            ["Answer: She wanted to calm the baby because it was crying."],
+            ["Answer: to feed the baby", "Answer: to leave the room"],
+        ),
+    ]
+)
 
 
 @pytest.mark.parametrize("answer, ok, kind, value, settings", DECIDED_BY_MEANING)
@@ -128,11 +610,14 @@ def test_meaning_decides(answer, ok, kind, value, settings, embed):
     assert (result["verdict"] == "correct") == ok, result
 
 
-# ---------------------------------------------------------------- the official verifier's defects (facts of the paper's code, one name each)
+# ---------------------------------------------------------------- the official defects, one name each
+
 
 def test_answer_without_a_number_is_a_rejection_not_an_exception():
     result = judged("Answer: a very good dive", "number", 63.0)
-    assert result["verdict"] == "unparsed" and result["checks"] == [{"holds": False, "parsed": None, "why": "no number"}]
+    assert result["verdict"] == "unparsed" and result["checks"] == [
+        {"holds": False, "parsed": None, "why": "no number"}
+    ]
 
 
 def test_answer_without_words_is_a_rejection_not_an_exception():
@@ -149,8 +634,8 @@ def test_any_number_of_the_text_is_not_the_answer():
 
 
 def test_a_range_is_not_a_negative_number():
-    assert parse("Answer: 1-100", {"name": "n", "kind": "number", "value": 1}) == 50.5
-    assert judged("Answer: 1-100", "number", -100)["verdict"] == "wrong"
+    result = judged("Answer: 1-100", "number", -100)
+    assert result["verdict"] == "wrong" and result["checks"][0]["parsed"] == [1, 100]
 
 
 def test_same_or_not_is_decided_by_its_negation():
@@ -170,28 +655,52 @@ def test_boxes_may_have_whole_numbers():
 
 
 def test_repetition_is_rejected():
-    assert judged("The man is running. " * 6 + "\nAnswer: running", "class", "running", options=ACTIONS)["verdict"] == "degenerate"
+    answer = "The man is running. " * 6 + "\nAnswer: running"
+    assert judged(answer, "class", "running", options=ACTIONS)["verdict"] == "degenerate"
 
 
 def test_thresholds_are_the_documented_ones():
-    assert judged("Answer: 66", "number", 63)["verdict"] == "correct" and judged("Answer: 67", "number", 63)["verdict"] == "wrong"
+    assert judged("Answer: 66", "number", 63)["verdict"] == "correct"
+    assert judged("Answer: 67", "number", 63)["verdict"] == "wrong"
     assert judged("Answer: 67", "number", 63, tolerance=0.1)["verdict"] == "correct"
-    assert judged("Answer: 0 to 5 s", "interval", [0, 10], duration=20)["verdict"] == "wrong"  # 0.5 is not over 0.5
-    assert judged("Answer: 4.1 s", "time", 3.2, duration=10)["verdict"] == "correct" and judged("Answer: 4.3 s", "time", 3.2, duration=10)["verdict"] == "wrong"
+    # 0.5 is not over 0.5
+    assert judged("Answer: 0 to 5 s", "interval", [0, 10], duration=20)["verdict"] == "wrong"
+    assert judged("Answer: 4.1 s", "time", 3.2, duration=10)["verdict"] == "correct"
+    assert judged("Answer: 4.3 s", "time", 3.2, duration=10)["verdict"] == "wrong"
 
 
-@pytest.mark.parametrize("a, b", [pair.split() for pair in "jump jumping|wood woods|ride rode|run running|throw threw|cut cutting|carry carries|dance dancing|swim swam|ski skis|tie tying|clothes clothing".split("|")])
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        pair.split()
+        for pair in (
+            "jump jumping|wood woods|ride rode|run running|throw threw|cut cutting|carry carries"
+            "|dance dancing|swim swam|ski skis|tie tying|clothes clothing"
+        ).split("|")
+    ],
+)
 def test_inflections_have_one_stem(a, b):
     assert stem(a) == stem(b)
 
 
-@pytest.mark.parametrize("a, b", [pair.split() for pair in "sing sit|wash watch|read red|bring bring2|walk wake|hop hope2".split("|")])
+@pytest.mark.parametrize(
+    "a, b",
+    [pair.split() for pair in "sing sit|wash watch|read red|bring bring2|walk wake|hop hope2".split("|")],
+)
 def test_other_words_have_other_stems(a, b):
     assert stem(a) != stem(b)
 
 
 def test_all_words_of_a_label_somewhere_are_not_the_label():
-    assert judged("The man rides past. A bike stands there.\nAnswer: running past a bike he was not riding", "class", "riding a bike", options=ACTIONS)["verdict"] == "wrong"
+    assert (
+        judged(
+            "The man rides past. A bike stands there.\nAnswer: running past a bike he was not riding",
+            "class",
+            "riding a bike",
+            options=ACTIONS,
+        )["verdict"]
+        == "wrong"
+    )
 
 
 def test_sequences_have_an_order():
@@ -199,57 +708,158 @@ def test_sequences_have_an_order():
 
 
 def test_one_interval_is_taken_not_the_last_pair_of_numbers_below_one():
-    assert parse("Answer: 0.2 to 0.5 (I am 0.9 sure, 0.95 at most)", {"name": "i", "kind": "interval", "value": [0.2, 0.5], "unit": "fraction"}) == [0.2, 0.5]
+    answer = "Answer: 0.2 to 0.5 (I am 0.9 sure, 0.95 at most)"
+    checks = judged(answer, "interval", [0.2, 0.5], unit="fraction")["checks"]
+    assert checks[0]["parsed"] == [0.2, 0.5]
 
 
 # ---------------------------------------------------------------- answers that are not looked at
 
-@pytest.mark.parametrize("answer", ["", "  \n", "!!!!", "?" * 500, "The man is running. " * 8, "running " * 30, "and then he and then he " * 12, "I'm sorry, but I cannot determine the answer.", "As an AI language model, I can't watch videos.", "Answer: unknown",
-                                    "Answer: It is impossible to tell.", "What is the man doing?", "Answer: What is the man doing?", "There is not enough information."])
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "  \n",
+        "!!!!",
+        "?" * 500,
+        "The man is running. " * 8,
+        "running " * 30,
+        "and then he and then he " * 12,
+        "I'm sorry, but I cannot determine the answer.",
+        "As an AI language model, I can't watch videos.",
+        "Answer: unknown",
+        "Answer: It is impossible to tell.",
+        "What is the man doing?",
+        "Answer: What is the man doing?",
+        "There is not enough information.",
+    ],
+)
 def test_degenerate(answer):
-    assert judged(answer, "class", "running", "What is the man doing?", options=ACTIONS)["verdict"] == "degenerate"
+    assert (
+        judged(answer, "class", "running", "What is the man doing?", options=ACTIONS)["verdict"]
+        == "degenerate"
+    )
 
 
-@pytest.mark.parametrize("answer", ["Seconds: 0 red 1 red 2 blue 3 blue 4 blue 5 red 6 red 7 red.\nAnswer: running", "It is hard to see his face, but he is running.\nAnswer: running", "Frame 1: a man. Frame 2: a man. Frame 3: a man.\nAnswer: running", "running", "What is the man doing? He is running."])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Seconds: 0 red 1 red 2 blue 3 blue 4 blue 5 red 6 red 7 red.\nAnswer: running",
+        "It is hard to see his face, but he is running.\nAnswer: running",
+        "Frame 1: a man. Frame 2: a man. Frame 3: a man.\nAnswer: running",
+        "running",
+        "What is the man doing? He is running.",
+    ],
+)
 def test_not_degenerate(answer):
-    assert judged(answer, "class", "running", "What is the man doing?", options=ACTIONS)["verdict"] == "correct"
+    assert (
+        judged(answer, "class", "running", "What is the man doing?", options=ACTIONS)["verdict"] == "correct"
+    )
 
 
-@pytest.mark.parametrize("reason", ["As stated, the man runs.", "The given answer is running, so he must run.", "Since we know the label is running, his legs move.", "We are told that the answer is running.", "According to the provided answer, he runs.", "The hint says running.",
-                                    "Because the correct answer is running, we look for legs.", "The ground truth is running.", "As you mentioned, he runs.", "The correct action was provided: running.", "The correct label being running, legs move.", "The class provided in the answer is running.", "To justify the answer, look at his legs.", "The question already tells us the answer is running."])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "As stated, the man runs.",
+        "The given answer is running, so he must run.",
+        "Since we know the label is running, his legs move.",
+        "We are told that the answer is running.",
+        "According to the provided answer, he runs.",
+        "The hint says running.",
+        "Because the correct answer is running, we look for legs.",
+        "The ground truth is running.",
+        "As you mentioned, he runs.",
+        "The correct action was provided: running.",
+        "The correct label being running, legs move.",
+        "The class provided in the answer is running.",
+        "To justify the answer, look at his legs.",
+        "The question already tells us the answer is running.",
+    ],
+)
 def test_leaking_rationalizations(reason):
-    assert judged(f"{reason}\nAnswer: running", "class", "running", options=ACTIONS, origin="rationalized")["verdict"] == "leaked"
+    assert (
+        judged(f"{reason}\nAnswer: running", "class", "running", options=ACTIONS, origin="rationalized")[
+            "verdict"
+        ]
+        == "leaked"
+    )
 
 
-@pytest.mark.parametrize("reason", ["One can arrive at this conclusion by looking at his legs.", "As shown in the video, his legs move fast.", "Given that both feet leave the ground, he is fast.", "The label on his shirt reads 'Team'.", "Based on these observations, the pace is high.",
-                                    "The question asks what the man is doing."])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "One can arrive at this conclusion by looking at his legs.",
+        "As shown in the video, his legs move fast.",
+        "Given that both feet leave the ground, he is fast.",
+        "The label on his shirt reads 'Team'.",
+        "Based on these observations, the pace is high.",
+        "The question asks what the man is doing.",
+    ],
+)
 def test_not_leaking(reason):
-    assert judged(f"{reason}\nAnswer: running", "class", "running", options=ACTIONS, origin="rationalized")["verdict"] == "correct"
+    assert (
+        judged(f"{reason}\nAnswer: running", "class", "running", options=ACTIONS, origin="rationalized")[
+            "verdict"
+        ]
+        == "correct"
+    )
 
 
 # ---------------------------------------------------------------- several labels, vocabularies, the interface
 
-SCORES = [{"name": "score", "kind": "number", "value": 63}, {"name": "difficulty", "kind": "number", "value": 3.2}]
+SCORES = [
+    {"name": "score", "kind": "number", "value": 63},
+    {"name": "difficulty", "kind": "number", "value": 3.2},
+]
 
 
-@pytest.mark.parametrize("answer, ok", [("score: 63; difficulty: 3.2", True), ("a score of 63 with difficulty 3.2", True), ("63 for the score and 3.2 for the difficulty", True), ("\n- Difficulty: 3.2\n- Score: 63/100", True), ("63, 3.2", True),
-                                        ("score: 3.2; difficulty: 63", False), ("63", False), ("score: unknown; difficulty: 3.2", False), ("3.2 for the score and 63 for the difficulty", False)])
+@pytest.mark.parametrize(
+    "answer, ok",
+    [
+        ("score: 63; difficulty: 3.2", True),
+        ("a score of 63 with difficulty 3.2", True),
+        ("63 for the score and 3.2 for the difficulty", True),
+        ("\n- Difficulty: 3.2\n- Score: 63/100", True),
+        ("63, 3.2", True),
+        ("score: 3.2; difficulty: 63", False),
+        ("63", False),
+        ("score: unknown; difficulty: 3.2", False),
+        ("3.2 for the score and 63 for the difficulty", False),
+    ],
+)
 def test_all_labels_must_hold(answer, ok):
-    result = verify({"id": "x", "question": "How was it?", "labels": SCORES, "answer": "Answer: " + answer}, {}, no_embedding)
+    result = verify(
+        {"id": "x", "question": "How was it?", "labels": SCORES, "answer": "Answer: " + answer},
+        {},
+        no_embedding,
+    )
     assert (result["verdict"] == "correct") == ok and len(result["checks"]) == 2, result
 
 
 def test_vocabulary_of_a_file_is_used_where_a_label_has_no_options():
-    records = [{"labels": [{"name": "action", "kind": "class", "value": value}]} for value in ("skiing", "water skiing", "skiing")]
+    records = [
+        {"labels": [{"name": "action", "kind": "class", "value": value}]}
+        for value in ("skiing", "water skiing", "skiing")
+    ]
     vocabulary = vocabularies(records)
     assert vocabulary == {"action": ("skiing", "water skiing")}
-    record = {"id": "x", "question": "What?", "labels": records[0]["labels"], "answer": "Answer: water skiing"}
+    record = {
+        "id": "x",
+        "question": "What?",
+        "labels": records[0]["labels"],
+        "answer": "Answer: water skiing",
+    }
     assert verify(record, vocabulary, no_embedding)["verdict"] == "wrong"
 
 
 def test_error_records_stay_errors():
     result = verify({"id": "x", "labels": SCORES, "error": "clip.mp4: cannot be read"}, {}, no_embedding)
-    assert result["verdict"] == "error" and result["why"] == "clip.mp4: cannot be read" and len(result["checks"]) == 2
+    assert (
+        result["verdict"] == "error"
+        and result["why"] == "clip.mp4: cannot be read"
+        and len(result["checks"]) == 2
+    )
 
 
 def test_why_of_a_wrong_number():
@@ -262,22 +872,39 @@ def test_attempt_names_the_texts_that_verify_embeds():
     def spy(strings):
         seen.extend(strings)
         return np.eye(len(strings), dtype=np.float32)
-    for kind, value, settings in (("text", "a man rides a horse", {}), ("class", "skiing", {"options": ACTIONS}), ("sequence", ["open the door", "sit down"], {})):
-        record = {"id": "x", "question": "What?", "labels": [{"name": "it", "kind": kind, "value": value, **settings}], "answer": "Answer: somebody does something unusual there"}
+
+    for kind, value, settings in (
+        ("text", "a man rides a horse", {}),
+        ("class", "skiing", {"options": ACTIONS}),
+        ("sequence", ["open the door", "sit down"], {}),
+    ):
+        record = {
+            "id": "x",
+            "question": "What?",
+            "labels": [{"name": "it", "kind": kind, "value": value, **settings}],
+            "answer": "Answer: somebody does something unusual there",
+        }
         seen.clear()
         verify(record, {}, spy)
         assert seen and set(seen) == set(attempt(record, {})[1])
-    assert attempt({"id": "x", "question": "What?", "labels": SCORES[:1], "answer": "Answer: 63"}, {})[1] == []
+    assert (
+        attempt({"id": "x", "question": "What?", "labels": SCORES[:1], "answer": "Answer: 63"}, {})[1] == []
+    )
 
 
 def test_torch_is_not_imported_to_verify():
-    code = "import sys, lib.verify; lib.verify.verify({'id': 1, 'question': '', 'labels': [{'name': 'n', 'kind': 'number', 'value': 3}], 'answer': 'Answer: 3'}, {}); sys.exit('torch' in sys.modules)"
+    record = {"id": 1, "question": "", "labels": SCORES[:1], "answer": "Answer: 63"}
+    code = f"import sys, lib.verifier; lib.verifier.verify({record}, {{}}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_embedder_gives_unit_vectors_and_remembers(embed):
     vectors = embed(["riding a bike", "cycling", "riding a bike"])
-    assert vectors.shape == (3, 384) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5) and (vectors[0] == vectors[2]).all()
+    assert (
+        vectors.shape == (3, 384)
+        and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+        and (vectors[0] == vectors[2]).all()
+    )
     assert vectors[0] @ vectors[1] > 0.6 and np.allclose(embed(["cycling"])[0], vectors[1], atol=1e-5)
 
 
@@ -287,12 +914,23 @@ def test_final_answer_line_comes_first():
     assert not final(clean("He runs. Thus he is fast. It rains.")).marked
 
 
-@pytest.mark.parametrize("said, written", [("twenty-five", "25"), ("two point five", "2.5"), ("one hundred and five", "105"), ("twelve thousand five hundred", "12500"), ("no one", "no single-item"), ("the one on the left", "the single-item on the left")])
+@pytest.mark.parametrize(
+    "said, written",
+    [
+        ("twenty-five", "25"),
+        ("two point five", "2.5"),
+        ("one hundred and five", "105"),
+        ("twelve thousand five hundred", "12500"),
+        ("no one", "no single-item"),
+        ("the one on the left", "the single-item on the left"),
+    ],
+)
 def test_number_words(said, written):
     assert digits(said) == written
 
 
-# ---------------------------------------------------------------- the audit: answers with human verdicts, and right answers with another record's labels
+# ---------------------------------------------------------------- the audit
+
 
 def test_audit():
     said = sh("04_verify.py", "--audit", AUDIT).stdout
@@ -306,17 +944,91 @@ def test_audit():
 
 # ---------------------------------------------------------------- nasty strings
 
-PIECES = ["Answer:", "answer is", "not ", "(", "[", "]", ")", "0.5,", "1:20 ", "2 to 5 seconds ", "or ", "and ", "before ", "after ", "riding ", "a bike ", "\n", "wait, no, ", "\\boxed{", "{", "<", "yes ", "one hundred ", "twenty ", "- ", ".", ",", ";", "1", "9", "%", "B. ", "x1=",
-          "because ", "from ", "left ", "right ", "to ", " ", "\u2028", "\u00e9", "\ufdfa", "\u00bd", "\u0663", "\u00b2", "\x00", "\ud800", "'", "n't", "**", "__", "$", "how many ", "as stated ", "the answer ", "is ", "until ", "red ", "blue "]
-FUZZED = [{"kind": "class", "value": "riding a bike", "options": ACTIONS + PUSHES}, {"kind": "text", "value": "a man rides a horse"}, {"kind": "sequence", "value": ["red", "blue"], "options": COLORS}, {"kind": "sequence", "value": ["open the door", "sit down"]},
-          {"kind": "interval", "value": [2, 5]}, {"kind": "time", "value": 0.3, "unit": "fraction"}, {"kind": "box", "value": [0, 0, 0.5, 0.5]}, {"kind": "number", "value": 63}, {"kind": "choice", "value": "B", "options": ["a cat", "a dog", "2"]}, {"kind": "boolean", "value": True}]
+PIECES = [
+    "Answer:",
+    "answer is",
+    "not ",
+    "(",
+    "[",
+    "]",
+    ")",
+    "0.5,",
+    "1:20 ",
+    "2 to 5 seconds ",
+    "or ",
+    "and ",
+    "before ",
+    "after ",
+    "riding ",
+    "a bike ",
+    "\n",
+    "wait, no, ",
+    "\\boxed{",
+    "{",
+    "<",
+    "yes ",
+    "one hundred ",
+    "twenty ",
+    "- ",
+    ".",
+    ",",
+    ";",
+    "1",
+    "9",
+    "%",
+    "B. ",
+    "x1=",
+    "because ",
+    "from ",
+    "left ",
+    "right ",
+    "to ",
+    " ",
+    "\u2028",
+    "\u00e9",
+    "\ufdfa",
+    "\u00bd",
+    "\u0663",
+    "\u00b2",
+    "\x00",
+    "\ud800",
+    "'",
+    "n't",
+    "**",
+    "__",
+    "$",
+    "how many ",
+    "as stated ",
+    "the answer ",
+    "is ",
+    "until ",
+    "red ",
+    "blue ",
+]
+FUZZED = [
+    {"kind": "class", "value": "riding a bike", "options": ACTIONS + PUSHES},
+    {"kind": "text", "value": "a man rides a horse"},
+    {"kind": "sequence", "value": ["red", "blue"], "options": COLORS},
+    {"kind": "sequence", "value": ["open the door", "sit down"]},
+    {"kind": "interval", "value": [2, 5]},
+    {"kind": "time", "value": 0.3, "unit": "fraction"},
+    {"kind": "box", "value": [0, 0, 0.5, 0.5]},
+    {"kind": "number", "value": 63},
+    {"kind": "choice", "value": "B", "options": ["a cat", "a dog", "2"]},
+    {"kind": "boolean", "value": True},
+]
 
 
 def nasty(draw):
-    """A random string of one of eight unpleasant forms: any Unicode, one piece 50,000 times, nested brackets, long rows of numbers, ..."""
+    """A random string of one of eight unpleasant forms: any Unicode, one piece 50,000 times, nested brackets,
+    long rows of numbers, ...
+    """
     form, pick = draw.randrange(8), lambda: draw.choice(PIECES)
     if form == 0:
-        return "".join(chr(draw.choice((draw.randrange(32, 127), draw.randrange(0x110000)))) for _ in range(draw.randrange(200)))
+        return "".join(
+            chr(draw.choice((draw.randrange(32, 127), draw.randrange(0x110000))))
+            for _ in range(draw.randrange(200))
+        )
     if form == 1:
         return pick() * draw.choice((10, 30, 300, 50_000))
     if form == 2:
@@ -330,19 +1042,42 @@ def nasty(draw):
     return ("Answer: " if form == 6 else "") + "".join(pick() for _ in range(draw.randrange(80)))
 
 
-def test_no_string_raises_or_takes_long():
+def processor_seconds():
+    """What this processor takes for a fixed piece of work, some 4 ms on a slow one: the measure of "long"."""
+    text, seconds = "so he is (perhaps) riding 2.5 bikes, or not; " * 1200, []
+    for _ in range(5):
+        began = time.process_time()
+        Counter(re.findall(r"[a-z]+|\d+(?:\.\d+)?", text)).most_common(3)
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+@pytest.mark.parametrize("count", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_no_string_raises_or_takes_long(count):
     draw, slow = random.Random(0), []
+    limit = 12 * processor_seconds()
     vectors = lambda strings: np.full((len(strings), 4), 0.5, np.float32)
-    for n in range(20_000):
+    for n in range(count):
         labels = [{"name": "it", **label} for label in draw.sample(FUZZED, 3 if n % 10 == 0 else 1)]
-        record = {"id": n, "question": draw.choice(("Is the man riding a bike?", "How many cats?", "")), "labels": labels, "answer": nasty(draw), "origin": draw.choice(("direct", "rationalized")), "duration": draw.choice((None, 8))}
-        seconds = []
-        while len(seconds) < 3 and min(seconds, default=1) > 0.05:  # a second look: the garbage collector's time is not the verifier's
-            began = time.process_time()
-            result = verify(record, {}, vectors)
-            seconds.append(time.process_time() - began)
-        if min(seconds) > 0.05:
-            slow.append((labels[0]["kind"], record["answer"][:80]))
+        record = {
+            "id": n,
+            "question": draw.choice(("Is the man riding a bike?", "How many cats?", "")),
+            "labels": labels,
+            "answer": nasty(draw),
+            "origin": draw.choice(("direct", "rationalized")),
+            "duration": draw.choice((None, 8)),
+        }
+        began = time.process_time()
+        result = verify(record, {}, vectors)
+        if time.process_time() - began > limit:
+            # a second look, with the measure taken anew: a busy machine slows both
+            seconds = []
+            for _ in range(3):
+                began = time.process_time()
+                verify(record, {}, vectors)
+                seconds.append(time.process_time() - began)
+            if min(seconds) > 40 * processor_seconds():
+                slow.append((labels[0]["kind"], record["answer"][:80]))
         assert result["verdict"] in ("correct", "wrong", "unparsed", "degenerate", "leaked")
         json.dumps(result, allow_nan=False)
     assert not slow

@@ -1,7 +1,7 @@
-"""Exact frames: every frame of these clips has its number drawn into it, so what was read is checked, not assumed."""
+"""Exact frames: every frame of these clips has its number drawn into it, so what was read is checked."""
+
 import csv
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,8 +12,12 @@ import av
 import cv2
 import numpy as np
 import pytest
+from conftest import ROOT, Fork
 
-from lib import clip_cache, video
+from lib import video
+from lib.model import cache as clip_cache
+from lib.model import clips as clip_frames
+from lib.model.clips import frames_of
 from lib.records import StageError
 from lib.video import VideoError, prefetch, probe, read_frames
 
@@ -35,19 +39,32 @@ def coded_clip(path, frames, fps=30, side=64, codec="mp4v"):
 def number_of(frame):
     """The number drawn into a frame."""
     square = frame.shape[0] // 4
-    return sum(int(frame[bit // 4 * square + square // 2, bit % 4 * square + square // 2].mean() > 127) << bit for bit in range(16))
+    return sum(
+        int(frame[bit // 4 * square + square // 2, bit % 4 * square + square // 2].mean() > 127) << bit
+        for bit in range(16)
+    )
 
 
 def encoded_clip(path, encoder, frames=90, times=None, **options):
     """The same of 128 x 128, by any encoder of FFmpeg; times: when each frame is shown, in 1/30 s."""
     if encoder not in av.codecs_available:
         pytest.skip(f"this PyAV has no encoder {encoder}")
-    with av.open(str(path), "w", options={"movflags": "faststart"} if str(path).endswith(("mp4", "mov")) else {}) as container:  # its table first: what is cut off is not the table
-        stream = container.add_stream(encoder, rate=30, width=128, height=128, pix_fmt="yuvj420p" if encoder == "mjpeg" else "yuv420p",
-                                      options={key.replace("_", "-"): str(value) for key, value in options.items()})
+    with av.open(
+        str(path), "w", options={"movflags": "faststart"} if str(path).endswith(("mp4", "mov")) else {}
+    ) as container:  # its table first: what is cut off is not the table
+        stream = container.add_stream(
+            encoder,
+            rate=30,
+            width=128,
+            height=128,
+            pix_fmt="yuvj420p" if encoder == "mjpeg" else "yuv420p",
+            options={key.replace("_", "-"): str(value) for key, value in options.items()},
+        )
         for n in range(frames):
             bits = np.array([n >> bit & 1 for bit in range(16)], np.uint8).reshape(4, 4) * 200 + 20
-            picture = np.vstack([np.kron(bits, np.ones((32, 32), np.uint8)), np.full((64, 128), 128, np.uint8)])
+            picture = np.vstack(
+                [np.kron(bits, np.ones((32, 32), np.uint8)), np.full((64, 128), 128, np.uint8)]
+            )
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p").reformat(format=stream.pix_fmt)
             frame.pts, frame.time_base = times[n] if times else n, Fraction(1, 30)
             container.mux(stream.encode(frame))
@@ -55,8 +72,14 @@ def encoded_clip(path, encoder, frames=90, times=None, **options):
     return path
 
 
-H264, REALTIME, ALT_REF = dict(preset="veryfast", threads=1), dict(deadline="realtime", cpu_used=8), dict(deadline="good", cpu_used=8, auto_alt_ref=1, lag_in_frames=16)
-FORMS = {  # every codec with short and long distances between key frames, and everything that stores frames in another order than it shows them
+H264, REALTIME, ALT_REF = (
+    dict(preset="veryfast", threads=1),
+    dict(deadline="realtime", cpu_used=8),
+    dict(deadline="good", cpu_used=8, auto_alt_ref=1, lag_in_frames=16),
+)
+# every codec with short and long distances between key frames, and everything that stores frames in another
+# order than it shows them
+FORMS = {
     "long.mp4": ("libx264", H264 | dict(g=250, bf=3)),
     "short.mp4": ("libx264", H264 | dict(g=12, bf=3)),
     "pyramid.mov": ("libx264", H264 | dict(g=40, bf=8, x264_params="b-pyramid=strict:b-adapt=0")),
@@ -66,8 +89,17 @@ FORMS = {  # every codec with short and long distances between key frames, and e
     "short.ts": ("libx264", H264 | dict(g=12, bf=3)),
     "short.avi": ("libx264", H264 | dict(g=12, bf=3)),
     "raw.h264": ("libx264", H264 | dict(g=12, bf=3)),
-    "hevc.mp4": ("libx265", dict(preset="ultrafast", x265_params="log-level=none:pools=none:frame-threads=1:bframes=4:keyint=25")),
-    "hevc.mkv": ("libx265", dict(preset="ultrafast", x265_params="log-level=none:pools=none:frame-threads=1:bframes=4:keyint=25:open-gop=0")),
+    "hevc.mp4": (
+        "libx265",
+        dict(preset="ultrafast", x265_params="log-level=none:pools=none:frame-threads=1:bframes=4:keyint=25"),
+    ),
+    "hevc.mkv": (
+        "libx265",
+        dict(
+            preset="ultrafast",
+            x265_params="log-level=none:pools=none:frame-threads=1:bframes=4:keyint=25:open-gop=0",
+        ),
+    ),
     "vp9.webm": ("libvpx-vp9", REALTIME | dict(g=30)),
     "hidden.webm": ("libvpx-vp9", ALT_REF | dict(g=60, b="200k")),
     "vp8.webm": ("libvpx", ALT_REF | dict(g=60, b="200k")),
@@ -83,15 +115,23 @@ FORMS = {  # every codec with short and long distances between key frames, and e
 
 @pytest.mark.parametrize("name", FORMS)
 def test_every_codec_is_exact_to_the_frame(tmp_path, capfd, name):
-    """By seeks, by decoding on, and each frame alone: always the frame asked for, and nothing of what FFmpeg says on the way."""
+    """By seeks, by decoding on, and each frame alone: always the frame asked for, and no word of FFmpeg's."""
     encoder, options = FORMS[name]
     path = encoded_clip(tmp_path / name, encoder, **options)
     capfd.readouterr()
     about = probe(path)
-    assert about["frames"] == 90 and (about["width"], about["height"]) == (128, 128) and (about["fps"] == 30 or name == "raw.h264")  # a raw stream has no rate
+    assert (
+        about["frames"] == 90
+        and (about["width"], about["height"]) == (128, 128)
+        and (about["fps"] == 30 or name == "raw.h264")
+    )  # a raw stream has no rate
     for count in (3, 8, 90):
         got, meta = read_frames(path, count)
-        assert [number_of(f) for f in got] == [int((k + 0.5) * 90 / count) for k in range(count)] == meta["frames_indices"], count
+        assert (
+            [number_of(f) for f in got]
+            == [int((k + 0.5) * 90 / count) for k in range(count)]
+            == meta["frames_indices"]
+        ), count
     fps = meta["fps"]
     alone = [read_frames(path, 1, start=(n + 0.01) / fps, end=(n + 1) / fps)[0][0] for n in range(0, 90, 7)]
     assert [number_of(f) for f in alone] == list(range(0, 90, 7))
@@ -99,7 +139,9 @@ def test_every_codec_is_exact_to_the_frame(tmp_path, capfd, name):
 
 
 def test_long_distances_are_sought_and_not_decoded(tmp_path, monkeypatch):
-    """In an mp4 with a key frame every 12 frames 8 of 600 frames cost no more than 8 groups: counted by what the decoder hands out."""
+    """In an mp4 with a key frame every 12 frames 8 of 600 frames cost no more than 8 groups, as the decoder
+    hands them out.
+    """
     path, decoded = encoded_clip(tmp_path / "x.mp4", "mpeg4", 600, g=12, bf=0), []
     before = video._packets
     monkeypatch.setattr(video, "_packets", lambda *a: (decoded.append(p) or p for p in before(*a)))
@@ -109,10 +151,14 @@ def test_long_distances_are_sought_and_not_decoded(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_variable_frame_rate_counts_frames_not_seconds(tmp_path, suffix):
-    times = [n if n < 30 else 30 + 3 * (n - 30) for n in range(90)]  # from the 30th frame on at a third of the rate
+    times = [
+        n if n < 30 else 30 + 3 * (n - 30) for n in range(90)
+    ]  # from the 30th frame on at a third of the rate
     path = encoded_clip(tmp_path / f"x.{suffix}", "libx264", times=times, **FORMS["short.mp4"][1])
     got, meta = read_frames(path, 9)
-    assert [number_of(f) for f in got] == [5, 15, 25, 35, 45, 55, 65, 75, 85] and meta["total_num_frames"] == 90
+    assert [number_of(f) for f in got] == [5, 15, 25, 35, 45, 55, 65, 75, 85] and meta[
+        "total_num_frames"
+    ] == 90
 
 
 @pytest.mark.parametrize("name", ["short.mp4", "short.mkv", "vp9.webm", "short.ts", "mp4v.avi", "av1.mp4"])
@@ -123,7 +169,11 @@ def test_a_file_cut_off_gives_the_frames_it_holds(tmp_path, name):
     path.write_bytes(whole[: len(whole) * 6 // 10])
     got, meta = read_frames(path, 8)
     numbers = [number_of(f) for f in got]
-    assert numbers == meta["frames_indices"] and numbers == sorted(set(numbers)) and 10 < numbers[-1] < meta["total_num_frames"] < 90
+    assert (
+        numbers == meta["frames_indices"]
+        and numbers == sorted(set(numbers))
+        and 10 < numbers[-1] < meta["total_num_frames"] < 90
+    )
 
 
 def test_several_threads_read_one_file(tmp_path):
@@ -137,7 +187,11 @@ def test_several_threads_read_one_file(tmp_path):
 def test_frames_are_the_centres_of_equal_segments(tmp_path, frames, count):
     path = coded_clip(tmp_path / "clip.mp4", frames)
     got, meta = read_frames(path, count)
-    assert [number_of(f) for f in got] == [int((k + 0.5) * frames / count) for k in range(count)] == meta["frames_indices"]
+    assert (
+        [number_of(f) for f in got]
+        == [int((k + 0.5) * frames / count) for k in range(count)]
+        == meta["frames_indices"]
+    )
     assert got.dtype == np.uint8 and got.shape == (count, 64, 64, 3) and meta["total_num_frames"] == frames
 
 
@@ -151,7 +205,9 @@ def test_a_cut_counts_from_its_start(tmp_path):
 
 
 def test_a_truncated_file_gives_only_frames_that_decode(tmp_path):
-    path = coded_clip(tmp_path / "clip.avi", 300, codec="MJPG")  # avi: the header promises 300 frames however short the file is
+    path = coded_clip(
+        tmp_path / "clip.avi", 300, codec="MJPG"
+    )  # avi: the header promises 300 frames however short the file is
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     got, meta = read_frames(path, 8)
@@ -160,7 +216,10 @@ def test_a_truncated_file_gives_only_frames_that_decode(tmp_path):
     assert meta["total_num_frames"] < 160
 
 
-@pytest.mark.parametrize("content,reason", [(b"", "empty"), (b"<html>not found</html>" * 50, "not a video"), (None, "no such file")])
+@pytest.mark.parametrize(
+    "content,reason",
+    [(b"", "empty"), (b"<html>not found</html>" * 50, "not a video"), (None, "no such file")],
+)
 def test_what_is_no_video_says_so_with_its_name(tmp_path, content, reason):
     path = tmp_path / "x.mp4"
     if content is not None:
@@ -172,7 +231,9 @@ def test_what_is_no_video_says_so_with_its_name(tmp_path, content, reason):
 
 
 def test_every_sign_clip_is_read_to_its_last_real_frame(clips):
-    """OpenCV reports one frame too many for ten of the twenty (Matroska's count is an estimate): the real count must be found and used."""
+    """OpenCV reports one frame too many for ten of the twenty (Matroska's count is an estimate): the real
+    count must be found and used.
+    """
     overstated = 0
     for row in csv.DictReader(open(clips / "manifest.csv")):
         name, *rest = row.values()
@@ -185,12 +246,16 @@ def test_every_sign_clip_is_read_to_its_last_real_frame(clips):
         assert meta["frames_indices"] == [int((k + 0.5) * real / 8) for k in range(8)]
         one_by_one = cv2.VideoCapture(str(clips / name))
         pictures = [one_by_one.read()[1][..., ::-1] for _ in range(real)]
-        assert all((frame == pictures[index]).all() for frame, index in zip(got, meta["frames_indices"])), name
+        assert all((frame == pictures[index]).all() for frame, index in zip(got, meta["frames_indices"])), (
+            name
+        )
     assert overstated == 10
 
 
 def test_odd_clips_decode_or_give_one_reason(clips):
-    """Rotation, 10 bit, VP9, one pixel, corrupt, encrypted, audio only, empty: never a crash, never a silent wrong answer."""
+    """Rotation, 10 bit, VP9, one pixel, corrupt, encrypted, audio only, empty: no crash, no silent wrong
+    answer.
+    """
     reasons, decoded = {}, 0
     for row in csv.DictReader(open(clips / "manifest.csv")):
         name, real = list(row.values())[0], list(row.values())[11]
@@ -204,26 +269,48 @@ def test_odd_clips_decode_or_give_one_reason(clips):
         assert frames.ndim == 4 and len(frames) == 8 and frames.dtype == np.uint8
         if real.isdigit() and int(real) > 1:
             assert max(meta["frames_indices"]) < int(real) + 1, name
-    unreadable = {"moviepy__result.webm", "mp4parse-rust__short-cenc.mp4", "fq__dash_video_init.mp4", "fq__aac.mp4"}
+    unreadable = {
+        "moviepy__result.webm",
+        "mp4parse-rust__short-cenc.mp4",
+        "fq__dash_video_init.mp4",
+        "fq__aac.mp4",
+    }
     assert unreadable <= reasons.keys() and decoded >= 50, reasons
-    assert "0 frames decode" in reasons["mp4parse-rust__short-cenc.mp4"] and "ffmpeg -i" in reasons["mp4parse-rust__short-cenc.mp4"]
+    assert (
+        "0 frames decode" in reasons["mp4parse-rust__short-cenc.mp4"]
+        and "ffmpeg -i" in reasons["mp4parse-rust__short-cenc.mp4"]
+    )
 
 
 def test_av1_is_read(clips):
     frames, meta = read_frames(clips / "torchcodec__av1_video.mkv", 8)
     assert meta["total_num_frames"] == 125 and meta["frames_indices"] == [7, 23, 39, 54, 70, 85, 101, 117]
     with av.open(str(clips / "torchcodec__av1_video.mkv")) as container:
-        one_by_one = [frame.to_ndarray(format="rgb24", interpolation="BICUBIC") for frame in container.decode(video=0)]
+        one_by_one = [
+            frame.to_ndarray(format="rgb24", interpolation="BICUBIC") for frame in container.decode(video=0)
+        ]
     assert all((frame == one_by_one[index]).all() for frame, index in zip(frames, meta["frames_indices"]))
 
 
 def test_colours_and_rotation_are_those_of_opencv(clips):
     """Full range, BT.709, 4:2:2, 10 bit, rotated: an independent reader sees the same picture."""
-    for name in ("torchcodec__bt709_full_range.mp4", "moviepy__smpte-2997.mp4", "auto-editor__test_yuv422p.mp4", "torchcodec__h264_10bits.mp4", "fq__prores_frame.mov",
-                 "decord__video_90.mov", "decord__video_180.mov", "mp4parse-rust__video_rotation_90.mp4", "moviepy__bitmap.mp4", "fq__avc.avi"):
+    for name in (
+        "torchcodec__bt709_full_range.mp4",
+        "moviepy__smpte-2997.mp4",
+        "auto-editor__test_yuv422p.mp4",
+        "torchcodec__h264_10bits.mp4",
+        "fq__prores_frame.mov",
+        "decord__video_90.mov",
+        "decord__video_180.mov",
+        "mp4parse-rust__video_rotation_90.mp4",
+        "moviepy__bitmap.mp4",
+        "fq__avc.avi",
+    ):
         expected = cv2.VideoCapture(str(clips / name)).read()[1][..., ::-1].astype(int)
         frame = read_frames(clips / name, 1, end=0.001)[0][0]
-        assert frame.shape == expected.shape and abs(frame - expected).max() <= (16 if "10bit" in name else 0), name
+        assert frame.shape == expected.shape and abs(frame - expected).max() <= (
+            16 if "10bit" in name else 0
+        ), name
 
 
 def test_rotation_is_applied(clips):
@@ -236,6 +323,7 @@ def test_prefetch_keeps_order_and_raises_in_place():
         if n == 5:
             raise VideoError("clip 5")
         return n * n, threading.current_thread().name
+
     got = []
     with pytest.raises(VideoError, match="clip 5"):
         for value, _ in prefetch(work, range(10), workers=3, ahead=4):
@@ -250,19 +338,29 @@ def cache(tmp_path):
     clip_cache._folders.clear()
 
 
-def cached(folder):
+def files_in(folder):
     return sorted(folder.glob("*.frames.npz"))
+
+
+def cached(path, count=8, start=None, end=None, folder=None):
+    """Frames of a clip as stages read them, kept in a folder."""
+    return frames_of((path, start, end), count, folder)
 
 
 def test_the_cache_returns_what_was_decoded(tmp_path, cache, monkeypatch):
     path = coded_clip(tmp_path / "clip.mp4", 60)
     asked = [dict(count=8), dict(count=4), dict(count=8, start=0.5), dict(count=8, start=0.5, end=1.5)]
-    first = [read_frames(path, cache=str(cache), **ask) for ask in asked]
-    assert len(cached(cache)) == 4
-    monkeypatch.setattr(video, "_decode", lambda *a: pytest.fail("decoded again"))
+    first = [cached(path, folder=str(cache), **ask) for ask in asked]
+    assert len(files_in(cache)) == 4
+    monkeypatch.setattr(video, "read_frames", lambda *a: pytest.fail("decoded again"))
     for ask, (frames, meta) in zip(asked, first):
-        again, about = read_frames(path, cache=str(cache), **ask)
-        assert (again == frames).all() and again.dtype == frames.dtype and again.flags.writeable and about == meta
+        again, about = cached(path, folder=str(cache), **ask)
+        assert (
+            (again == frames).all()
+            and again.dtype == frames.dtype
+            and again.flags.writeable
+            and about == meta
+        )
     monkeypatch.undo()
     for ask, (frames, meta) in zip(asked, first):
         plain = read_frames(path, **ask)
@@ -271,74 +369,96 @@ def test_the_cache_returns_what_was_decoded(tmp_path, cache, monkeypatch):
 
 def test_a_changed_video_is_decoded_anew(tmp_path, cache):
     path = coded_clip(tmp_path / "clip.mp4", 60)
-    read_frames(path, 2, cache=str(cache))
+    cached(path, 2, folder=str(cache))
     coded_clip(path, 30)
-    assert [number_of(f) for f in read_frames(path, 2, cache=str(cache))[0]] == [7, 22]
+    assert [number_of(f) for f in cached(path, 2, folder=str(cache))[0]] == [7, 22]
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:5000] + bytes([b[5000] ^ 1]) + b[5001:], lambda b: b"no zip" * 99])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b[:5000] + bytes([b[5000] ^ 1]) + b[5001:],
+        lambda b: b"no zip" * 99,
+    ],
+)
 def test_a_damaged_cache_file_is_written_anew(tmp_path, cache, damage):
     path = coded_clip(tmp_path / "clip.mp4", 30)
-    frames, meta = read_frames(path, 4, cache=str(cache))
-    (file,) = cached(cache)
+    frames, meta = cached(path, 4, folder=str(cache))
+    (file,) = files_in(cache)
     whole = file.read_bytes()
     file.write_bytes(damage(whole))
-    again, about = read_frames(path, 4, cache=str(cache))
+    again, about = cached(path, 4, folder=str(cache))
     assert (again == frames).all() and about == meta and len(file.read_bytes()) == len(whole)
-    assert (video._stored(file)[0] == frames).all()
+    assert (clip_frames._stored(file)[0] == frames).all()
 
 
 def test_a_full_cache_keeps_what_is_in_use(tmp_path, cache, capsys):
-    """Five clips of 24.6 KB in 80 KB: three fit; a clip unused for two days makes room, others do not, and files of others are not touched."""
-    spec, paths = f"{cache},{80_000 / 2**30:.12f}", [coded_clip(tmp_path / f"{n}.mp4", 10 + n) for n in range(5)]
+    """Five clips of 24.6 KB in 80 KB: three fit; a clip unused for two days makes room, others do not, and
+    files of others are not touched.
+    """
+    spec, paths = (
+        f"{cache},{80_000 / 2**30:.12f}",
+        [coded_clip(tmp_path / f"{n}.mp4", 10 + n) for n in range(5)],
+    )
     for path in paths * 2:
-        read_frames(path, 2, cache=spec)
-    assert len(cached(cache)) == 3 and capsys.readouterr().err.count("full (") == 1
+        cached(path, 2, folder=spec)
+    assert len(files_in(cache)) == 3 and capsys.readouterr().err.count("full (") == 1
     (cache / "notes.txt").write_text("mine")
-    for file in (cached(cache)[0], cache / "notes.txt"):
+    for file in (files_in(cache)[0], cache / "notes.txt"):
         os.utime(file, (time.time() - 2 * 86400,) * 2)
     clip_cache._folders.clear()
-    kept = cached(cache)[1:]
+    kept = files_in(cache)[1:]
     for path in paths[3:]:
-        read_frames(path, 2, cache=spec)
-    assert len(cached(cache)) == 3 and set(kept) <= set(cached(cache)) and (cache / "notes.txt").exists()
+        cached(path, 2, folder=spec)
+    assert len(files_in(cache)) == 3 and set(kept) <= set(files_in(cache)) and (cache / "notes.txt").exists()
 
 
 def test_a_deleted_cache_does_not_break_the_run(tmp_path, cache):
     path = coded_clip(tmp_path / "clip.mp4", 30)
     for _ in range(2):
-        read_frames(path, 4, cache=str(cache))
-        for file in cached(cache):
+        cached(path, 4, folder=str(cache))
+        for file in files_in(cache):
             file.unlink()
         cache.rmdir()
-    read_frames(path, 4, cache=str(cache))
-    assert len(cached(cache)) == 1
+    cached(path, 4, folder=str(cache))
+    assert len(files_in(cache)) == 1
 
 
 def test_a_cache_that_cannot_be_written_says_so_at_once(tmp_path, cache):
     path = coded_clip(tmp_path / "clip.mp4", 30)
     cache.write_text("a file, no folder")
     with pytest.raises(StageError, match="cannot be written"):
-        read_frames(path, 4, cache=str(cache))
+        cached(path, 4, folder=str(cache))
     with pytest.raises(StageError, match="DIR,GIB"):
-        read_frames(path, 4, cache=f"{tmp_path},0")
+        cached(path, 4, folder=f"{tmp_path},0")
 
 
 def test_a_full_disk_stops_adding_and_nothing_else(tmp_path, cache, monkeypatch, capsys):
     def full(*a, **k):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(np, "savez", full)
     for n in range(3):
-        got, meta = read_frames(coded_clip(tmp_path / f"{n}.mp4", 30), 4, cache=str(cache))
+        got, meta = cached(coded_clip(tmp_path / f"{n}.mp4", 30), 4, folder=str(cache))
         assert [number_of(f) for f in got] == meta["frames_indices"]
     assert list(cache.iterdir()) == [] and capsys.readouterr().err.count("No space left") == 1
 
 
 def test_processes_and_threads_share_a_cache(tmp_path, cache):
     paths = [str(coded_clip(tmp_path / f"{n}.mp4", 30 + n)) for n in range(4)]
-    script = """import sys; from concurrent.futures import ThreadPoolExecutor; from lib.video import read_frames
-with ThreadPoolExecutor(4) as pool: print(sum(int(f.sum()) for f, _ in pool.map(lambda p: read_frames(p, 4, cache=sys.argv[1]), sys.argv[2:] * 5)))"""
-    running = [subprocess.Popen([sys.executable, "-c", script, str(cache), *paths], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    sums = {process.communicate(timeout=60)[0] for process in running}
+    script = tmp_path / "read.py"
+    script.write_text(
+        "import sys\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from lib.model.clips import frames_of\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    read = pool.map(lambda p: frames_of((p, None, None), 4, sys.argv[1]), sys.argv[2:] * 5)\n"
+        "    print(sum(int(frames.sum()) for frames, _ in read))\n"
+    )
+    running = [Fork([sys.executable, script, cache, *paths]) for _ in range(2)]
+    sums = {process.finish().stdout for process in running}
     assert sums == {f"{5 * sum(int(read_frames(path, 4)[0].sum()) for path in paths)}\n"}
-    assert len(cached(cache)) == 4 and not list(cache.glob("*.part"))
+    assert len(files_in(cache)) == 4 and not list(cache.glob("*.part"))

@@ -1,0 +1,86 @@
+"""Our own records: answers joined to them by id, and scored by the verifier, by label kind."""
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from lib.confidence import share
+from lib.records import StageError, read_jsonl
+from lib.verifier import iou, verify_all
+
+
+def state_of(line):
+    """What a line of predictions, or None, holds for its question."""
+    if line is None:
+        return "missing"
+    if "error" in line:
+        return "failed"
+    answer = line.get("answer", line.get("prediction"))
+    return "answered" if isinstance(answer, str) and answer.strip() else "empty"
+
+
+def join_answers(path, records):
+    """(the records with the answers of a predictions file, how many are "answered", "missing", ...)."""
+    answers, known = {}, {record["id"] for record in records}
+    for number, line in read_jsonl(path):
+        name = line.get("id") if isinstance(line, dict) else None
+        if name not in known:
+            raise StageError(
+                f"{path}:{number}: id {name!r} is not among the questions; "
+                "are these predictions of another file?"
+            )
+        if name in answers:
+            raise StageError(f"{path}:{number}: second answer to id {name!r}; one answer per question")
+        answers[name] = line
+    counts, answered = dict.fromkeys(("answered", "missing", "empty", "failed"), 0), []
+    for record in records:
+        line = answers.get(record["id"])
+        state = state_of(line)
+        answer = line.get("answer", line.get("prediction")) if state == "answered" else ""
+        counts[state] += 1
+        answered.append({**record, "answer": answer, "origin": "direct"})
+    return answered, counts
+
+
+def measures(records, results):
+    """{kind: {"holds": [...], "parsed": [...], "iou": [...], "error": [...]}} of all labels."""
+    kinds = defaultdict(lambda: {"holds": [], "parsed": [], "iou": [], "error": []})
+    for record, result in zip(records, results):
+        for label, check in zip(record["labels"], result["checks"]):
+            kind, parsed = kinds[label["kind"]], check["parsed"]
+            kind["holds"].append(check["holds"] and result["verdict"] not in ("degenerate", "leaked"))
+            kind["parsed"].append(parsed is not None)
+            if label["kind"] in ("interval", "box"):
+                kind["iou"].append(iou(parsed, label["value"]) if parsed is not None else 0.0)
+            elif label["kind"] in ("number", "time") and parsed is not None:
+                middle = float(np.mean(parsed))  # of a range
+                kind["error"].append(abs(middle - label["value"]))
+    return kinds
+
+
+def score(records, embedder):
+    """Accuracy of whole questions and of labels by kind, with IoU, absolute error and parse rate."""
+    results, by_kind = list(verify_all(records, embedder)), {}
+    for kind, values in sorted(measures(records, results).items()):
+        by_kind[kind] = share(sum(values["holds"]), len(values["holds"]))
+        means = {"parse_rate": "parsed", "mean_iou": "iou", "mean_absolute_error": "error"}
+        by_kind[kind] |= {n: round(float(np.mean(values[v])), 4) for n, v in means.items() if values[v]}
+    verdicts = Counter(result["verdict"] for result in results)
+    return {
+        "all": share(verdicts["correct"], len(records)),
+        "macro_accuracy": round(float(np.mean([row["accuracy"] for row in by_kind.values()])), 4),
+        "kinds": by_kind,
+        "verdicts": {verdict: verdicts[verdict] for verdict in sorted(verdicts) if verdicts[verdict]},
+    }
+
+
+def show(summary):
+    """Print the table by label kind."""
+    print(f"{'kind':10} {'n':>6} {'correct':>8} {'accuracy':>9}  {'95 % interval':16} {'parsed':>7}  other")
+    for kind, row in [*summary["kinds"].items(), ("all", summary["all"])]:
+        names = [name for name in ("mean_iou", "mean_absolute_error") if name in row]
+        print(
+            f"{kind:10} {row['count']:6} {row['correct']:8} {100 * row['accuracy']:8.1f}%  "
+            f"[{100 * row['low']:5.1f}, {100 * row['high']:5.1f}]   {row.get('parse_rate', ''):>7}  "
+            + ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in names)
+        )

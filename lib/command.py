@@ -1,0 +1,275 @@
+"""What the command lines of all stages share: flags, exit codes, progress, and the processes of one launch.
+
+Exit codes: 0 complete, 1 failed, 2 bad usage, 130 interrupted.
+"""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from lib.records import StageError
+
+VIEWS = ("video", "shuffled", "blind")
+# how a stage computes, which does not decide what its output holds
+HOW = (
+    "output overwrite batch_size workers device_map frame_cache feature_cache max_failures save_every".split()
+)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+REFUSED = (errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM)
+
+
+def run(main):
+    """Call main() and turn what a user can cause into one clear message and the right exit code."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    name = Path(sys.argv[0]).name
+    try:
+        main()
+        leave()
+    except StageError as error:
+        print(f"{name}: error: {error}", file=sys.stderr, flush=True)
+        sys.exit(error.code)
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted; run the same command again to go on", file=sys.stderr, flush=True)
+        sys.stderr.flush()
+        os._exit(130)  # threads that still decode must not keep the process
+    except BrokenPipeError:  # `... | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in FULL + REFUSED:
+            raise
+        advice = "check the path and its permissions"
+        if error.errno in FULL:
+            advice = "free some space and run the same command again"
+        where = error.filename or "writing"
+        print(
+            f"{name}: error: {where}: {error.strerror}; nothing finished is lost: {advice}", file=sys.stderr
+        )
+        sys.exit(1)
+
+
+# the flags that several stages share, by the group that a stage asks for
+FLAGS = {
+    "model": {
+        "--model": dict(
+            required=True,
+            help="folder or hub id of a video model of transformers, or http://host:port/v1#name of a server "
+            "that speaks the OpenAI chat protocol (see lib/model/server.py)",
+        ),
+        "--frames": dict(type=int, default=8, help="frames per clip, evenly spread (default: %(default)s)"),
+        "--dtype": dict(
+            default="auto",
+            choices=("auto", "bfloat16", "float16", "float32"),
+            help="auto: bfloat16 on a GPU that has it, else float32 (default: %(default)s)",
+        ),
+        "--device-map": dict(
+            choices=("auto",),
+            help="auto: spread the model over all GPUs (default: the whole model on one device)",
+        ),
+        "--load-in-4bit": dict(
+            action="store_true", help="hold the weights in 4 bits; needs the package bitsandbytes"
+        ),
+        "--batch-size": dict(
+            type=int,
+            default=8,
+            help="answers generated, rows trained or requests in flight at once, per process; "
+            "halved when memory runs out (default: %(default)s)",
+        ),
+        "--workers": dict(
+            type=int, default=2, help="threads that decode videos ahead of the model (default: %(default)s)"
+        ),
+        "--frame-cache": dict(
+            metavar="DIR[,GIB]",
+            help="folder that keeps decoded frames for later stages and cycles, at most 20 GiB or the "
+            "GIB given; safe to delete (default: none)",
+        ),
+        "--feature-cache": dict(
+            metavar="DIR[,GIB]",
+            help="the same for what vision tower and projector made of clips "
+            "(not with 05 --full, which trains the projector)",
+        ),
+    },
+    "generate": {
+        "--view": dict(
+            choices=VIEWS,
+            default="video",
+            help="shuffled frames, or blind (all grey): what is answered without seeing? "
+            "(default: %(default)s)",
+        ),
+        "--max-new-tokens": dict(
+            type=int,
+            default=1024,
+            help="tokens per answer at most (default: %(default)s, as the paper's code)",
+        ),
+    },
+    "sample": {
+        "--samples": dict(
+            type=int, default=1, help="answers drawn per question (default: %(default)s, as the paper)"
+        ),
+        "--temperature": dict(
+            type=float,
+            default=0.2,
+            help="of sampling; 0 is greedy (default: %(default)s, as the paper's code)",
+        ),
+        "--top-p": dict(
+            type=float,
+            default=1.0,
+            help="sample from the most likely tokens of this total probability (default: %(default)s)",
+        ),
+        "--cycle": dict(
+            type=int,
+            default=1,
+            help="number of the cycle, part of every record's seed (default: %(default)s)",
+        ),
+    },
+    "all": {
+        "--seed": dict(type=int, default=0, help="seed of every random choice (default: %(default)s)"),
+        "--limit": dict(type=int, help="use only the first N input records (default: all)"),
+        "--max-failures": dict(
+            type=float,
+            default=0.02,
+            help="failed records allowed: a share below 1, else a count; "
+            "more end the stage with exit code 1 (default: %(default)s)",
+        ),
+    },
+}
+
+
+def parser_of(doc, *groups):
+    """An argument parser with -o, --overwrite and the flags of these groups of FLAGS; "check": -o may be left
+    out.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required="check" not in groups,
+        help="what to write; it exists only when complete, X.part holds the work so far",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace a complete output that was made with other settings or inputs",
+    )
+    if "sample" in groups:
+        groups = (*groups, "generate")
+    for group in (*groups, "all"):
+        for flag, options in FLAGS.get(group, {}).items():
+            parser.add_argument(flag, **options)
+    return parser
+
+
+def model_options(args):
+    """Those of the flags that say how a model is opened, as the keyword arguments of lib.model.open_model."""
+    names = (
+        "frames dtype device_map load_in_4bit batch_size workers frame_cache feature_cache view seed".split()
+    )
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}
+
+
+LEAST = {
+    "frames": 1,
+    "batch_size": 1,
+    "workers": 1,
+    "samples": 1,
+    "limit": 1,
+    "max_new_tokens": 1,
+    "steps": 1,
+}
+LEAST |= {"temperature": 0, "max_failures": 0}
+
+
+def check_flags(parser, args):
+    """Bad usage (exit code 2) for values no stage can obey, before any work."""
+    for name, least in LEAST.items():
+        value = getattr(args, name, None)
+        if value is not None and value < least:
+            parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if not 0 < getattr(args, "top_p", 1) <= 1:
+        parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
+    if getattr(args, "samples", 1) > 1 and args.temperature == 0:
+        parser.error(
+            "--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature"
+        )
+
+
+def settings_of(args, leave_out=()):
+    """The flags that decide the output's content, as a dict: not how it is computed (batches, threads)."""
+    return {k: v for k, v in sorted(vars(args).items()) if k not in HOW and k not in leave_out}
+
+
+def announce(settings):
+    """Print the resolved settings, as one block, before any work (rank 0)."""
+    if world()[0] == 0:
+        shown = {k: v for k, v in settings.items() if v not in (None, False) and k != "model_identity"}
+        block = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in shown.items())
+        print(f"{Path(sys.argv[0]).name}: {block}", flush=True)
+
+
+def progress(items, total, what):
+    """Iterate with a progress bar on a terminal, else with one plain line every 30 s (rank 0)."""
+    if world()[0]:
+        yield from items
+        return
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        yield from tqdm(items, total=total, desc=what, smoothing=0.05)
+        return
+    began = last = time.time()
+    for count, item in enumerate(items, 1):
+        yield item
+        if time.time() - last > 30:
+            last = time.time()
+            left = (last - began) / count * (total - count)
+            print(f"{what}: {count}/{total}, {last - began:.0f} s, about {left:.0f} s left", flush=True)
+
+
+def world():
+    """(rank, number of processes) of a torchrun or accelerate launch; (0, 1) alone."""
+    return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+
+
+def barrier():
+    """Wait until every process of the launch is here. Raises StageError where one has ended instead."""
+    if world()[1] == 1:
+        return
+    import torch
+    import torch.distributed as distributed
+
+    if not distributed.is_initialized():
+        backend = "gloo"
+        if torch.cuda.is_available():
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
+            backend = "cpu:gloo,cuda:nccl"
+        # one rank may work for hours longer than another
+        distributed.init_process_group(backend, timeout=timedelta(days=10))
+    try:
+        # on the CPU: gloo sees at once that a process has ended; a barrier on GPUs would wait for the ten
+        # days
+        distributed.all_reduce(torch.zeros(1))
+    except RuntimeError as error:
+        raise StageError(
+            "another process of this launch has ended, and said why if it could "
+            f"({str(error).splitlines()[0]}); the same command again goes on from what is finished"
+        ) from None
+
+
+def leave():
+    """Part from the other processes; one that ends while still connected may be aborted
+    (pytorch/pytorch#179291).
+    """
+    if world()[1] > 1:
+        import torch.distributed as distributed
+
+        if distributed.is_initialized():
+            distributed.destroy_process_group()

@@ -1,0 +1,140 @@
+"""The videos on disk: which file a record means, what probing found of it, and labels fitted to that."""
+
+import json
+import os
+
+from lib.records import record_problem
+from lib.video import VideoError, prefetch, probe
+
+NO_VIDEO = "dropped: video not found"
+ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
+
+
+def index_videos(folder):
+    """{file name without ending: paths} of the videos below `folder`, for find_video. Of a.mp4 and a.webm in
+    one folder the first counts."""
+    index = {}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        folders.sort()
+        for name in sorted(names):
+            stem, ending = os.path.splitext(name)
+            if ending.lower() in ENDINGS and not name.startswith("."):
+                paths = index.setdefault(stem, [])
+                if not paths or os.path.splitext(paths[-1])[0] != os.path.join(root, stem):
+                    paths.append(os.path.join(root, name))
+    return index
+
+
+def find_video(index, candidates):
+    """(path, start, end) of the first candidate that is there, or None. Of several files that fit, the least
+    deep; of several as deep, none."""
+    for stem, start, end in candidates:
+        if os.path.isabs(stem):
+            paths = [stem] if os.path.isfile(stem) else []
+        else:
+            paths = [
+                path
+                for path in index.get(os.path.basename(stem), ())
+                if f"/{os.path.splitext(path)[0]}".endswith(f"/{stem}")
+            ]
+        depths = [path.count("/") for path in paths]
+        if paths and depths.count(min(depths)) == 1:
+            return paths[depths.index(min(depths))], start, end
+    return None
+
+
+def located(rows, folder):
+    """Yields what readers do, (where, record, note), with the path of the first candidate that lies below
+    `folder` as the record's video, and its times as start and end; None for a record whose video is gone."""
+    index = index_videos(folder)
+    for where, record, note in rows:
+        found = record and find_video(index, record["video"])
+        if record is None:
+            yield where, None, note
+        elif found is None:
+            yield where, None, NO_VIDEO
+        else:
+            times = {key: time for key, time in zip(("start", "end"), found[1:]) if time is not None}
+            yield where, {**record, "video": os.path.abspath(found[0]), **times}, note
+
+
+def probed(paths, memory, workers):
+    """{path: what lib.video.probe finds, or why the video cannot be used}; `memory` (SQLite) remembers it by
+    path, size and time of change."""
+    memory.execute("CREATE TABLE IF NOT EXISTS probes (video TEXT PRIMARY KEY, stamp TEXT, found TEXT)")
+    stats = {path: os.stat(path) for path in paths if os.path.exists(path)}
+    stamps = {path: f"{stat.st_size} {stat.st_mtime_ns}" for path, stat in stats.items()}
+    query, known = "SELECT found FROM probes WHERE video = ? AND stamp = ?", {}
+    for path in paths:
+        if row := memory.execute(query, (path, stamps.get(path))).fetchone():
+            known[path] = json.loads(row[0])
+    unknown = [path for path in paths if path not in known]
+    fresh = dict(zip(unknown, prefetch(probe_or_reason, unknown, workers, ahead=4 * workers)))
+    memory.executemany(
+        "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
+        [(path, stamps[path], json.dumps(fresh[path])) for path in unknown if path in stamps],
+    )
+    memory.commit()
+    return known | fresh
+
+
+def probe_or_reason(path):
+    """What lib.video.probe finds, or as text why it finds nothing."""
+    try:
+        return probe(path)
+    except VideoError as error:
+        return str(error)
+
+
+def fitted(record, video):
+    """(record with `duration`, note, problem): clip and labels against what the video really is. Boxes in
+    pixels become fractions.
+
+    `video` is as probed() has it, or None where it was not opened: then the record stays as it is.
+    """
+    if video is None:
+        # pixels can only be checked against a frame
+        in_pixels = any(label.get("unit") == "pixels" for label in record["labels"])
+        return record, None, None if in_pixels else record_problem({**record, "video": "not opened"})
+    if isinstance(video, str):
+        return None, None, video
+    start, end = record.get("start") or 0.0, video["duration"]
+    if record.get("end") is not None:
+        end = min(record["end"], end)
+    if start >= video["duration"]:
+        problem = (
+            f"{record['video']}: the clip starts at {start} s, the video ends at {video['duration']} s; "
+            "mend start and end"
+        )
+        return None, None, problem
+    labels, note = [], None
+    for label in record["labels"]:
+        label, mended, problem = fitted_label(label, end - start, video)
+        if problem:
+            return None, None, f"{record['video']}: {problem}"
+        labels.append(label)
+        note = mended or note
+    record = {**record, "labels": labels, "duration": round(end - start, 3)}
+    return record, note, record_problem(record)
+
+
+def fitted_label(label, length, video):
+    """(label, note, problem) of a label on a clip of `length` seconds."""
+    kind, value = label["kind"], label["value"]
+    if kind in ("interval", "time") and label.get("unit") != "fraction":
+        first = value[0] if kind == "interval" else value
+        if first > length:
+            problem = (
+                f"label {label['name']!r} {value} lies after the clip's end ({length:g} s); "
+                "times count from the clip's start"
+            )
+            return None, None, problem
+        if kind == "interval" and value[1] > length > first:
+            label = {**label, "value": [first, round(length, 3)]}
+            return label, "clamped: interval ends after the video", None
+    if label.get("unit") == "pixels":
+        exact = [v / side for v, side in zip(value, (video["width"], video["height"]) * 2)]
+        inside = [min(max(v, 0.0), 1.0) for v in exact]
+        label = {**{k: v for k, v in label.items() if k != "unit"}, "value": inside}
+        return label, None if inside == exact else "clamped: box beyond the frame", None
+    return label, None, None

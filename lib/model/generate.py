@@ -1,0 +1,248 @@
+"""Answers of a model to questions on clips: each clip encoded once, each prompt read once, each row with a
+seed of its own.
+"""
+
+import copy
+
+import numpy as np
+import torch
+from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
+from transformers.cache_utils import DynamicLayer
+
+from lib.model.features import encoding_of, features_of, joined, moved, row_of
+from lib.model.inputs import common, padded
+
+
+class Halt(StoppingCriteria):
+    """Stops a batch when half of its rows have ended, so that the others can go on as a smaller one."""
+
+    def __init__(self, ends, prompt_length):
+        self.ends, self.prompt_length = ends, prompt_length
+
+    def __call__(self, input_ids, scores, **_):
+        ends = torch.tensor(self.ends, device=input_ids.device)
+        ended = torch.isin(input_ids[:, self.prompt_length :], ends).any(1)
+        return torch.full_like(ended, bool(2 * ended.sum() >= len(ended)))
+
+
+class SampleByRow(LogitsProcessor):
+    """Makes greedy search sample: each row draws from its own stream of uniform numbers, by inverse
+    cumulative distribution.
+    """
+
+    def __init__(self, seeds, temperature, top_p, prompt_length, steps, device):
+        uniforms = np.stack([np.random.Generator(np.random.Philox(seed)).random(steps) for seed in seeds])
+        self.uniforms = torch.tensor(uniforms, device=device)  # (rows, steps) float64
+        self.temperature, self.top_p, self.prompt_length = temperature, top_p, prompt_length
+
+    def __call__(self, input_ids, scores):
+        step = input_ids.shape[1] - self.prompt_length
+        probabilities = torch.softmax(scores.double() / self.temperature, -1)
+        probabilities, order = torch.sort(probabilities, descending=True, stable=True)
+        before = probabilities.cumsum(-1) - probabilities
+        mass = torch.where(before < self.top_p, probabilities, 0).cumsum(-1)
+        draw = self.uniforms[:, step : step + 1] * mass[:, -1:]
+        place = torch.searchsorted(mass, draw, right=True).clamp_max(mass.shape[-1] - 1)
+        return torch.full_like(scores, -torch.inf).scatter(-1, order.gather(-1, place), 0.0)
+
+
+def prepare(processor, texts, clips):
+    """What `generate` reads, on the CPU: every clip once with what its prompts begin with, and every prompt's
+    remaining tokens.
+
+    `clips`: of every text its clip (frames, metadata), or what encoding_of made of it; of several texts on a
+    clip the same object. Returns {"encodings": of the clips, "begin": tokens to read first of each, "rest":
+    tokens each prompt has beyond them, or None where no clip has several prompts, "clip_of": encoding of each
+    prompt, "prompt_of": prompt of each text}. Safe to call from several threads.
+    """
+    numbers, made, encodings, rows, clip_of = {}, {}, [], [], []
+    prompt_of = [numbers.setdefault((text, id(clip)), len(numbers)) for text, clip in zip(texts, clips)]
+    for number, (text, name) in enumerate(numbers):
+        clip = clips[prompt_of.index(number)]
+        if name not in made:
+            made[name] = clip if isinstance(clip, dict) else encoding_of(processor, text, clip)
+        encoding, row = made[name], row_of(processor, made[name], text)
+        if row is None:  # it differs right behind the video, and needs an encoding of its own
+            encoding = encoding_of(processor, text, encoding["clip"])
+            row = row_of(processor, encoding, text)
+        known = next((n for n, other in enumerate(encodings) if other is encoding), len(encodings))
+        if known == len(encodings):
+            encodings.append(encoding)
+        rows.append(row)
+        clip_of.append(known)
+    begin, rest = rows, None
+    if len(encodings) < len(rows):
+        by_clip = [[row for row, n in zip(rows, clip_of) if n == clip] for clip in range(len(encodings))]
+        begin = [shared_beginning(prompts) for prompts in by_clip]
+        rest = [row[len(begin[clip]) :] for row, clip in zip(rows, clip_of)]
+    return {"encodings": encodings, "begin": begin, "rest": rest, "clip_of": clip_of, "prompt_of": prompt_of}
+
+
+def shared_beginning(rows):
+    """The tokens that all rows begin with; of each at least one is left."""
+    return rows[0][: min(min(common(rows[0], row), len(row) - 1) for row in rows)]
+
+
+def lags_of(model, inputs):
+    """{part of the model: (rows, 1) how far text positions lag behind token counts}.
+
+    Qwen's families give the tokens of a video fewer positions than tokens. What they remember themselves
+    (rope_deltas) goes by the largest position, which in a long video is not that of the last word.
+    """
+    unused = ("past_key_values", "pixel", "mm_encoder")
+    about = {key: value for key, value in inputs.items() if not key.startswith(unused)}
+    lengths = inputs["attention_mask"].sum(1, keepdim=True)
+    parts = [part for part in model.modules() if hasattr(part, "get_rope_index")]
+    return {part: part.get_rope_index(**about)[0][0, :, -1:] + 1 - lengths for part in parts}
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values with room for some tokens to come; the library's own layer copies all of them for every
+    new one.
+    """
+
+    room = None  # (keys, values), of which self.keys and self.values are the filled part
+
+    def update(self, key_states, value_states, *_, **__):
+        filled = self.keys.shape[-2]
+        end = filled + key_states.shape[-2]
+        if self.room is None or end > self.room[0].shape[-2]:
+            pairs = ((self.keys, key_states), (self.values, value_states))
+            empty = key_states.shape[:2] + (128, key_states.shape[-1])
+            self.room = [torch.cat([old, new, new.new_empty(empty)], -2) for old, new in pairs]
+        else:
+            self.room[0][:, :, filled:end], self.room[1][:, :, filled:end] = key_states, value_states
+        self.keys, self.values = (part[:, :, :end] for part in self.room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices):
+        super().batch_select_indices(indices)
+        self.room = None
+
+
+def select(cache, rows, lags):
+    """Repeat or drop rows of a cache, and of what parts of the model remember beside it."""
+    for layer in cache.layers:
+        if type(layer) is DynamicLayer:
+            layer.__class__ = RoomyLayer
+    cache.batch_select_indices(rows.cpu())  # a model over several devices has its cache on all of them
+    for part in lags:
+        part.rope_deltas = lags[part] = lags[part][rows]
+
+
+def read(model, inputs, config):
+    """(cache, logits of the next token (rows, vocabulary)) after reading `inputs`."""
+    reading = copy.copy(config)
+    reading.max_new_tokens, reading.output_logits = 1, True
+    result = model.generate(**inputs, generation_config=reading)
+    return result.past_key_values, result.logits[0].float()
+
+
+def extended(inputs, rows, cache, tokens, mask):
+    """Inputs that go on from `cache`: the rows `rows` of `inputs`, then `tokens` (rows, n), which count where
+    `mask` is 1.
+    """
+    return {
+        "input_ids": torch.cat([inputs["input_ids"][rows], tokens], 1),
+        "attention_mask": torch.cat([inputs["attention_mask"][rows], mask], 1),
+        "past_key_values": cache,
+    }
+
+
+def configuration(model, tokenizer, max_new_tokens):
+    """A fresh configuration, greedy: a checkpoint's own sampling defaults (penalties, top-k) must not leak
+    into ours.
+    """
+    own = model.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    return GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        eos_token_id=sorted(ends),
+        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends),
+        bos_token_id=tokenizer.bos_token_id,
+        return_dict_in_generate=True,
+    )
+
+
+def whole_prompts(model, inputs, prepared, config):
+    """Inputs of all prompts, from those of what the prompts on each clip begin with, which are read here."""
+    cache, _ = read(model, inputs, config)
+    rows = torch.as_tensor(prepared["clip_of"], device=model.device)
+    tokens = padded(prepared["rest"], config.pad_token_id).to(model.device)
+    mask = padded([[1] * len(row) for row in prepared["rest"]], 0).to(model.device)
+    select(cache, rows, {})
+    longer = extended(inputs, rows, cache, tokens, mask)
+    for part in model.modules():
+        if hasattr(part, "get_rope_index"):  # positions are computed again, from whole prompts
+            part.rope_deltas = None
+            for key, value in inputs.items():
+                if key not in longer and not key.startswith(("pixel", "mm_encoder")):
+                    longer[key] = value[rows]
+                    if value.shape == inputs["input_ids"].shape:  # one a token
+                        longer[key] = torch.cat([value[rows], torch.zeros_like(tokens)], 1)
+    return longer
+
+
+@torch.inference_mode()
+def generate(
+    model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, max_new_tokens=1024, prepared=None
+):
+    """One answer per text (rendered by `chat`), sampled with the row's own seed; temperature 0 is greedy.
+
+    A clip is encoded, and what its prompts begin with is read, once; each prompt is read once however many
+    samples are drawn of it; rows that have ended leave the batch when they are half of it. `prepared`: what
+    `prepare` made of texts and clips ahead. Returns a list of (answer without special tokens, number of new
+    tokens, whether it ended by itself).
+    """
+    prepared = prepared or prepare(processor, texts, clips)
+    for encoding in prepared["encodings"]:
+        features_of(model, encoding)
+    inputs = moved(joined(processor, prepared["encodings"], prepared["begin"]), model.device, model.dtype)
+    config = configuration(model, processor.tokenizer, max_new_tokens)
+    if prepared["rest"]:  # several prompts on a clip: their common beginning first
+        inputs = whole_prompts(model, inputs, prepared, config)
+    rows, lags = torch.as_tensor(prepared["prompt_of"], device=model.device), lags_of(model, inputs)
+    sampler, prompt_length = None, inputs["input_ids"].shape[1]
+    if temperature > 0:
+        sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)
+    # each prompt once; from that the first token of each of its samples
+    cache, logits = read(model, inputs, config)
+    select(cache, rows, lags)
+    scores = sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]
+    tokens = scores.argmax(-1, keepdim=True)
+    inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
+    return write(model, processor.tokenizer, inputs, lags, prompt_length, config, sampler)
+
+
+def write(model, tokenizer, inputs, lags, prompt_length, config, sampler):
+    """The answers of generate(), from inputs that hold the prompts and the first token of each answer."""
+    ends, most = config.eos_token_id, config.max_new_tokens
+    answers, waiting = [None] * len(inputs["input_ids"]), list(range(len(inputs["input_ids"])))
+    processors = [sampler] if sampler else []
+    while waiting:
+        before = inputs["input_ids"].shape[1]
+        sequences, cache = inputs["input_ids"], None
+        config.max_new_tokens = most - (before - prompt_length)
+        if config.max_new_tokens:
+            halt = [Halt(ends, prompt_length)]
+            result = model.generate(
+                **inputs, generation_config=config, logits_processor=processors, stopping_criteria=halt
+            )
+            sequences, cache = result.sequences, result.past_key_values
+        left = []
+        for i, row in enumerate(sequences[:, prompt_length:].tolist()):
+            end = next((j for j, token in enumerate(row) if token in ends), None)
+            if end is None and len(row) < most:
+                left.append(i)
+                continue
+            text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()
+            answers[waiting[i]] = (text, len(row) if end is None else end + 1, end is not None)
+        waiting = [waiting[i] for i in left]
+        if left:
+            keep, new = torch.as_tensor(left, device=model.device), sequences[:, before:]
+            select(cache, keep, lags)
+            inputs = extended(inputs, keep, cache, new[keep], torch.ones_like(new[keep]))
+            if sampler:
+                sampler.uniforms = sampler.uniforms[keep]
+    return answers

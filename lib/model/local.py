@@ -1,0 +1,301 @@
+"""A video model of transformers in this process: questions in, answered records out, batch by batch.
+
+Batches are planned over all questions before any is skipped, and a batch is computed whole, in parts only
+where memory runs out: so the arithmetic of an answer, and with it its text, is the same after a restart, and
+in any number of processes.
+"""
+
+import time
+from typing import NamedTuple
+
+from lib.command import progress, world
+from lib.model import explanation_of, identity
+from lib.model.cache import open_cache
+from lib.prompts import strip_placeholders
+from lib.records import key_of
+from lib.video import VideoError, prefetch, viewed
+
+NO_MEMORY = (
+    "out of memory with this question alone: fewer --frames or --max-new-tokens, --load-in-4bit or "
+    "--device-map auto need less"
+)
+
+
+class Batch(NamedTuple):
+    """Questions with what was made of them ahead of the model, on the CPU."""
+
+    questions: list
+    clips: dict  # {clip: its encoding, or the VideoError that says why there is none}
+    good: list  # those of the questions whose clip is encoded
+    prepared: dict | None  # what generate.prepare made of the good ones
+
+
+def plan_batches(questions, size):
+    """Lists of `size` questions. Those about one clip share its decoding; like lengths go together, so that
+    little is padded.
+    """
+    about = {}
+    for question in questions:
+        about.setdefault(question.clip, []).append(question)
+    longest_first = sorted(about.values(), key=longest, reverse=True)
+    ordered = [question for group in longest_first for question in group]
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def longest(questions):
+    """Length of the longest prompt, in characters."""
+    return max(len(question.prompt) for question in questions)
+
+
+def in_halves(compute, items, at_once):
+    """(results of compute(part) for all parts of `items`, `at_once` long; how often a part was halved for
+    want of memory).
+
+    The result of an item for which memory does not suffice alone is None.
+    """
+    import torch
+
+    results, halvings = [], 0
+    for i in range(0, len(items), at_once):
+        part = items[i : i + at_once]
+        try:
+            results += compute(part)
+            continue
+        except torch.OutOfMemoryError:
+            pass  # not here: until this block is left, the error holds on to the tensors of the failed part
+        torch.cuda.empty_cache()
+        if len(part) == 1:
+            results.append(None)
+            continue
+        half = (len(part) + 1) // 2
+        print(f"out of memory with {len(part)} answers at once: trying {half}", flush=True)
+        again, more = in_halves(compute, part, half)
+        results, halvings = results + again, halvings + 1 + more
+    return results, halvings
+
+
+class Local:
+    """A folder, a hub id, or a model in memory with its processor, loaded at the first question.
+
+    frames: per clip, evenly spread; dtype, device_map, load_in_4bit: see load.load; batch_size: answers
+    generated at once, halved where memory runs out; workers: threads that decode ahead; frame_cache,
+    feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or "blind", drawn from `seed`.
+    """
+
+    def __init__(
+        self,
+        model,
+        processor=None,
+        frames=8,
+        dtype="auto",
+        device_map=None,
+        load_in_4bit=False,
+        batch_size=8,
+        workers=2,
+        frame_cache=None,
+        feature_cache=None,
+        view="video",
+        seed=0,
+    ):
+        for folder in filter(None, (frame_cache, feature_cache)):
+            open_cache(folder)  # one that cannot be written is bad usage, before any work
+        self.identity, self.report = identity(model), {}
+        self.model, self.processor, self.features = model, processor, None
+        self.frames, self.view, self.seed = frames, view, seed
+        self.dtype, self.device_map, self.load_in_4bit = dtype, device_map, load_in_4bit
+        self.batch_size, self.at_once, self.workers = batch_size, batch_size, workers
+        self.frame_cache, self.feature_cache = frame_cache, feature_cache
+
+    def answers(self, questions, done=(), temperature=0.0, top_p=1.0, max_new_tokens=1024, what="answer"):
+        """Yields the finished records of each batch, those whose key is in `done` left out: a list of dicts.
+
+        Each has "answer", "tokens", and "truncated" where the limit ended it; or "error" where its video
+        cannot be read: it costs its own records. Under torchrun each process takes every n-th batch, the
+        largest first: where memory does not suffice, that shows at once. `report` holds how fast it was, and
+        how often a batch was halved.
+        """
+        began, (rank, processes) = time.time(), world()
+        batches = plan_batches(questions, self.batch_size)[rank::processes]
+        batches = [batch for batch in batches if any(key_of(q.record) not in done for q in batch)]
+        batches.sort(key=lambda batch: len(batch) * longest(batch), reverse=True)
+        if not batches:
+            return
+        self._load()
+        self._show(questions)
+        sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+        speed = {
+            "load_seconds": round(time.time() - began, 2),
+            "answers": 0,
+            "prompt_tokens": 0,
+            "new_tokens": 0,
+        }
+        began = time.time()
+        read_ahead = prefetch(self._read, batches, self.workers, ahead=2 * self.workers)
+        for batch in progress(read_ahead, len(batches), what):
+            answers = self._answer(batch, sampling)
+            self._keep_features(batch)
+            self._count(speed, batch, answers)
+            yield [
+                record_of(question, answers, batch)
+                for question in batch.questions
+                if key_of(question.record) not in done
+            ]
+        self._finish(speed, time.time() - began)
+
+    def _load(self):
+        """Load the model, if it is not in memory yet, and say what it is."""
+        from lib.model.feature_cache import FeatureCache
+        from lib.model.load import device_of, dtype_of, load
+
+        device = device_of()
+        if self.processor is None:
+            dtype = dtype_of(self.dtype, device)
+            self.model, self.processor = load(self.model, device, dtype, self.device_map, self.load_in_4bit)
+        if self.feature_cache:
+            self.features = FeatureCache(
+                self.feature_cache, self.model, self.processor, self.frames, self.view, self.seed
+            )
+        model, (rank, processes) = self.model, world()
+        places = getattr(model, "hf_device_map", {"": model.device}).values()
+        precision = "4 bit" if self.load_in_4bit else str(model.dtype).removeprefix("torch.")
+        print(
+            f"model: {type(model).__name__}, {model.num_parameters() / 1e6:,.1f} M parameters, {precision}, "
+            f"{model.config._attn_implementation} attention on {', '.join(sorted(set(map(str, places))))}"
+            + (f", rank {rank} of {processes}" if processes > 1 else ""),
+            flush=True,
+        )
+
+    def _chat(self, prompt):
+        from lib.model.inputs import chat
+
+        return chat(self.processor, prompt)
+
+    def _show(self, questions):
+        """Print the first prompt exactly as the model will read it (rank 0)."""
+        if world()[0] == 0:
+            first = self._chat(questions[0].prompt).replace("\n", "\n  ")
+            print(f"first prompt ({len(questions)} in all):\n  {first}", flush=True)
+
+    def _read(self, questions):
+        """The Batch of these questions, with their clips decoded and encoded. Runs in threads, ahead."""
+        from lib.model.generate import prepare
+
+        texts = {}  # of each clip the prompts that it will be read with
+        for question in questions:
+            prompts = [question.prompt, *([question.conclude] if question.conclude else [])]
+            texts.setdefault(question.clip, []).extend(map(self._chat, prompts))
+        clips = {clip: self._encode(clip, prompts) for clip, prompts in texts.items()}
+        good = [question for question in questions if not isinstance(clips[question.clip], VideoError)]
+        prepared = None
+        if good:
+            prompts = [self._chat(question.prompt) for question in good]
+            prepared = prepare(self.processor, prompts, [clips[question.clip] for question in good])
+        return Batch(questions, clips, good, prepared)
+
+    def _encode(self, clip, texts):
+        """The encoding of a clip, kept or new, that the rendered prompts `texts` can share; or the
+        VideoError.
+        """
+        from lib.model.clips import frames_of
+        from lib.model.features import encoding_of, row_of
+
+        if self.features:
+            kept = self.features.load(clip, texts)
+            if kept:
+                return kept
+        try:
+            frames, metadata = frames_of(clip, self.frames, self.frame_cache)
+        except VideoError as error:
+            return error
+        encoding = encoding_of(self.processor, texts[0], (viewed(frames, self.view, self.seed), metadata))
+        if None not in [row_of(self.processor, encoding, text) for text in texts]:
+            encoding["clip"] = (
+                None  # no prompt needs another encoding: batches that wait shall not hold frames
+            )
+        return encoding
+
+    def _answer(self, batch, sampling):
+        """{id of the question object: (text, tokens, whether it ended by itself)}; nothing of those that
+        memory does not allow.
+        """
+        seeds = [question.record["seed"] for question in batch.good]
+        texts = [self._chat(question.prompt) for question in batch.good]
+        clips = [batch.clips[question.clip] for question in batch.good]
+        made = self._generate(texts, clips, seeds, batch.prepared, **sampling)
+        answers = {id(question): answer for question, answer in zip(batch.good, made) if answer}
+        self._conclude(batch, answers)
+        return answers
+
+    def _conclude(self, batch, answers):
+        """Replace the final line of answers to questions with `conclude` by what the model says of the
+        explanation alone.
+        """
+        explained = [
+            q
+            for q in batch.good
+            if q.conclude and id(q) in answers and explanation_of(answers[id(q)][0]) is not None
+        ]
+        explanations = [explanation_of(answers[id(question)][0]) for question in explained]
+        texts = [f"{self._chat(q.conclude)} {text}\nAnswer:" for q, text in zip(explained, explanations)]
+        lines = self._generate(
+            texts, [batch.clips[q.clip] for q in explained], [0] * len(texts), max_new_tokens=64
+        )
+        for question, explanation, line in zip(explained, explanations, lines):
+            tokens = answers.pop(id(question))[1]
+            if line:
+                answers[id(question)] = (f"{explanation}\nAnswer: {line[0]}", tokens + line[1], line[2])
+
+    def _generate(self, texts, clips, seeds, prepared=None, **sampling):
+        """generate.generate, as many at once as memory allows; None where it does not allow one."""
+        from lib.model import generate
+
+        def compute(part):
+            whole = prepared if len(part) == len(texts) else None
+            inputs = ([values[i] for i in part] for values in (texts, clips, seeds))
+            return generate.generate(self.model, self.processor, *inputs, prepared=whole, **sampling)
+
+        answers, halvings = in_halves(compute, range(len(texts)), self.at_once)
+        if halvings:  # halved once a batch at most: a single large clip must not slow down all that follow
+            self.at_once = (self.at_once + 1) // 2
+        self.report["out_of_memory"] = self.report.get("out_of_memory", 0) + halvings
+        return answers
+
+    def _keep_features(self, batch):
+        """Add to the feature cache what is new in this batch."""
+        for question in {q.clip: q for q in batch.good if self.features}.values():
+            encoding = batch.clips[question.clip]
+            if "clip" in encoding and "made" in encoding:  # not from the cache
+                self.features.add(question.clip, encoding)
+
+    def _count(self, speed, batch, answers):
+        prepared = batch.prepared
+        if prepared:
+            rest = prepared["rest"] or [[]] * len(prepared["clip_of"])
+            lengths = [
+                len(prepared["begin"][clip]) + len(more) for clip, more in zip(prepared["clip_of"], rest)
+            ]
+            speed["prompt_tokens"] += sum(lengths)
+        speed["answers"] += len(answers)
+        speed["new_tokens"] += sum(tokens for _, tokens, _ in answers.values())
+
+    def _finish(self, speed, seconds):
+        from lib.model.load import peak_memory
+
+        speed.update(seconds=round(seconds, 2), peak_memory_gib=peak_memory(self.model.device))
+        self.report["speed"] = speed
+        print(
+            f"{speed['answers']} answers in {seconds:.1f} s, {speed['answers'] / seconds:.1f} answers/s, "
+            f"{speed['new_tokens'] / seconds:,.0f} new tokens/s, peak memory {speed['peak_memory_gib']} GiB"
+            + (f", rank {world()[0]}" if world()[1] > 1 else ""),
+            flush=True,
+        )
+
+
+def record_of(question, answers, batch):
+    """The question's record with its answer, or with the reason why there is none."""
+    if id(question) in answers:
+        text, tokens, ended = answers[id(question)]
+        cut_off = {} if ended else {"truncated": True}
+        return {**question.record, "answer": strip_placeholders(text), "tokens": tokens, **cut_off}
+    clip = batch.clips[question.clip]
+    return {**question.record, "error": str(clip) if isinstance(clip, VideoError) else NO_MEMORY}

@@ -1,0 +1,191 @@
+"""A served model: behind the same door as a local one, asked for many answers at once (server.py: how it is
+named and reached).
+"""
+
+import asyncio
+import base64
+import mimetypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+from lib.command import progress, world
+from lib.model import explanation_of, identity
+from lib.model.cache import open_cache
+from lib.model.server import Failure, as_they_come, complete, server_of
+from lib.prompts import ONLY_ANSWER, strip_placeholders
+from lib.records import StageError, key_of
+from lib.video import VideoError, viewed
+
+
+def part_of(kind, url):
+    """A part of a message, of the OpenAI chat protocol."""
+    return {"type": kind, kind: {"url": url}}
+
+
+def whole_file(video, clip):
+    """The part of the user's turn that shows a whole file, as data or by its path. Raises VideoError."""
+    path, start, end = clip
+    if start or end is not None:
+        raise VideoError(
+            f"{path}: video={video} sends whole files, this record is a clip of {start or 0} to {end} s; "
+            "use video=frames or video=jpeg"
+        )
+    if not os.path.isfile(path):
+        raise VideoError(f"{path}: no such file")
+    if video == "file":
+        return part_of("video_url", Path(path).resolve().as_uri())
+    content = base64.b64encode(Path(path).read_bytes()).decode()
+    return part_of("video_url", f"data:{mimetypes.guess_type(path)[0] or 'video/mp4'};base64,{content}")
+
+
+def content_of(video, count, clip, view="video", seed=0, frame_cache=None):
+    """(parts of the user's turn that show the clip, fields to add to the request). Raises VideoError."""
+    if video in ("data", "file"):
+        return [whole_file(video, clip)], None
+    import cv2
+
+    from lib.model.clips import frames_of
+
+    frames, about = frames_of(clip, count, frame_cache)
+    pictures = [cv2.imencode(".jpg", frame[..., ::-1])[1] for frame in viewed(frames, view, seed)]
+    jpegs = [base64.b64encode(picture).decode() for picture in pictures]
+    if video == "frames":
+        return [part_of("image_url", f"data:image/jpeg;base64,{jpeg}") for jpeg in jpegs], None
+    times = {name: about[name] for name in ("fps", "frames_indices", "total_num_frames", "duration")}
+    options = {"media_io_kwargs": {"video": {"num_frames": count, **times}}}
+    return [part_of("video_url", "data:video/jpeg;base64," + ",".join(jpegs))], options
+
+
+class Served:
+    """The model of a server; the options are Local's, those apart that are the server's matter: StageError
+    (exit code 2).
+    """
+
+    def __init__(
+        self,
+        model,
+        frames=8,
+        dtype="auto",
+        device_map=None,
+        load_in_4bit=False,
+        batch_size=8,
+        workers=2,
+        frame_cache=None,
+        feature_cache=None,
+        view="video",
+        seed=0,
+    ):
+        self.server, self.identity, self.report = server_of(model), identity(model), {}
+        if dtype != "auto" or device_map or load_in_4bit or feature_cache:
+            raise StageError(
+                f"--model {model}: --dtype, --device-map, --load-in-4bit and --feature-cache are the "
+                "server's matter; leave them out",
+                code=2,
+            )
+        if view != "video" and self.server.video in ("data", "file"):
+            raise StageError(
+                f"--view {view} changes frames, video={self.server.video} sends whole files; "
+                "use video=frames or video=jpeg",
+                code=2,
+            )
+        if frame_cache:
+            open_cache(frame_cache)
+        self.frames, self.view, self.seed, self.frame_cache = frames, view, seed, frame_cache
+        self.in_flight, self.workers = batch_size, workers
+
+    def answers(self, questions, done=(), temperature=0.0, top_p=1.0, max_new_tokens=1024, what="answer"):
+        """As Local.answers, each record in a list of its own, in any order, as its answer comes.
+
+        What concerns one record (its video, a refusal) becomes its "error". A server that answers nothing any
+        more is a StageError.
+        """
+        rank, processes = world()
+        left = [question for question in questions[rank::processes] if key_of(question.record) not in done]
+        if not left:
+            return
+        server = self.server
+        if rank == 0:
+            first = questions[0].prompt.replace("\n", "\n  ")
+            print(
+                f"model: {server.name} at {server.url}, {self.in_flight} requests in flight, "
+                f"video={server.video}\nfirst prompt ({len(questions)} in all):\n  [video] {first}",
+                flush=True,
+            )
+        self.report["served"] = {"url": server.url, "name": server.name, "reported": []}
+        decoders = ThreadPoolExecutor(self.workers)
+
+        @lru_cache(maxsize=self.in_flight)
+        def content(clip):  # a future: questions and samples on one clip share one decoding
+            work = (content_of, server.video, self.frames, clip, self.view, self.seed, self.frame_cache)
+            return asyncio.get_running_loop().run_in_executor(decoders, *work)
+
+        async def answer(client, question):
+            sampling = (question.record["seed"], temperature, top_p, max_new_tokens)
+            return await self._answer(client, question, content, sampling)
+
+        try:
+            with closing(as_they_come(server, answer, left, self.in_flight)) as finished:
+                for record in progress(finished, len(left), what):
+                    yield [record]
+        finally:
+            decoders.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, client, question, content, sampling):
+        """The question's record with its answer, or with the reason why there is none."""
+        try:
+            parts, extra = await content(question.clip)
+            messages = [user_turn(parts, question.prompt)]
+            reply = await complete(client, self.server, messages, *sampling, extra)
+            text, tokens = reply.text, reply.tokens
+            explanation = explanation_of(text) if question.conclude else None
+            if explanation is not None:
+                seed = question.record["seed"]
+                messages = concluding(parts, question.conclude, explanation)
+                reply = await complete(client, self.server, messages, seed, 0.0, 1.0, 64, extra)
+                text = f"{explanation}\nAnswer: {reply.text}"
+                tokens = None if None in (tokens, reply.tokens) else tokens + reply.tokens
+        except (VideoError, Failure) as error:
+            return {**question.record, "error": error.args[0]}
+        if reply.model not in self.report["served"]["reported"]:
+            self.report["served"]["reported"].append(reply.model)
+        cut_off = {} if reply.ended else {"truncated": True}
+        return {**question.record, "answer": strip_placeholders(text), "tokens": tokens, **cut_off}
+
+
+def user_turn(parts, prompt):
+    """The user's turn: a clip's parts, then the prompt."""
+    return {"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}
+
+
+def concluding(parts, prompt, explanation):
+    """The messages that ask for a final line alone; a second turn, since few servers continue a turn of the
+    assistant.
+    """
+    if not explanation:
+        return [user_turn(parts, f"{prompt}\n{ONLY_ANSWER}")]
+    second = {"role": "user", "content": ONLY_ANSWER}
+    return [user_turn(parts, prompt), {"role": "assistant", "content": explanation}, second]
+
+
+def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, top_p=1.0):
+    """Put (key, text) prompts to a served model, without video: a judge, or a writer of questions.
+
+    Yields (key, {"answer", "tokens"} and "truncated", or {"error"}) as they come, in any order. Raises
+    StageError as `complete`.
+    """
+    server = server_of(model)
+
+    async def answer(client, prompt):
+        key, text = prompt
+        try:
+            messages = [{"role": "user", "content": text}]
+            reply = await complete(client, server, messages, seed, temperature, top_p, max_tokens)
+        except Failure as error:
+            return key, {"error": error.args[0]}
+        cut_off = {} if reply.ended else {"truncated": True}
+        return key, {"answer": reply.text, "tokens": reply.tokens, **cut_off}
+
+    yield from as_they_come(server, answer, prompts, in_flight)

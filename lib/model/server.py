@@ -1,0 +1,259 @@
+"""A server that speaks the OpenAI chat protocol, asked through huggingface_hub's client.
+
+    --model http://localhost:8000/v1#Qwen/Qwen3-VL-8B-Instruct          vLLM, SGLang, transformers serve, ...
+    --model http://localhost:8000/v1#Qwen/Qwen3-VL-8B-Instruct,video=jpeg,timeout=120
+    --model https://generativelanguage.googleapis.com/v1beta/openai#gemini-2.5-pro,seed=no
+
+Behind the name, after commas:
+    video=frames    the --frames frames as images; any server that reads images takes them (default)
+    video=jpeg      the same frames as one video, with their times: vLLM
+    video=data      the whole file as a video; the server chooses its frames, --frames does not apply
+    video=file      the same by its path, for a server that shares the disk (vLLM: --allowed-local-media-path)
+    timeout=600     seconds that one answer may take
+    retries=7       further tries of a request, 1, 2, 4, ... 60 seconds apart, or as long as the server
+                    asks for, for twice the time-out at most
+    seed=no         for a server that refuses seeds (Gemini)
+
+Whether the same seed draws the same answer again is the server's matter. `transformers serve` samples only
+where the model's generation_config.json says do_sample; else every sample is its greedy answer, whatever
+--temperature says.
+
+An API key is read from VIDEO_STAR_API_KEY, else OPENAI_API_KEY, and is written nowhere. --batch-size is the
+number of requests in flight.
+"""
+
+import asyncio
+import email.utils
+import os
+import random
+import time
+from itertools import islice
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from lib.model import checkpoint_id
+from lib.records import StageError
+
+
+class Server(NamedTuple):
+    """Where a served model is, and how it is asked: the options of the module's docstring."""
+
+    url: str
+    name: str
+    video: str = "frames"
+    timeout: float = 600.0
+    retries: int = 7
+    seed: bool = True
+
+
+class Failure(Exception):
+    """A request that got no answer: (why, whether a later try may get one, seconds to wait before it)."""
+
+
+class Reply(NamedTuple):
+    """A server's answer to one request."""
+
+    text: str
+    tokens: int | None
+    ended: bool  # by itself, not by the token limit
+    model: str  # the id that the server reports
+
+
+OPTIONS = {
+    "video": {video: video for video in ("frames", "jpeg", "data", "file")}.__getitem__,
+    "timeout": float,
+    "retries": int,
+    "seed": {"yes": True, "no": False}.__getitem__,
+}
+
+
+def server_of(model):
+    """The Server that a --model URL names.
+
+    Raises StageError (exit code 2) for one that holds a password, has no name, or an unknown option.
+    """
+    address, _, rest = model.partition("#")
+    if "@" in address or "?" in address or "#" in rest:  # not shown: it may hold a secret
+        raise StageError(
+            "--model: expected http://host:port/v1#name without user, password or query; put the key into "
+            "the environment as VIDEO_STAR_API_KEY",
+            code=2,
+        )
+    name, *options = rest.split(",")
+    try:
+        pairs = [option.partition("=") for option in options]
+        server = Server(
+            address.rstrip("/"), name, **{option: OPTIONS[option](value) for option, _, value in pairs}
+        )
+        place = urlsplit(address)
+        if name and place.hostname and place.port != 0 and server.timeout > 0 and server.retries >= 0:
+            return server
+    except (KeyError, ValueError):
+        pass
+    raise StageError(
+        f"--model {model}: expected http://host:port/v1#name, the name as the server knows it, "
+        "and behind it any of\n"
+        "  ,video=frames|jpeg|data|file  ,timeout=SECONDS  ,retries=COUNT  ,seed=yes|no",
+        code=2,
+    )
+
+
+def served_identity(model):
+    """What tells one served model from another when a stage resumes: URL, name, of a folder its content, and
+    options.
+
+    On this machine a folder or a hub id (it has a slash) says which model it is, whatever the port; another
+    name may be anything, and so may a server elsewhere.
+    """
+    server = server_of(model)
+    content = f"@{checkpoint_id(server.name)[:16]}" if os.path.isdir(server.name) else ""
+    local = urlsplit(server.url).hostname in ("127.0.0.1", "localhost", "::1")
+    url = "" if local and (content or "/" in server.name) else server.url
+    return f"{url}#{server.name}{content},video={server.video},seed={'yes' if server.seed else 'no'}"
+
+
+def api_key():
+    """The key of the environment, or None. Raises StageError (exit code 2), without showing it, for an
+    impossible one.
+    """
+    key = os.environ.get("VIDEO_STAR_API_KEY", os.environ.get("OPENAI_API_KEY", "")).strip()
+    if not (key.isascii() and key.isprintable()):
+        raise StageError(
+            "the API key in VIDEO_STAR_API_KEY or OPENAI_API_KEY holds characters that no HTTP "
+            "header can carry",
+            code=2,
+        )
+    return key or None
+
+
+async def raise_for_status(response):
+    """Fail before the hub's client reads an error, which it cannot where Gemini sends a list."""
+    if not response.is_success:
+        await response.aread()
+        response.raise_for_status()
+
+
+def client_of(server, in_flight):
+    """The hub's client for this server. Only asynchronous clients are touched: the hub's own traffic keeps
+    its settings.
+    """
+    import httpx2
+    from huggingface_hub import AsyncInferenceClient, set_async_client_factory
+
+    def session():
+        limits = httpx2.Limits(max_keepalive_connections=in_flight)
+        return httpx2.AsyncClient(event_hooks={"response": [raise_for_status]}, limits=limits)
+
+    # the hub's default session refuses every host when HF_HUB_OFFLINE is set, and opens 100 connections at
+    # most
+    set_async_client_factory(session)
+    key = api_key()
+    return AsyncInferenceClient(
+        base_url=f"{server.url}/chat/completions",
+        timeout=httpx2.Timeout(server.timeout, connect=min(30.0, server.timeout), pool=None),
+        api_key=key or "none",
+        # None: without a key of ours the hub would send its own token to any server
+        headers=None if key else {"authorization": None},
+    )
+
+
+def seconds_of(retry_after):
+    """A Retry-After header, seconds or a date, as seconds from now; 0 where there is none."""
+    if retry_after.strip().isdigit():
+        return float(retry_after)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def shown(text):
+    """The beginning of what a server or a library reports, on one line, without the key."""
+    text = " ".join(str(text).split())
+    return (text.replace(api_key(), "***") if api_key() else text)[:300]
+
+
+async def try_once(client, server, messages, sampling):
+    """The Reply to one request. Raises Failure."""
+    import httpx2
+    from huggingface_hub import InferenceTimeoutError
+
+    try:
+        reply = await client.chat_completion(messages, model=server.name, **sampling)
+    except httpx2.HTTPStatusError as error:
+        code, wait = error.response.status_code, error.response.headers.get("retry-after", "")
+        again = code in (408, 409, 429) or code >= 500
+        raise Failure(f"HTTP {code}: {shown(error.response.text)}", again, seconds_of(wait)) from None
+    except InferenceTimeoutError:
+        raise Failure(f"no answer within {server.timeout:g} s", True, 0.0) from None
+    except (httpx2.TransportError, ValueError) as error:  # ValueError: not JSON, say the page of a proxy
+        raise Failure(f"{type(error).__name__}: {shown(error)}", True, 0.0) from None
+    if not (reply.choices and reply.choices[0].message):
+        raise Failure(f"a reply without an answer: {shown(dict(reply))}", True, 0.0)
+    choice = reply.choices[0]
+    if choice.finish_reason == "content_filter":
+        raise Failure("the server's content filter withheld the answer", False, 0.0)
+    text = (choice.message.content or "").strip()
+    tokens = reply.usage and reply.usage.completion_tokens
+    return Reply(text, tokens, choice.finish_reason != "length", reply.model)
+
+
+async def complete(client, server, messages, seed, temperature, top_p, max_tokens, extra=None):
+    """As try_once, with retries.
+
+    Raises Failure where this request alone fails, StageError where the server answers no other either.
+    """
+    sampling = dict(temperature=temperature, top_p=top_p, max_tokens=max_tokens, extra_body=extra)
+    if server.seed:
+        sampling["seed"] = seed % 2**31  # 31 bits: what every server takes
+    began = time.time()
+    for attempt in range(server.retries + 1):
+        try:
+            return await try_once(client, server, messages, sampling)
+        except Failure as error:
+            failure, (why, again, wait) = error, error.args
+        late = time.time() - began + wait > 2 * server.timeout
+        if not again or attempt == server.retries or late:
+            break
+        await asyncio.sleep(wait + min(60, 2**attempt) * random.uniform(0.5, 1.5))
+    try:  # whose fault was it? the same request without its content
+        await try_once(
+            client, server, [{"role": "user", "content": "Say yes."}], {**sampling, "extra_body": None}
+        )
+    except Failure as error:
+        then = f"; then {error.args[0]}" if error.args[0] != why else ""
+        raise StageError(
+            f"{server.url}: the model {server.name!r} does not answer: {why}{then}\n"
+            "  everything answered is kept: run the same command again when it does; "
+            "a key is read from VIDEO_STAR_API_KEY or OPENAI_API_KEY"
+        ) from None
+    raise Failure(why) from failure
+
+
+def as_they_come(server, function, items, in_flight):
+    """Yields the results of the coroutine function(client, item) as they come, `in_flight` at a time.
+
+    When closed it cancels what is under way.
+    """
+    client, loop, pending, items = client_of(server, in_flight), asyncio.new_event_loop(), set(), iter(items)
+
+    async def stop():
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await client.close()
+
+    try:
+        while True:
+            room = islice(items, in_flight - len(pending))
+            pending |= {loop.create_task(function(client, item)) for item in room}
+            if not pending:
+                return
+            first = asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = loop.run_until_complete(first)
+            # what is answered before what ends the stage
+            for task in sorted(done, key=lambda task: task.exception() is not None):
+                yield task.result()
+    finally:
+        loop.run_until_complete(stop())
+        loop.close()

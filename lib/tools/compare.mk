@@ -1,0 +1,54 @@
+# Baselines, ablations and what else is trained once beside the loop; included by the Makefile.
+TEACHER     ?= $(RUN)/bound/model# the stronger model of baseline-teacher
+SEEDS       ?= 0 1 2#     of make compare
+STEPS       ?= 1000#      optimiser steps of every arm of make compare, where FINETUNE names none: equal budgets
+PREFER      ?= $(if $(filter demo,$(DATASET)),--full --batch-size 32 --learning-rate 5e-5)# flags of 05 with --preferences
+flags_preferences = --seed $(SEED) $(PREFER)
+VARIABLES += TEACHER SEEDS STEPS PREFER
+$(foreach v,TEACHER SEEDS STEPS PREFER,$(eval help: export now_$(v) = $$($(v))))
+
+.PHONY: bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only preferences final arms compare
+
+bound: $(RUN)/bound/eval.json  ## demo: train on the true reasoning instead, the upper bound, and add it to the table
+	$(PY) -m lib.tools.results $(RUN)
+
+baseline-template: $(RUN)/template/eval.json  ## the paper's Video-LLaVA+: template answers made from the labels
+
+baseline-teacher: $(RUN)/teacher/eval.json  ## the paper's Gemini row: TEACHER answers 500 questions, mixed with half of the template data
+
+# sub-makes share data and models, not the variable names of this run
+ARM = $(AGAIN) cycle RUN=$(RUN)/$(1)-only ORIGINS=$(1) DATA=$(DATA) MODEL=$(MODEL) BASE=$(BASE)
+ablation-direct-only: $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))  ## the loop without rationalization
+	$(call ARM,direct)
+
+ablation-rationalized-only: $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))  ## the loop without direct answers: every label rationalized
+	$(call ARM,rationalized)
+
+preferences: $(RUN)/preferences/eval.json  ## after cycle N: its kept answers preferred to its wrong ones (DPO), from its own model
+
+final: $(RUN)/final/eval.json  ## the paper's last model: trained on the direct answers of cycle N only
+
+arms: cycle baseline-template ablation-direct-only ablation-rationalized-only final
+
+compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal training STEPS: one table
+	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE="$(FINETUNE)$(if $(findstring --steps,$(FINETUNE)),, --steps $(STEPS))"; done
+	$(PY) -m lib.tools.compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
+
+# what MODEL answers without the video as it is (DROP)
+$(RUN)/blind.jsonl $(RUN)/shuffled.jsonl: $(DATA)/train.jsonl $(call done_of,$(MODEL)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
+	$(LAUNCH) 02_generate.py $(DATA)/train.jsonl -o $@ --overwrite --model $(MODEL) --view $(basename $(@F)) $(flags_generate)
+
+$(RUN)/bound/verified.jsonl: $(DATA)/train.jsonl | $(READY)
+	$(PY) -m lib.tools.baselines truth $< $@
+$(RUN)/template/verified.jsonl: $(DATA)/train.jsonl | $(READY)
+	$(PY) -m lib.tools.baselines template $< $@
+$(RUN)/teacher/generated.jsonl: $(DATA)/train.jsonl $(call done_of,$(TEACHER)) $(RUN)/flags/generate | $(READY)
+	$(LAUNCH) 02_generate.py $< -o $@ --overwrite --limit 500 --model $(TEACHER) $(flags_generate)
+$(RUN)/teacher/answers.jsonl: $(RUN)/teacher/generated.jsonl $(RUN)/flags/verify
+	$(PY) 04_verify.py $< -o $@ --overwrite $(flags_verify)
+$(RUN)/teacher/verified.jsonl: $(DATA)/train.jsonl $(RUN)/teacher/answers.jsonl
+	$(PY) -m lib.tools.baselines template $< $@ --share 0.5 --add $(RUN)/teacher/answers.jsonl
+$(RUN)/final/verified.jsonl: $(RUN)/cycle$(N)/generated.jsonl $(RUN)/flags/verify | $(READY)
+	$(PY) 04_verify.py $< -o $@ --overwrite $(flags_verify)
+$(RUN)/preferences/model/DONE: $(RUN)/cycle$(N)/verified.jsonl $(RUN)/cycle$(N)/model/DONE $(RUN)/flags/preferences | $(READY)
+	$(LAUNCH) 05_finetune.py $< -o $(@D) --overwrite --model $(RUN)/cycle$(N)/model --preferences 0.1 $(flags_preferences)

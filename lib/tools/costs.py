@@ -1,0 +1,222 @@
+"""What a run costs, by counting and arithmetic: tokens, bytes, parameters, FLOPs, memory; without weights.
+
+FLOPs count two per multiply-add (Kaplan et al., arXiv 2001.08361, section 2.1): a part reads n tokens in
+2 x parameters x n, its attention in 4 x layers x width x n x (positions seen: half of n where causal, a
+frame's patches in the tower). torch's FlopCounterMode cannot count them on the meta device: of the nine
+families tested none runs there whole, the language model alone in two; a test compares on real weights.
+"""
+
+import math
+import os
+import re
+from types import SimpleNamespace
+
+from lib.prompts import render
+from lib.records import StageError, video_path
+from lib.video import VideoError, probe, read_frames
+
+TOKENISED, CLIPS = 5000, 10  # prompts tokenised and clips looked at, at most, spread over all
+ADAPTED = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"  # what 05 gives a LoRA
+
+
+def human(value, unit="", step=1000):
+    """2345678 -> '2.3 M'; with `unit` 'FLOP' or 'iB' (step 1024) that unit; None is '-'."""
+    if value is None or (not unit and value < 10_000):
+        return "-" if value is None else f"{value:,.0f}"
+    power = min(int(math.log(value, step)), 6) if value >= 1 else 0
+    number = value / step**power
+    if not power:
+        return f"{number:.0f} {'B' if unit == 'iB' else unit}"
+    prefix = ("K" if step == 1024 else "k", *"MGTPE")[power - 1]
+    return f"{number:.{1 if number < 9.95 else 0}f} {prefix}{unit}"
+
+
+def human_bytes(value):
+    return human(value, "iB", 1024)
+
+
+def duration(seconds):
+    """95 -> '1 min 35 s'; None is '-'."""
+    if seconds is None or seconds < 59.5:
+        return "-" if seconds is None else f"{seconds:.0f} s"
+    minutes, whole = round(seconds / 60), round(seconds)
+    if whole < 600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def spread(items, count):
+    """`count` of `items`, evenly spread over them; all where there are fewer."""
+    return [items[int((i + 0.5) * len(items) / count)] for i in range(count)] if count < len(items) else items
+
+
+def part_shown(video, clips):
+    """The share of a file that its clips (start, end) show; the whole of one that cannot be read."""
+    if (0, None) in clips:
+        return 1
+    try:
+        length = probe(video)["duration"]
+    except VideoError:
+        return 1  # what is wrong with it the stages say
+    seconds = sum(min(length if end is None else end, length) - start for start, end in clips)
+    return min(max(seconds / length, 0), 1)
+
+
+def bytes_of(records, path):
+    """(bytes to read, videos, missing ones, clips) of records; of a cut video the share shown."""
+    videos = {}
+    for record in records:
+        clip = (record.get("start") or 0, record.get("end"))
+        videos.setdefault(video_path(record, path), set()).add(clip)
+    there = {video: clips for video, clips in videos.items() if os.path.isfile(video)}
+    total = sum(os.path.getsize(video) * part_shown(video, clips) for video, clips in there.items())
+    return total, len(videos), len(videos) - len(there), sum(map(len, videos.values()))
+
+
+def prompt_tokens(processor, records, style):
+    """Mean tokens of the prompts without their clip (its placeholder is one), of TOKENISED at most."""
+    from lib.model.inputs import chat, unexpanded
+
+    texts = [chat(processor, render(record, style)) for record in spread(records, TOKENISED)]
+    return sum(len(unexpanded(processor, text)) for text in texts) / len(texts)
+
+
+def clip_tokens(processor, size, records, path, frames):
+    """(visual tokens, patches in the tower, tokens behind the connector) of a clip, the mean of some.
+
+    Visual tokens are what the processor adds to the text, markers and times included; of these the token
+    that stands for what the connector gives is the most frequent. Raises StageError without a clip to read.
+    """
+    from lib.model.inputs import chat, encode
+
+    found = []
+    for record in spread(records, CLIPS):
+        try:
+            clip = read_frames(video_path(record, path), frames, record.get("start"), record.get("end"))
+        except VideoError:
+            continue
+        inputs = encode(processor, [chat(processor, render(record, "direct"))], [clip])
+        pixels = next(value.numel() for key, value in inputs.items() if key.startswith("pixel_values"))
+        visual = inputs["input_ids"].shape[1] - prompt_tokens(processor, [record], "direct")
+        found.append((visual, pixels / size.patch, int(inputs["input_ids"][0].bincount().max())))
+    if not found:
+        raise StageError(
+            f"{path}: not one of the videos tried can be read, the first {video_path(records[0], path)}; "
+            "put them where the file says, or prepare it again"
+        )
+    return [sum(values) / len(found) for values in zip(*found)]
+
+
+def part_of(name, two_towers):
+    """The part of a model that a parameter or module belongs to; of Video-LLaVA's two towers one is idle."""
+    if re.search(r"\b(language_model|text_model)\.", name):
+        return "language"
+    if re.search("projector|connector|merger", name):
+        return "connector"
+    return "idle" if two_towers and "image_tower" in name else "tower"
+
+
+def sizes(model):
+    """Parameters and shapes of a video model (a real one, or on the meta device), by part."""
+    import torch
+
+    embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+    two_towers = any("video_tower" in name for name, _ in model.named_parameters())
+    parts = dict.fromkeys(("language", "connector", "tower", "idle"), 0)
+    for name, parameter in model.named_parameters():
+        if parameter is not embedding and parameter is not head:
+            parts[part_of(name, two_towers)] += parameter.numel()
+    linear, adapted, patches, layers = [], [], [], dict.fromkeys(parts, 0)
+    for name, module in model.named_modules():
+        part = part_of(name, two_towers)
+        if isinstance(module, torch.nn.Linear) and module.weight is not head:
+            linear.append(module.weight)
+            if re.fullmatch(ADAPTED, name):
+                adapted.append(module.weight)
+        elif isinstance(module, torch.nn.ModuleList):
+            layers[part] = max(layers[part], len(module))
+        elif "Conv" in type(module).__name__ and part == "tower":
+            patches.append(module.weight)
+    own_embedding = 0 if embedding is head else embedding.numel()
+    return SimpleNamespace(
+        **parts,
+        head=head.numel(),
+        total=model.num_parameters(),
+        trained=parts["language"] + parts["connector"] + head.numel() + own_embedding,  # by 05 --full
+        linear=sum(weight.numel() for weight in linear),
+        lora=sum(sum(weight.shape) for weight in adapted),  # of a rank
+        layers=layers["language"],
+        width=max(min(weight.shape) for weight in adapted),
+        inner=max(max(weight.shape) for weight in adapted),
+        vocabulary=head.shape[0],
+        tower_layers=layers["tower"],
+        tower_width=patches[0].shape[0],
+        patch=patches[0][0].numel(),  # numbers
+        patch_frames=patches[0].shape[2] if patches[0].ndim == 5 else 1,
+    )
+
+
+def sizes_of(path):
+    """(sizes, bytes of a stored parameter) of a folder or hub id, from its config alone."""
+    import torch
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    config = AutoConfig.from_pretrained(path)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(config)
+    return sizes(model), (config.dtype or torch.float32).itemsize
+
+
+def language_flops(size, tokens, positions):
+    """Of the language model without its head, for `tokens` that attend to `positions` on average."""
+    return 2 * size.language * tokens + 4 * size.layers * size.width * tokens * positions
+
+
+def tower_flops(size, patches, connected, frames):
+    """Of tower and connector for a clip: `patches` in the tower, `connected` tokens behind the connector."""
+    of_a_frame = patches / max(frames / size.patch_frames, 1)
+    attention = 4 * size.tower_layers * size.tower_width * patches * of_a_frame
+    return 2 * size.tower * patches + 2 * size.connector * connected + attention
+
+
+def training_flops(size, clip, tokens, answer, flags):
+    """Of a row of `tokens`, `answer` of them with a loss, whose clip costs `clip`; `flags` are 05's."""
+    forward = language_flops(size, tokens, tokens / 2) + 2 * size.head * answer
+    passes = (3 if flags.full else 2) + flags.checkpointing
+    return clip + forward * passes + (0 if flags.full else 6 * flags.lora_rank * size.lora * tokens)
+
+
+def weights_memory(size, number, in_4bit):
+    """Bytes of the weights, `number` each; `in_4bit`: linear ones as NF4, a float32 scale for 64."""
+    if not in_4bit:
+        return number * size.total
+    return number * (size.total - size.linear) + size.linear * (0.5 + 4 / 64)
+
+
+def training_memory(size, tokens, answer, full, rank, in_4bit, checkpointing, number):
+    """(weights, gradients and Adam, activations of a row) of 05 in bytes, computed in `number` bytes each.
+
+    What is trained lies in float32, with gradient and two moments. Activations are an estimate: for its
+    backward pass a layer keeps 14 numbers of its width and 4 of its inner width a token (SDPA, gated MLP),
+    with --checkpointing its input and one layer's all; logits thrice in float32.
+    """
+    weights = weights_memory(size, 4 if full else number, in_4bit)
+    if full and number < 4:
+        weights += number * size.trained  # autocast keeps one of each weight
+    layer = (14 * size.width + 4 * size.inner) * number
+    kept = size.layers * size.width * number + layer if checkpointing else size.layers * layer
+    trained = 12 * size.trained if full else 16 * rank * size.lora
+    return weights, trained, tokens * kept + 12 * answer * size.vocabulary
+
+
+def device():
+    """(name, memory in bytes, bytes of a number computed in) of where the stages will run."""
+    import torch
+
+    from lib.model.load import device_of, dtype_of
+
+    place = device_of()
+    if place.type == "cuda":
+        about = torch.cuda.get_device_properties(place)
+        return about.name, about.total_memory, dtype_of("auto", place).itemsize
+    return f"CPU, {os.cpu_count()} cores", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 4

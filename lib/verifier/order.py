@@ -1,0 +1,145 @@
+"""Order in time: the parts of a text from earliest to latest, by "then", "after", "before that", "second"."""
+
+import re
+
+# "B after A", "B, preceded by A"
+REVERSING = re.compile(
+    r"\b(?:after(?!wards?\b)(?! (?:that|this|which)\b)|preceded by|follow(?:s|ing)|once)\b[^,;.\n]{0,20}$"
+)
+EARLIER = re.compile(r"\b(?:before (?:that|this|which)|prior to (?:that|this)|earlier|beforehand)\b")
+OPENING = re.compile(
+    r"\b(?:first(?:ly)?|initially|to begin with|at the (?:start|beginning)|starts?|starting|begins?"
+    r"|beginning)\b"
+)
+# "; right at the start it was ..."
+AT_START = re.compile(
+    r"[.;\n,] ?(?:and |but )?(?:right )?at the (?:start|beginning)\b(?! (?:and|then)\b)[^.;\n,]*$"
+)
+CLOSING = re.compile(r"\b(?:finally|lastly|last|at the end|in the end|ends?|ending|concludes?)\b")
+# "Just before turning ...", at the head of a clause
+LEADING_BEFORE = re.compile(
+    r"(?:^|[.;\n,]) ?(?:and )?(?:right |just |shortly )?(?:before|prior to)\b"
+    r"(?! (?:that|this|which)\b)[^,.;\n]{0,30}$"
+)
+PAUSE = re.compile(r"[.;\n]")
+TOGETHER = re.compile(r"^(?: (?:the|a|an|his|her) \w+)?,? ?and(?: (?!then|next|finally|lastly)\w+){0,3} ?$")
+# "A, but not before B", "does not A until B" and "only after" in plainer words, and remarks that name no step
+PLAINER = [
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        (r"\bthe very (?=end|start|beginning|first|last)", "the "),
+        (
+            r"\b(?:do|does|did|is|are|was|were|has|have)(?: not|n't) ([^.;,\n]{1,60}?) "
+            r"(?:until|till|before)\b",
+            r"\1 after",
+        ),
+        (r",? ?\b(?:but |and |though )?(?:not|only|never) (?:before|until|till|after)\b", " after"),
+        (r"\bno sooner\b", ""),
+        (r"(?<=\w) \((?:[^()\s]+ ){2,12}[^()\s]+\)", ""),
+    )
+]
+
+
+def plainer(text):
+    """A lower-case text whose order in time is told by "before" and "after" alone, where it was told by "not
+    before" or "not until".
+    """
+    for pattern, plain in PLAINER:
+        text = pattern.sub(plain, text)
+    return text
+
+
+RANKS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
+RANKS |= {"fifth": 5, "last": 9}
+# "the kickflip comes second", "the kickflip (2nd)"
+RANK_AFTER = re.compile(
+    r"^ ?\(? ?(?:(?:is|was|are|comes?|came|goes|happens|being|as) )?(?:the )?(?:very )?"
+    r"(1st|2nd|3rd|4th|first|second|third|fourth|fifth|last)\b(?! then)"
+    r"(?: (?:one|trick|step|action|phase|colou?r))?(?= ?(?:[,.;)\n]|and\b|$))"
+)
+# "the second trick is a kickflip"
+RANK_BEFORE = re.compile(
+    r"\b(?:the )?(first|second|third|fourth|fifth|last) "
+    r"(?:(?:one|trick|step|action|phase|colou?r|thing|move|event) )?"
+    r"(?:(?:[a-z]+ ){0,2}(?:is|was|comes|shows?|turns|becomes|has) )?(?:the |a |an )?$"
+)
+
+
+def rank(text, start, end, until, since):
+    """Which place in the row a text gives the words start..end ("the kickflip second"), or None."""
+    m = RANK_AFTER.match(text[end:until]) or RANK_BEFORE.search(text[since:start])
+    return RANKS[m[1]] if m else None
+
+
+def in_time(text, spans):
+    """Indices of `spans` (start, end) of a text, from earliest to latest: "B after A", "before A, B",
+    "before that" and "finally" are understood.
+    """
+    if order := by_ranks(text, spans):
+        return order
+    order, last, led_by_before, led_by_after = [], False, None, False
+    for i, (start, _) in enumerate(spans):
+        gap = text[spans[i - 1][1] if i else 0 : start]
+        tail = PAUSE.split(gap)[-1]
+        # A new sentence
+        fresh = i == 0 or len(tail) < len(gap)
+        # What is said to be last stays last
+        at = len(order) - last
+        together = led_by_after and (TOGETHER.match(gap) or start < spans[i - 1][1])
+        led_by_after = False
+        if i and (EARLIER.search(gap) or not fresh and REVERSING.search(gap)):
+            at, led_by_after = order.index(i - 1), not fresh
+        # "C after A and B"
+        elif together:
+            at, led_by_after = order.index(i - 1) + 1, True
+        elif (
+            led_by_before is not None
+            and not fresh
+            and re.search(r",|\b(?:it|he|she|they)\b", gap)
+            and not re.search(r"\b(?:then|and)\b", gap)
+        ):
+            at, led_by_before = order.index(led_by_before), None
+        elif i and ((fresh or last) and OPENING.search(tail) or AT_START.search(gap)):
+            at = 0
+        order.insert(at, i)
+        if fresh:
+            led_by_before = i if LEADING_BEFORE.search(gap) else None
+        last = last or i == 0 and bool(CLOSING.search(tail))
+    return order
+
+
+def by_ranks(text, spans):
+    """Indices of spans by the ranks that a text gives them ("first", "second"), or None where it does not
+    rank each; of three or more, one may be without and is then in between.
+    """
+    befores = [0, *(end for _, end in spans[:-1])]
+    behinds = [*(start for start, _ in spans[1:]), len(text)]
+    ranks = [
+        rank(text, start, end, until, since) for (start, end), until, since in zip(spans, behinds, befores)
+    ]
+    known = [r for r in ranks if r is not None]
+    lacking = len(ranks) - len(known)
+    if len(spans) < 2 or lacking > (len(spans) > 2) or len(set(known)) < len(known):
+        return None
+    if all(r == 9 for r in known):
+        return None
+    middle = sum(sorted(known)[:2]) / 2
+    return sorted(range(len(spans)), key=lambda i: middle if ranks[i] is None else ranks[i])
+
+
+# Where a step ends and another begins: punctuation, "2. ", "and then", "before"
+CLAUSE = re.compile(
+    r"[.;\n,]|->|\(?\b\d{1,2}[.)] "
+    r"|\b(?:and )?(?:then|next|finally|afterwards?|after that|followed by)\b|\b(?:before|after)\b|\band\b"
+)
+
+
+def clauses(text):
+    """A lower-case text cut where one step ends and another begins, from earliest to latest."""
+    text, spans, at = plainer(text), [], 0
+    for m in [*CLAUSE.finditer(text), None]:
+        end = m.start() if m else len(text)
+        if len(text[at:end].strip()) > 2:
+            spans.append((at, end))
+        at = m.end() if m else end
+    return [text[spans[i][0] : spans[i][1]].strip(" -0123456789.)") for i in in_time(text, spans[:40])]

@@ -1,0 +1,198 @@
+"""Times: every time of a text, in seconds or as a part of the clip, and the one the text concludes."""
+
+import re
+from typing import NamedTuple
+
+from lib.verifier.conclusion import core
+from lib.verifier.denials import affirmed
+from lib.verifier.numbers import HEDGED, MOST
+from lib.verifier.spelled import digits
+from lib.verifier.words import Found
+
+SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
+TIME = re.compile(
+    # "0:03", "00:00:03.5"
+    r"(?<![\w.:/])(?:(?P<clock>\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?)(?![\d:])"
+    # "2 minutes and 5.5 seconds"
+    r"|(?P<minutes>\d{1,3}) ?(?:minutes?|mins?|m),? ?(?:and )?"
+    r"(?P<rest>\d{1,2}(?:\.\d{1,6})?) ?(?:seconds?|secs?|s)\b"
+    # "3.2 seconds", "50%", "3"
+    r"|(?P<number>\d{0,6}\.\d{1,9}|\d{1,6})(?: ?-?(?P<unit>%|percent|per cent"
+    r"|(?:hours?|hrs?|minutes?|mins?|milliseconds?|seconds?|secs?|ms|[hms])\b))?(?![\w:]))"
+)
+# Places in a clip in words, and as times; in this order, because the later ones read what the earlier wrote
+POSITIONS = [
+    (re.compile(pattern), written)
+    for pattern, written in (
+        # "minutes 1 to 2"
+        (
+            r"(?<!\d )\bminutes? (\d{1,3}(?:\.\d)?)(?![\d:.]) ?(?:to|-|and|until|till|through) "
+            r"(?:minute )?(\d{1,3}(?:\.\d)?)(?![\d:.])",
+            r"\1 min to \2 min",
+        ),
+        (r"(?<!\d )\bminute (\d{1,3})(?![\d:])", r"\1 min"),
+        # "from the 3rd to the 5th second"
+        (
+            r"(\d)(?:st|nd|rd|th)? (and|to|through|until|till|-) "
+            r"(?:the )?(\d{1,3})(?:st|nd|rd|th) seconds?\b",
+            r"\1 s \2 \3 s",
+        ),
+        (r"(\d) ?\.\.+ ?(\d)", r"\1 to \2"),
+        (r"\b(\d{1,3})(?:st|nd|rd|th)[ -]second\b", r"\1 s"),
+        (r"\bhalf a minute\b", "30 s"),
+        (r"\bthe \d{1,3} clips?\b", ""),
+        # "throughout the whole video", "from the start to the end"
+        (
+            r"\b(?:throughout|(?:the )?(?:whole|entire|full)(?: length of| duration of)?)"
+            r"(?: the)?(?: whole| entire| full)? (?:video|clip|duration|footage|time)\b"
+            r"|\bfrom (?:the )?(?:start|beginning) to (?:the )?(?:end|finish)\b",
+            " 0% to 100% ",
+        ),
+        (r"\bfirst half\b", "0% to 50%"),
+        (r"\b(?:second|last|latter) half\b", "50% to 100%"),
+        (r"\bfirst third\b", "0% to 33.3%"),
+        (r"\b(?:last|final) third\b", "66.7% to 100%"),
+        (r"\bfirst quarter\b", "0% to 25%"),
+        (r"\b(?:last|final) quarter\b", "75% to 100%"),
+        (r"\b0\.75 (?:of )?the way", "75%"),
+        (r"\b0\.25 (?:of )?the way", "25%"),
+        (r"\b0\.333 of the way", "33.3%"),
+        (r"\bfirst (?=\d[\d.]* ?s)", "0% to "),
+        (r"\b(?:last|final) (\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b", r"minus \1 to 100%"),
+        (r"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before the (?:very )?end\b", r"minus \1"),
+        # "from 25 seconds onwards", "4 s to the end"
+        (
+            r"(?<![\d.:])(\d[\d.:]{0,12}) ?(?:seconds?|secs?|s)?(?: mark)?(?: and)? (?:onwards?|on\b(?! )"
+            r"|to the (?:very )?end|(?:un)?til+ the (?:very )?end|through the end)",
+            r"\1 s to 100%",
+        ),
+        (r"\b(?:un)?til+ the (?:very )?end\b|\bto the (?:very )?end\b", "to 100%"),
+        (r"\bat the (?:very )?end\b", "at 100%"),
+        # "from the beginning of the video (0 s)"
+        (
+            r"\b(from|at|in) (?:the )?(?:very )?(?:beginning|start)\b(?: of the (?:video|clip))?"
+            r"(?: \(0?0:00(?:\.0+)?\)| \(0(?:\.0+)? ?s(?:econds?)?\))?",
+            r"\1 0%",
+        ),
+        (r"\b(?:halfway|midway|the middle|the midpoint|the halfway point|half of the video)\b", "50%"),
+    )
+]
+PLACE_WORDS = re.compile(
+    r"half|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire"
+    r"|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute"
+)
+# What a bare number that is a time stands behind: "at 3", "[2", "from about 3", "2 - "
+CUE = re.compile(
+    r"(?:^|[:=~\[(,]|->"
+    r"|\b(?:at|from|to|until|till|between|about|around|approximately|roughly|is|and|or|near|time"
+    r"|after|t|seconds?|timestamp|mark|through|up))[ \"'(]*$"
+    r"|\d(?: ?-| ?,) ?$"
+)
+# "3 people", but not "3 to", "3 mark"
+NOUN = re.compile(
+    r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|is|as|which|then|with|seconds|up"
+    r"|onwards|of the (?:video|clip)|\()\b)[a-z]{2,}"
+)
+ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
+MILLIS = re.compile(r"(?<=:\d\d),(?=\d{3}\b)")
+NTH_MINUTE = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th) minute\b")
+# "2 to 5 seconds", read at the 2
+AHEAD = re.compile(
+    r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
+)
+QUOTES = re.compile(r"[<>\"' ]+")
+# "frame 3", "frames 2 to 5"
+FRAMED = re.compile(r"\b(?:frames?|step|#)(?: \d+ (?:to|and|-))? ?$")
+MINUS = re.compile(r"minus (\d+(?:\.\d+)?)")
+AT = re.compile(r"\bat (?:the |about |around |approximately |roughly )*$")
+# between the ends of a range
+TO = re.compile(r"^ ?(?:-|to|or|and) ?$")
+
+
+class Time(NamedTuple):
+    value: float
+    unit: str  # s, % or nothing
+    start: int
+    end: int
+
+
+def find_times(text):
+    """Every time of a lower-case text: seconds, mm:ss, hh:mm:ss, minutes and seconds, per cent; bare numbers
+    only where a time is meant.
+    """
+    found = []
+    for m in [*TIME.finditer(text)][-MOST:]:
+        value, unit = 0.0, m["unit"] or ""
+        if m["clock"]:
+            for part in m["clock"].split(":"):
+                value, unit = 60 * value + float(part), "s"
+        elif m["minutes"]:
+            value, unit = 60 * float(m["minutes"]) + float(m["rest"]), "s"
+        elif unit in ("%", "percent", "per cent"):
+            value, unit = float(m["number"]) / 100, "%"
+        elif unit:
+            scale = "ms" if unit.startswith(("ms", "milli")) else unit[0]
+            value, unit = float(m["number"]) * SECONDS[scale], "s"
+        elif means_time(text, m):
+            value = float(m["number"])
+        else:
+            continue
+        found.append(Time(value, unit, m.start(), m.end()))
+    return found
+
+
+def means_time(text, number):
+    """Whether a number without a unit is a time, by what stands around it."""
+    before = text[max(0, number.start() - 20) : number.start()]
+    if not AHEAD.match(text, number.end()) and (NOUN.match(text, number.end()) or not CUE.search(before)):
+        return False
+    return not FRAMED.search(before)
+
+
+def timed(text, duration):
+    """Lower-case text with words for places in a clip ("first half", "until the end") as per cent and number
+    words as digits, without what it denies.
+    """
+    text = digits(QUOTES.sub(" ", MILLIS.sub(".", ARROW.sub(" to ", affirmed(text)))))
+    if not PLACE_WORDS.search(text):
+        return text
+    text = NTH_MINUTE.sub(lambda m: f"{60 * int(m[1]) - 60} s to {60 * int(m[1])} s", text)
+    for pattern, written in POSITIONS:
+        text = pattern.sub(written, text)
+    if not duration:
+        return text
+    return MINUS.sub(lambda m: f"{max(0.0, duration - float(m[1])):.6f} s", text)
+
+
+def fitted(time, unit, duration, other=""):
+    """A Time in the label's unit, inside the clip, where it has no unit in the `other`; None where that
+    needs a duration nobody gave.
+    """
+    value, own = time.value, time.unit or other
+    if unit == "fraction":
+        if own == "s":
+            value = value / duration if duration else None
+        return None if value is None or value > 1.05 and own == "" else min(max(value, 0.0), 1.0)
+    if own == "%" and not duration:
+        return 0.0 if value == 0 else None
+    if own == "%":
+        value = value * duration
+    return min(max(value, 0.0), float(duration)) if duration else value
+
+
+def read_time(text, unit="seconds", duration=None, marked=True):
+    """The time a text concludes, or both ends where it names a range."""
+    text = timed(core(text) if marked else text, duration)
+    found = find_times(text)
+    if not found or HEDGED.search(text):
+        return Found(None, "hedges" if found else "no time", not found)
+    placed = [t for t in found if AT.search(text[: t.start][-30:])]
+    chosen = (placed or found)[0 if marked else -1]
+    values = [fitted(chosen, unit, duration)]
+    for a, b in zip(found, found[1:]):
+        if TO.match(text[a.end : b.start]):
+            values = [fitted(a, unit, duration, b.unit), fitted(b, unit, duration, a.unit)]
+            break
+    if None in values:
+        return Found(None, "a time that needs the clip's duration", True)
+    return Found(values[0] if len(values) == 1 else tuple(values))

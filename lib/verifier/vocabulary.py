@@ -1,0 +1,112 @@
+"""Closed vocabularies, made ready to search: by which words each member may be said, and which it needs."""
+
+import re
+from collections import Counter
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from lib.verifier.denials import words_of
+from lib.verifier.words import PLACEHOLDERS, content, stem, words_in
+
+
+class Index(NamedTuple):
+    """A vocabulary made ready to search."""
+
+    anchors: dict  # stem -> the forms that need it
+    frequency: dict  # stem -> in how many forms it is
+    joined: frozenset  # one-word forms, which a text may write as two
+    dressed: tuple  # names with parentheses, lower case, and what is left without them
+
+
+class Form(NamedTuple):
+    """One way to say a member."""
+
+    name: str
+    needed: tuple  # the stems that must be said
+    words: tuple  # the stems of all its words
+    ordered: bool  # another member has the same stems in another order
+    reach: int  # how far apart its words may be
+
+
+PARENTHESES = re.compile(r" ?\([^()]{0,200}\)")
+# "catching or throwing frisbee"
+EITHER = re.compile(r"(\w+ing) or (\w+ing)( .*)?$")
+
+
+def spoken(name, whole=False):
+    """The word lists by which a class name may be said: without its parentheses (unless `whole`), either
+    side of a slash or "or", two words as one.
+    """
+    name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
+    parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
+    forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
+    for m in [m for form in forms if (m := EITHER.match(form))]:
+        forms += [m[1] + (m[3] or ""), m[2] + (m[3] or "")]
+    lists = [[t for t in words_of(form) if t[0].isalnum()] for form in forms]
+    return [*lists, ["".join(lists[0])]] if len(lists) == 1 and len(lists[0]) == 2 else lists
+
+
+@lru_cache(maxsize=512)
+def index(names, aliases=()):
+    """A vocabulary made ready to search; `aliases` are pairs (other name, name). Small words count only
+    where they tell two members apart.
+    """
+    bare = Counter(PARENTHESES.sub("", name) for name in names)
+    forms = [
+        (name, words)
+        for form, name in [*((n, n) for n in names), *aliases]
+        for words in spoken(form, bare[PARENTHESES.sub("", form)] > 1)
+    ]
+    owners, frequency = {}, {}
+    for name, words in forms:
+        for key in {tuple(content(words)), tuple(sorted(content(words)))}:
+            owners.setdefault(key, set()).add(name)
+        for s in set(content(words)):
+            frequency[s] = frequency.get(s, 0) + 1
+    anchors = {}
+    for form in [made for name, words in forms if (made := form_of(name, words, owners))]:
+        rarest = min(form.needed, key=lambda s: (frequency.get(s, 9999), -len(s)))
+        known = anchors.setdefault(rarest, [])
+        if form not in known:
+            known.append(form)
+    return Index(
+        anchors,
+        frequency,
+        frozenset(form.needed[0] for known in anchors.values() for form in known if len(form.needed) == 1),
+        tuple(
+            (name.lower(), PARENTHESES.sub("", name.lower()))
+            for name in names
+            if " (" in name and bare[PARENTHESES.sub("", name)] == 1
+        ),
+    )
+
+
+def form_of(name, words, owners):
+    """The Form of a name said by `words`, or None without a word; `owners`: stems -> the names they say."""
+    needed = stems = content(words)
+    if len(owners[tuple(stems)]) > 1:
+        needed = [stem(w) for w in words if w not in ("a", "an", "the", "some")]
+    if not needed:
+        return None
+    figured = words[0][0].isdigit()
+    reach = len(words) - 1
+    if not figured:
+        reach = len(words) + sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
+    ordered = figured or len(owners[tuple(sorted(stems))]) > 1
+    return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach)
+
+
+@lru_cache(maxsize=512)
+def keywords(names):
+    """An index of the words by which alone a member differs from others: "left" for "moving left" if there
+    is a "moving right".
+    """
+    frequency = index(names).frequency
+    found = {}
+    for name in names:
+        stems = content(words_in(name.lower()))
+        own = [s for s in stems[1:] if frequency.get(s) == 1]
+        if len(own) == 1 and all(frequency.get(s, 0) > 1 for s in stems if s != own[0]):
+            found[own[0]] = [Form(name, (own[0],), (own[0],), False, 1)]
+    return Index(found, {}, frozenset(), ())
