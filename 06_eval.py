@@ -11,7 +11,8 @@ Answers are greedy and go to predictions.jsonl beside the output as they come, s
 --predictions scores them again in seconds, without a model. Predictions are joined by id: an unknown or
 repeated id is an error, a missing or empty one is wrong and counted. Accuracy comes by label kind, from the
 verifier of stage 04, with its Wilson interval; boxes and intervals also with mean IoU, numbers and times with
-mean absolute error, both over all answers where something could be parsed; the parse rate says how many.
+mean absolute error, both over all answers where something could be parsed; the parse rate says how many. The
+verdict on every question, with what was read and why, stands beside the output in EVAL.verdicts.jsonl.
 
 --benchmark NAME scores by the benchmark's own rules: tempcompass, nextqa, star, mvbench, videomme,
 charades-sta, qvhighlights, open-qa (MSVD, MSRVTT, TGIF, ActivityNet), fine-diving. "official" is what its own
@@ -24,13 +25,14 @@ import os
 
 from lib import benchmarks
 from lib.benchmarks import labels
-from lib.command import announce, check_flags, model_options, parser_of, progress, run, settings_of, world
-from lib.model import ask_text, open_model, question_on
+from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
+from lib.model import open_model, question_on
+from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.output import Output, provenance, write_atomically
 from lib.prompts import render
 from lib.records import StageError, key_of, read_records, rebase
+from lib.verifier import judge_prompts
 
-JUDGE_TOKENS = 128  # as TempCompass asks for; a verdict of the Video-ChatGPT protocol has about 15
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
 
 
@@ -78,8 +80,14 @@ def evaluate(args, model):
     if world()[0]:
         return
     records, counts = labels.join_answers(path, records)
-    summary = labels.score(records, args.embedder)
-    write_result(args, model, {"questions": counts, **summary}, [args.input, path], OF_BENCHMARKS)
+    stem = os.path.splitext(args.output)[0]
+    replies = None
+    if args.judge or args.judgements:
+        replies = judgements(judge_prompts(records), args, [args.input, path], f"{stem}.judgements.jsonl")
+    summary, results = labels.score(records, args.embedder, replies)
+    labels.write_verdicts(f"{stem}.verdicts.jsonl", records, results)
+    left_out = [name for name in OF_BENCHMARKS if name not in ("judge", "judgements")]
+    write_result(args, model, {"questions": counts, **summary}, [args.input, path], left_out)
     labels.show(summary)
     others = "".join(f", {n} {state}" for state, n in counts.items() if n and state != "answered")
     print(f"{args.output}: {summary['all']['correct']} of {len(records)} questions right{others}")
@@ -96,32 +104,17 @@ def write_result(args, model, result, inputs, leave_out):
 # ---------------------------------------------------------------- benchmarks
 
 
-def ask_judge(prompts, path, args, predictions):
-    """Put `prompts` {id: text} to the judge and keep its replies in the file `path` as they come."""
-    settings = {"judge": args.judge, "seed": args.seed, "limit": args.limit, "dtype": args.dtype}
-    with Output(path, settings, [args.questions, predictions], args.overwrite) as output:
-        if output.complete:
-            return
-        keys = {id: (id, "judge", 0) for id in prompts}
-        left = [(id, text) for id, text in prompts.items() if keys[id] not in output.done]
-        left = left[world()[0] :: world()[1]]
-        replies = ask_text(args.judge, left, args.batch_size, JUDGE_TOKENS, args.seed, args.dtype)
-        for id, reply in progress(replies, len(left), "judge") if left else ():
-            row = {"id": id, "origin": "judge", "sample": 0, "judge": args.judge, "prompt": prompts[id]}
-            row |= {"reply": reply["answer"]} if "answer" in reply else {"error": reply["error"]}
-            output.write(row)
-            output.check_budget(args.max_failures, len(prompts))
-        output.finish(list(keys.values()), args.max_failures)
-
-
 def judgements_of(path, items, replies, args, with_judge):
     """({id: raw reply} or None, {"judge", "prompt"}) of --judge, --judgements or the predictions file."""
     if with_judge and (args.judge or args.judgements):
         prompts, whose = benchmarks.judge_prompts(args.benchmark, args.questions, args.task, items, replies)
         file = args.judgements or os.path.join(os.path.dirname(args.output), "judgements.jsonl")
         if args.judge:
-            ask_judge(prompts, file, args, path)
-        judgements, judge = benchmarks.read_judgements(file, prompts)
+            settings = vars(args)
+            ask_judge(
+                args.judge, prompts, file, [args.questions, path], settings, args.overwrite, args.max_failures
+            )
+        judgements, judge = read_judgements(file, prompts)
         return judgements, {"judge": judge, "prompt": whose}
     judgements = {id: reply.judgement for id, reply in replies.items() if reply.judgement is not None}
     if args.benchmark not in benchmarks.names_with("verdict"):
@@ -221,8 +214,9 @@ FLAGS = {
     ),
     "--judge": dict(
         metavar="MODEL",
-        help="judge of free answers: folder or hub id of a text model, or http://host:port/v1#name; "
-        "its replies are kept in judgements.jsonl",
+        help="judge of free answers and of text labels whose words differ: folder or hub id of a text model, "
+        "or http://host:port/v1#name; its replies are kept in judgements.jsonl (of labels: "
+        "EVAL.judgements.jsonl)",
     ),
     "--judgements": dict(metavar="FILE", help="score again with the judge's replies kept in FILE"),
     "--against": dict(
@@ -239,8 +233,11 @@ def check_usage(parser, args):
         parser.error("expected either a file of questions with labels or --benchmark NAME")
     if args.benchmark:
         check_benchmark_usage(parser, args)
-    elif any(getattr(args, flag) for flag in OF_BENCHMARKS):
-        parser.error(f"--{', --'.join(OF_BENCHMARKS[1:])}: expected --benchmark NAME with them")
+    elif any(getattr(args, flag) for flag in OF_BENCHMARKS if flag not in ("judge", "judgements")):
+        flags = [flag for flag in OF_BENCHMARKS[1:] if flag not in ("judge", "judgements")]
+        parser.error(f"--{', --'.join(flags)}: expected --benchmark NAME with them")
+    elif args.judge and args.judgements:
+        parser.error("--judge asks anew, --judgements reads kept replies: expected one of them")
 
 
 def check_benchmark_usage(parser, args):

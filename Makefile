@@ -88,8 +88,8 @@ export: $(RUN)/cycle$(N)/verified.jsonl  ## what cycle N kept, as LLaVA-style co
 smoke: | $(READY)  ## the same chain on a few clips, two cycles: does everything run here?
 	$(PY) -m lib.tools.smoke $(RUN)
 
-audit: | $(READY)  ## the verifier against human verdicts: precision, recall, every disagreement
-	$(PY) 04_verify.py --audit tests/audit.jsonl
+audit: | $(READY)  ## the verifier against human verdicts, beside the paper's rules and substring matching
+	$(PY) 04_verify.py --audit tests/audit/written.jsonl tests/audit/scored.jsonl
 
 bench: | $(READY)  ## what the stages cost on this machine
 	$(PY) -m lib.tools.bench

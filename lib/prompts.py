@@ -1,18 +1,30 @@
-"""Every prompt of the project, and how a label is written the way an answer would say it.
+"""Every prompt of the project, how a label is written the way an answer would say it, and in which form the
+last line of an answer is asked for.
 
 The wording is the paper's (appendix A.1 and the official data_generation.py), plus one sentence that asks for
-a final line, so that the verifier reads what the answer concludes instead of searching it for the label.
+a final line in the form of the record's labels, so that the verifier reads what the answer concludes instead
+of searching it for the label. The same form asks, hints, trains and tests.
 """
 
 import re
 
-EXPLAIN = "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
+EXPLAIN = (
+    "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: {form}'."
+)
 DIRECT = "Question: {question}\n" + EXPLAIN
 HINT = "Question: {question}\nAnswer: {label}.\n" + EXPLAIN
 ONLY_ANSWER = "Give only the answer."
-SHORT = "Question: {question}\n" + ONLY_ANSWER
+SHORT = "Question: {question}\n" + ONLY_ANSWER + " Its form is '{form}'."
 BARE = "{question}"  # a benchmark's own prompt, options and all
 STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE}
+
+# For a model that decides whether an answer says what a label says; it replies yes or no
+JUDGE = (
+    "Question about a video: {question}\nReference answer: {label}\nAnswer to judge: {answer}\n"
+    "Does the answer to judge say what the reference answer says (the same thing done by the same one to the "
+    "same one, nothing denied, nothing exchanged; other words and more detail are fine)? "
+    "Reply with yes or no only."
+)
 
 # For a model that writes the questions (paper section 2): the task and the label, which the reply must
 # contain and the question must not
@@ -43,13 +55,30 @@ def number_text(value):
     return f"{round(float(value), 4):g}" if abs(value) < 1e6 else f"{value}"
 
 
-def _one(label):
+def times_text(value, label):
+    """A time, an interval or a list of intervals as one says it: "2 to 5.5 seconds", "10% to 50% of the
+    video".
+    """
+    if isinstance(value, list) and isinstance(value[0], list):
+        return " and ".join(times_text(pair, label) for pair in value)
+    values = value if isinstance(value, list) else [value]
+    if label.get("unit") == "fraction":
+        return " to ".join(number_text(100 * v) + "%" for v in values) + " of the video"
+    return " to ".join(number_text(v) for v in values) + " seconds"
+
+
+def options_of(label):
+    """The options of a choice without letters of their own: "A. cat" -> "cat"."""
+    options = [str(option) for option in label["options"]]
+    leads = [re.match(rf"\(?{chr(ord('A') + n)}[.):] ?(?=\S)", option) for n, option in enumerate(options)]
+    return [option[lead.end() :] for option, lead in zip(options, leads)] if all(leads) else options
+
+
+def value_text(label):
+    """A label's value as an answer would say it."""
     kind, value = label["kind"], label["value"]
     if kind in ("interval", "time"):
-        values = value if kind == "interval" else [value]
-        if label.get("unit") == "fraction":
-            return " to ".join(number_text(100 * v) + "%" for v in values) + " of the video"
-        return " to ".join(number_text(v) for v in values) + " seconds"
+        return times_text(value, label)
     if kind == "sequence":
         return ", then ".join(value)
     if kind == "box":
@@ -57,10 +86,15 @@ def _one(label):
     if kind == "number":
         return number_text(value)
     if kind == "choice":
-        return f"{value}. {label['options'][ord(value) - ord('A')]}"
+        return f"{value}. {options_of(label)[ord(value) - ord('A')]}"
     if kind == "boolean":
         return "yes" if value else "no"
     return str(value).strip().rstrip(".")
+
+
+def name_text(label):
+    """A label's name as an answer says it before its value."""
+    return label["name"].replace("_", " ")
 
 
 def label_text(labels):
@@ -68,15 +102,44 @@ def label_text(labels):
     3.2'.
     """
     if len(labels) == 1:
-        return _one(labels[0])
-    return "; ".join(f"{label['name'].replace('_', ' ')}: {_one(label)}" for label in labels)
+        return value_text(labels[0])
+    return "; ".join(f"{name_text(label)}: {value_text(label)}" for label in labels)
+
+
+FORMS = {
+    "text": "WORDS",
+    "sequence": "STEP, then STEP, and so on",
+    "interval": "START to END seconds",
+    "time": "TIME seconds",
+    "box": "[X1, Y1, X2, Y2] as fractions of the frame",
+    "number": "NUMBER",
+    "choice": "LETTER",
+    "boolean": "yes or no",
+}
+FRACTION_FORMS = {"interval": "START% to END% of the video", "time": "TIME% of the video"}
+
+
+def form_text(labels):
+    """The form in which an answer is asked to say labels of these kinds: 'START to END seconds'; of several
+    'score: NUMBER; action: ACTION'.
+    """
+    forms = []
+    for label in labels:
+        fraction = label.get("unit") == "fraction"
+        form = (fraction and FRACTION_FORMS.get(label["kind"])) or FORMS.get(label["kind"])
+        forms.append(form or name_text(label).upper())
+    if len(labels) == 1:
+        return forms[0]
+    return "; ".join(f"{name_text(label)}: {form}" for label, form in zip(labels, forms))
 
 
 def render(record, style):
     """The user's turn, as text, for a record in one of STYLES; the same function asks, trains and tests."""
-    question = strip_placeholders(record["question"]).strip()
-    for label in record["labels"]:
+    question, labels = strip_placeholders(record["question"]).strip(), record["labels"]
+    for label in labels:
         if label["kind"] == "choice" and style != "bare":
-            for number, option in enumerate(label["options"]):
+            for number, option in enumerate(options_of(label)):
                 question += f"\n{chr(ord('A') + number)}. {option}"
-    return STYLES[style].format(question=question, label=label_text(record["labels"]))
+    if style == "bare":
+        return question
+    return STYLES[style].format(question=question, label=label_text(labels), form=form_text(labels))

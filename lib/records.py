@@ -26,13 +26,11 @@ def is_words(value):
 
 
 def is_interval(value):
-    """Whether a value is [start, end] with 0 <= start < end."""
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(map(is_number, value))
-        and 0 <= value[0] < value[1]
-    )
+    """Whether a value is [start, end] with 0 <= start < end, or a list of at least one such pair."""
+    if isinstance(value, list) and value and all(isinstance(pair, list) for pair in value):
+        return all(pair and not isinstance(pair[0], list) and is_interval(pair) for pair in value)
+    pair = isinstance(value, list) and len(value) == 2 and all(map(is_number, value))
+    return pair and 0 <= value[0] < value[1]
 
 
 def is_box(value):
@@ -52,7 +50,7 @@ KINDS = {
     "class": (is_words, "expected words"),
     "text": (is_words, "expected words"),
     "sequence": (is_sequence, "expected a list of words"),
-    "interval": (is_interval, "expected [start, end] with 0 <= start < end"),
+    "interval": (is_interval, "expected [start, end] with 0 <= start < end, or a list of them"),
     "time": (is_number, "expected a number"),
     "box": (is_box, "expected [x1, y1, x2, y2] as fractions with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1"),
     "number": (is_number, "expected a number"),

@@ -15,7 +15,7 @@ from lib.benchmarks import mvbench, nextqa, open_qa, read_items, star, videomme
 from lib.benchmarks import tempcompass as compass
 from lib.benchmarks.charades import spoken_times
 from lib.confidence import mcnemar, paired_gain, spearman
-from lib.model import ask_text
+from lib.model import ask_text, judge
 from lib.prompts import render
 from lib.records import StageError
 
@@ -593,7 +593,7 @@ def test_captions_are_judged_and_scored_again_from_disk(tmp_path, tempcompass, m
         asked.extend(prompts)
         yield from ((key, {"answer": "Reasoning: he dunks\nAnswer: A. dunking a ball"}) for key, _ in prompts)
 
-    monkeypatch.setattr(evaluation, "ask_text", ask_text)
+    monkeypatch.setattr(judge, "ask_text", ask_text)
     assert tempcompass(said, task="captioning")["official"] is None
     first = tempcompass(said, "--judge", "some/judge", task="captioning")
     assert (
@@ -641,7 +641,7 @@ def test_captions_are_judged_and_scored_again_from_disk(tmp_path, tempcompass, m
 
 def test_a_judge_sees_only_what_no_rule_reads(tempcompass, monkeypatch):
     monkeypatch.setattr(
-        evaluation,
+        judge,
         "ask_text",
         lambda model, prompts, *how: [
             (key, {"answer": "Correct" if "v1" in key else "hm"}) for key, _ in prompts
@@ -696,7 +696,7 @@ def test_open_qa_with_and_without_a_judge(tmp_path, monkeypatch):
         "b#0": "I would say yes",
     }
     monkeypatch.setattr(
-        evaluation,
+        judge,
         "ask_text",
         lambda model, prompts, *how: [(key, {"answer": verdicts[key]}) for key, _ in prompts],
     )
@@ -860,7 +860,7 @@ def test_wrong_usage_is_named():
     for arguments, word in (
         (["--benchmark", "nextqa", "--predictions", "p"], "--questions"),
         (["--benchmark", "tempcompass", "--questions", "q", "--predictions", "p"], "--task"),
-        (["x.jsonl", "--predictions", "p", "--judge", "j"], "--benchmark"),
+        (["x.jsonl", "--predictions", "p", "--against", "j"], "--benchmark"),
         (["--benchmark", "star", "--questions", "q", "--predictions", "p", "--judge", "j"], "--judge"),
         (["--benchmark", "star", "--questions", "q", "--model", "m"], "--videos"),
     ):

@@ -182,7 +182,7 @@ def test_what_is_answered_blind_or_shuffled_is_not_kept(smoke, tmp_path):
     assert [r["answer"] for r in rows] != [r["answer"] for r in lines(tmp_path / "video.jsonl")]
     from lib.prompts import label_text
 
-    right = [{**r, "answer": f"Answer: {label_text(r['labels'])}"} for r in rows]
+    right = [{**r, "answer": f"Answer: {label_text(r['labels'])}", "truncated": False} for r in rows]
     (tmp_path / "right.jsonl").write_text("".join(json.dumps(r) + "\n" for r in right))
     (tmp_path / "blind.jsonl").write_text(
         "".join(json.dumps(r) + "\n" for r in [right[0], {**right[1], "answer": "Answer: nothing of it"}])

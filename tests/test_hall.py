@@ -13,9 +13,14 @@ from families import build
 from test_video import coded_clip
 
 HALL = {"records", "prompts", "output", "command", "video", "confidence", "verifier", "model"}
-WINGS = {"datasets", "benchmarks", "training", "viit", "demo", "tools"}
+WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}
 # the rooms that a stage opens beside the hall
-OPENS = {"01_prepare": {"datasets", "demo"}, "05_finetune": {"training"}, "06_eval": {"benchmarks"}}
+OPENS = {
+    "01_prepare": {"datasets", "demo"},
+    "04_verify": {"audit"},
+    "05_finetune": {"training"},
+    "06_eval": {"benchmarks"},
+}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in (ROOT / "lib").rglob("*.py")

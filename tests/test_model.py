@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib.prompts import label_text, render, strip_placeholders
+from lib.prompts import form_text, label_text, render, strip_placeholders
 
 QUESTION = {
     "id": "q",
@@ -14,7 +14,8 @@ QUESTION = {
 
 
 EXPLAIN_AND_CONCLUDE = (
-    "Can you explain step-by-step how one can arrive at this conclusion? End with a line 'Answer: ...'."
+    "Can you explain step-by-step how one can arrive at this conclusion? "
+    "End with a line 'Answer: START to END seconds'."
 )
 
 
@@ -24,7 +25,25 @@ def test_the_prompts_word_for_word():
         render(QUESTION, "rationalized")
         == f"Question: When is it red?\nAnswer: 2 to 5.5 seconds.\n{EXPLAIN_AND_CONCLUDE}"
     )
-    assert render(QUESTION, "short") == "Question: When is it red?\nGive only the answer."
+    assert render(QUESTION, "short") == (
+        "Question: When is it red?\nGive only the answer. Its form is 'START to END seconds'."
+    )
+
+
+@pytest.mark.parametrize(
+    "labels, form",
+    [
+        ([{"kind": "class", "name": "hand_shape"}], "HAND SHAPE"),
+        ([{"kind": "interval", "unit": "fraction"}], "START% to END% of the video"),
+        ([{"kind": "sequence"}], "STEP, then STEP, and so on"),
+        (
+            [{"kind": "sequence", "name": "action_sequence"}, {"kind": "number", "name": "score"}],
+            "action sequence: STEP, then STEP, and so on; score: NUMBER",
+        ),
+    ],
+)
+def test_the_last_line_is_asked_in_the_form_of_the_labels(labels, form):
+    assert form_text([{"name": "thing", **label} for label in labels]) == form
 
 
 @pytest.mark.parametrize(
@@ -39,6 +58,8 @@ def test_the_prompts_word_for_word():
         ({"kind": "box", "value": [0.5, 0.25, 0.9, 0.7]}, "[0.5, 0.25, 0.9, 0.7]"),
         ({"kind": "sequence", "value": ["Back", "2.5 Twists", "Entry"]}, "Back, then 2.5 Twists, then Entry"),
         ({"kind": "choice", "value": "B", "options": ["the box", "the cup"]}, "B. the cup"),
+        ({"kind": "choice", "value": "B", "options": ["A. the box", "B. the cup"]}, "B. the cup"),
+        ({"kind": "interval", "value": [[2, 5], [9.5, 12]]}, "2 to 5 seconds and 9.5 to 12 seconds"),
         ({"kind": "boolean", "value": False}, "no"),
     ],
 )

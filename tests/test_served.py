@@ -221,7 +221,7 @@ def test_a_request_shows_the_frames_and_asks_as_the_local_path_does(fake, questi
         ] == centres
         assert text["text"] == (
             f"Question: What colour is number {number}?\nCan you explain step-by-step how one can arrive at "
-            "this conclusion? End with a line 'Answer: ...'."
+            "this conclusion? End with a line 'Answer: COLOUR'."
         )
         sampling = {
             "temperature": 0.7,

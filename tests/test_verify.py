@@ -9,18 +9,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import sh
 
-from lib.records import KINDS
+from lib.prompts import label_text
+from lib.records import KINDS, record_problem
 from lib.verifier import Embedder, clean, final, iou, stem, verify, vocabularies
 from lib.verifier.spelled import digits
 from lib.verifier.verdicts import attempt
 
-AUDIT = Path(__file__).parent / "audit.jsonl"
+AUDIT = Path(__file__).parent / "audit"
 ACTIONS = [
     "riding a bike",
     "riding mountain bike",
@@ -494,7 +496,6 @@ DECIDED_BY_WORDS = table(
                 "Answer: It ends green. Before that it is blue, and before that red.",
                 "Answer: Finally green; it starts red and then becomes blue.",
                 "Answer: Before turning blue and then green, it was red.",
-                "Answer: Blue is second, red is first and green is third.",
             ],
             [
                 "Answer: red, green, blue",
@@ -616,7 +617,7 @@ def test_meaning_decides(answer, ok, kind, value, settings, embed):
 def test_answer_without_a_number_is_a_rejection_not_an_exception():
     result = judged("Answer: a very good dive", "number", 63.0)
     assert result["verdict"] == "unparsed" and result["checks"] == [
-        {"holds": False, "parsed": None, "why": "no number"}
+        {"holds": False, "score": 0.0, "parsed": None, "why": "no number"}
     ]
 
 
@@ -837,6 +838,268 @@ def test_all_labels_must_hold(answer, ok):
     assert (result["verdict"] == "correct") == ok and len(result["checks"]) == 2, result
 
 
+DIVE = [
+    {"name": "action_sequence", "kind": "sequence", "value": ["Inward", "2.5 Somersaults Pike", "Entry"]},
+    {"name": "difficulty", "kind": "number", "value": 3.0},
+    {"name": "score", "kind": "number", "value": 72.0},
+]
+WHERE = [
+    {"name": "action", "kind": "class", "value": "boxing", "options": ["boxing", "running"]},
+    {"name": "box", "kind": "box", "value": [0.1, 0.2, 0.5, 0.6]},
+]
+TWO_COUNTS = [
+    {"name": "somersaults", "kind": "number", "value": 3},
+    {"name": "difficulty", "kind": "number", "value": 3.0},
+]
+TWO_SCORES = [
+    {"name": "execution score", "kind": "number", "value": 8.5},
+    {"name": "score", "kind": "number", "value": 63},
+]
+BOTH = [
+    {"name": "helmet", "kind": "boolean", "value": True},
+    {"name": "gloves", "kind": "boolean", "value": True},
+]
+WHEN = [
+    {"name": "event", "kind": "class", "value": "goal", "options": ["goal", "foul"]},
+    {"name": "interval", "kind": "interval", "value": [3, 9]},
+]
+
+
+@pytest.mark.parametrize(
+    "labels, answer, ok",
+    [
+        # by name: in a sentence, lines, bullets, a table, JSON, in any order, before or behind
+        (
+            DIVE,
+            "Inward with 2.5 somersaults in pike position and entry. The difficulty is 3.0, the score 72.",
+            True,
+        ),
+        (DIVE, "Score: 72\nDifficulty: 3.0\nSteps:\n1. Inward\n2. 2.5 somersaults pike\n3. Entry", True),
+        (
+            DIVE,
+            "- **Score:** 72\n- **Difficulty:** 3.0\n- **Sequence:** Inward -> 2.5 Somersaults Pike -> Entry",
+            True,
+        ),
+        (
+            DIVE,
+            "| item | value |\n|---|---|\n| sequence | Inward, 2.5 Somersaults Pike, Entry |\n"
+            "| difficulty | 3.0 |\n| score | 72 |",
+            True,
+        ),
+        (
+            DIVE,
+            '{"score": 72.0, "difficulty": 3.0, "sequence": ["Inward", "2.5 Somersaults Pike", "Entry"]}',
+            True,
+        ),
+        (DIVE, "3.0 difficulty, 72 points, Inward - 2.5 Somersaults Pike - Entry", True),
+        # without names: by kind, in order
+        (DIVE, "Inward, 2.5 Somersaults Pike, Entry, 3.0, 72", True),
+        (DIVE, "Inward, 2.5 Somersaults Pike, Entry, 72, 3.0", False),
+        (DIVE, "Inward, 2.5 Somersaults Pike, Entry, 72", False),
+        (DIVE, "sequence: Inward, 2.5 Somersaults Pike, Entry; difficulty: 72; score: 3.0", False),
+        (DIVE, "sequence: Inward, 2.5 Somersaults Tuck, Entry; difficulty: 3.0; score: 72", False),
+        # a name within a word, or within another name
+        (WHERE, "action: boxing; box: [0.1, 0.2, 0.5, 0.6]", True),
+        (WHERE, "He is boxing at [0.1, 0.2, 0.5, 0.6].", True),
+        (TWO_SCORES, "execution score: 8.5; score: 63", True),
+        (TWO_SCORES, "The score is 63 with an execution score of 8.5.", True),
+        (TWO_SCORES, "execution score: 63; score: 8.5", False),
+        # one value never holds for two labels
+        (TWO_COUNTS, "3", False),
+        (TWO_COUNTS, "There are 3 somersaults.", False),
+        (TWO_COUNTS, "The difficulty is 3.0.", False),
+        (TWO_COUNTS, "3 somersaults, difficulty 3.0", True),
+        (BOTH, "yes", False),
+        (BOTH, "helmet: yes; gloves: yes", True),
+        (BOTH, "helmet: yes; gloves: no", False),
+        (WHEN, '{"event": "goal", "start": 3.0, "end": 9.0}', True),
+        (WHEN, "The goal falls from 0:03 to 0:09.", True),
+        (WHEN, "The foul happens from 0:03 to 0:09, and there is no goal.", False),
+    ],
+)
+def test_each_label_is_asserted_by_its_own_words(labels, answer, ok):
+    record = {
+        "id": "x",
+        "question": "What is seen?",
+        "labels": labels,
+        "answer": f"Answer: {answer}",
+        "duration": 20,
+    }
+    result = verify(record, {}, lambda strings: np.zeros((len(strings), 1), np.float32))
+    assert (result["verdict"] == "correct") == ok, result
+
+
+SPORT = {"options": ["running", "walking"]}
+
+
+@pytest.mark.parametrize(
+    "answer, verdict",
+    [
+        ("<think>If he ran, the answer is running.</think>\nwalking", "correct"),
+        ("If he ran, the answer is running.</think>\nwalking", "correct"),
+        ("<thinking>Answer: running</thinking>Answer: walking", "correct"),
+        ("\u25c1think\u25b7running?\u25c1/think\u25b7walking", "correct"),
+        ("<|channel>thought\nrunning?<channel|>walking", "correct"),
+        ("<|channel|>analysis<|message|>running?<|end|><|channel|>final<|message|>walking", "correct"),
+        ("[THINK]running?[/THINK]walking", "correct"),
+        ("<think>walking</think>\nrunning", "wrong"),
+        ("<think>walking</think>", "degenerate"),
+        ("<think>So the answer is walking, but", "unfinished"),
+        ("<think>a</think>walking<think>b", "unfinished"),
+    ],
+)
+def test_a_thought_is_not_the_answer(answer, verdict):
+    assert judged(answer, "class", "walking", **SPORT)["verdict"] == verdict
+
+
+def test_a_cut_off_answer_is_unfinished_and_a_leak_in_the_thought_counts():
+    record = {
+        "id": "x",
+        "question": "What?",
+        "labels": [{"name": "a", "kind": "class", "value": "walking", **SPORT}],
+    }
+    cut_off = {**record, "answer": "Answer: walking\nThe reason is that", "truncated": True}
+    assert verify(cut_off, {}, no_embedding)["verdict"] == "unfinished"
+    leaking = {
+        **record,
+        "origin": "rationalized",
+        "answer": "<think>The given answer is walking.</think>walking",
+    }
+    assert verify(leaking, {}, no_embedding)["verdict"] == "leaked"
+    kept_apart = {**leaking, "answer": "Answer: walking", "thought": "We are told the answer."}
+    assert verify(kept_apart, {}, no_embedding)["verdict"] == "leaked"
+
+
+@pytest.mark.parametrize(
+    "kind, value, answer, ok",
+    [
+        ("interval", [[2, 5], [9, 12]], "Answer: 2 to 5 seconds and 9 to 12 seconds", True),
+        ("interval", [[2, 5], [9, 12]], "Answer: from 2 to 5 s, and again from 9 to 12 s", True),
+        ("interval", [[2, 5], [9, 12]], "Answer: 2 to 5 seconds", False),
+        ("interval", [[2, 5], [9, 12]], "Answer: 2 to 12 seconds", True),
+        ("interval", [3, 7], "\u7b54\u6848\uff1a\u4ece3\u79d2\u52307\u79d2", True),
+        ("number", 3, "\u4e00\u5171\u67093\u4e2a\u4eba\u3002", True),
+        ("box", [0.1, 0.2, 0.3, 0.9], '[{"bbox_2d": [100, 220, 310, 900], "label": "teacher"}]', False),
+    ],
+)
+def test_lists_of_intervals_and_plain_signs_of_other_languages(kind, value, answer, ok):
+    assert (judged(answer, kind, value, duration=30)["verdict"] == "correct") == ok
+
+
+def test_a_box_is_read_in_the_coordinates_that_were_asked_for():
+    label = {"name": "box", "kind": "box", "value": [0.1, 0.2, 0.3, 0.9]}
+    record = {"id": "x", "question": "Where?", "labels": [label], "boxes": "1000"}
+    record["answer"] = '```json\n[{"bbox_2d": [100, 220, 310, 900], "label": "teacher"}]\n```'
+    assert verify(record, {}, no_embedding)["checks"][0]["parsed"] == [0.1, 0.22, 0.31, 0.9]
+
+
+@pytest.mark.parametrize(
+    "question, value, answer, ok",
+    [
+        ("How long is the board in cm?", 150, "Answer: 1.5 m", True),
+        ("How long is the board in cm?", 150, "Answer: 150 seconds", False),
+        ("How many seconds does it take?", 90, "Answer: 1.5 minutes", True),
+        ("How fast is it in km/h?", 36, "Answer: 10 m/s", True),
+        ("How many jumps are there?", 4, "Answer: 4 seconds", False),
+    ],
+)
+def test_units_are_converted_or_refused(question, value, answer, ok):
+    assert (judged(answer, "number", value, question)["verdict"] == "correct") == ok
+
+
+@pytest.mark.parametrize(
+    "kind, value, answer, score",
+    [
+        ("number", 50, "Answer: 49", 0.98),
+        ("number", 50, "Answer: 25", 0.5),
+        ("time", 3.0, "Answer: 4 s", 0.9),
+        ("interval", [0, 10], "Answer: 0 to 5 s", 0.5),
+        ("sequence", ["red", "blue", "green", "white"], "Answer: red, green, white", 0.75),
+        ("class", "running", "Answer: running", 1.0),
+        ("boolean", True, "Answer: no", 0.0),
+    ],
+)
+def test_every_check_has_a_score(kind, value, answer, score):
+    options = {"options": COLORS} if kind == "sequence" else {"options": ACTIONS} if kind == "class" else {}
+    blind = lambda strings: np.zeros((len(strings), 1), np.float32)
+    result = judged(answer, kind, value, duration=10, embed=blind, **options)
+    assert result["checks"][0]["score"] == pytest.approx(score)
+
+
+# ---------------------------------------------------------------- what the hint says verifies
+
+NAMES = [
+    "answer",
+    "score",
+    "execution score",
+    "box",
+    "action_sequence",
+    "time",
+    "The End",
+    "x-1",
+    "final answer",
+    "3",
+]
+NASTY_WORDS = [
+    "score a goal",
+    "not running",
+    "unknown",
+    "answer: B",
+    "yes or no",
+    "a; b",
+    "3.5",
+    "D\u00e9j\u00e0 vu",
+    "A.",
+    "*",
+    "red",
+]
+
+
+def random_label(draw, kind, name):
+    """A label of a kind that 01 passes, with values that are hard to read."""
+    words = lambda: draw.choice(NASTY_WORDS) + draw.choice(["", " again", " and again", ", then"])
+    number = lambda: draw.choice([0, 1, -3, 2.5, 1e7, 0.00004, 63.0, 1 / 3, 12345.678])
+    span = lambda: sorted(draw.sample([0, 1, 2.25, 3.1, 7.77, 30, 61.5], 2))
+    label = {"name": name, "kind": kind}
+    if kind == "class":
+        options = list({words() for _ in range(5)})
+        label |= {"value": options[0], **draw.choice([{}, {"options": options}])}
+    elif kind in ("interval", "time"):
+        label |= draw.choice([{}, {"unit": "fraction"}])
+        part = 0.01 if label.get("unit") else 1
+        pairs = [[v * part for v in span()] for _ in range(draw.choice([1, 1, 2]))]
+        label["value"] = pairs[0][0] if kind == "time" else pairs if len(pairs) > 1 else pairs[0]
+    elif kind == "box":
+        x, y = (sorted(draw.sample([0, 0.1, 0.123456, 0.5, 0.9, 1], 2)) for _ in range(2))
+        label["value"] = [x[0], y[0], x[1], y[1]]
+    elif kind == "choice":
+        options = [words() for _ in range(draw.randrange(2, 6))]
+        label |= {"value": "ABCDEF"[draw.randrange(len(options))], "options": options}
+    else:
+        values = {"text": words, "number": number, "boolean": lambda: draw.random() < 0.5}
+        values["sequence"] = lambda: [words() for _ in range(draw.randrange(1, 5))]
+        label["value"] = values[kind]()
+    return label
+
+
+def test_what_the_hint_says_verifies_for_every_record_that_01_passes():
+    draw, passed = random.Random(0), 0
+    for kinds in [*product(KINDS, repeat=1), *product(KINDS, repeat=2)] * 12:
+        names = draw.sample(NAMES, len(kinds))
+        labels = [random_label(draw, kind, name) for kind, name in zip(kinds, names)]
+        record = {"id": "x", "video": "v.mp4", "question": "What is it?", "labels": labels, "duration": 100}
+        if record_problem(record):
+            continue
+        passed += 1
+        for answer in (
+            f"Answer: {label_text(labels)}",
+            f"I looked closely.\n**Answer:** {label_text(labels)}.",
+        ):
+            result = verify({**record, "answer": answer}, {}, no_embedding)
+            assert result["verdict"] == "correct", (labels, answer, result)
+    assert passed > 900
+
+
 def test_vocabulary_of_a_file_is_used_where_a_label_has_no_options():
     records = [
         {"labels": [{"name": "action", "kind": "class", "value": value}]}
@@ -932,14 +1195,23 @@ def test_number_words(said, written):
 # ---------------------------------------------------------------- the audit
 
 
+ROW = re.compile(r"[a-z]+ +\d+ ")
+# the accuracies below which something broke: some two points under those in lib/verifier/README.md
+AT_LEAST = ({"all": 0.9, "kind": 0.8}, {"all": 0.8, "kind": 0.7})
+
+
 def test_audit():
-    said = sh("04_verify.py", "--audit", AUDIT).stdout
-    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()[1:11]}
-    assert rows.keys() == {*KINDS, "all"} and all(int(n) >= 30 for n, *_ in rows.values())
-    for kind, (_, precision, recall, _) in rows.items():
-        assert float(precision) >= 0.98 and float(recall) >= 0.95, (kind, precision, recall)
-    accepted, drawn = map(int, re.search(r"control: (\d+) of (\d+)", said).groups())
-    assert drawn > 400 and accepted <= 0.01 * drawn, said
+    said = sh("04_verify.py", "--audit", AUDIT / "written.jsonl", AUDIT / "scored.jsonl").stdout
+    for table, least in zip(said.split("\ntests/")[1:] or said.split(".jsonl\n")[1:], AT_LEAST):
+        rows = {
+            line.split()[0]: [*map(float, line.split()[1:])] for line in table.splitlines() if ROW.match(line)
+        }
+        assert rows.keys() >= {*KINDS, "several", "all"}
+        for kind, (_, _, _, accuracy, official, substring) in rows.items():
+            assert accuracy >= least.get(kind, least["kind"]), (kind, accuracy)
+            assert accuracy > max(official, substring)
+    for accepted, drawn in re.findall(r"control: (\d+) of (\d+)", said):
+        assert int(drawn) > 200 and int(accepted) <= 0.01 * int(drawn), said
 
 
 # ---------------------------------------------------------------- nasty strings
@@ -1078,6 +1350,6 @@ def test_no_string_raises_or_takes_long(count):
                 seconds.append(time.process_time() - began)
             if min(seconds) > 40 * processor_seconds():
                 slow.append((labels[0]["kind"], record["answer"][:80]))
-        assert result["verdict"] in ("correct", "wrong", "unparsed", "degenerate", "leaked")
+        assert result["verdict"] in ("correct", "wrong", "unparsed", "unfinished", "degenerate", "leaked")
         json.dumps(result, allow_nan=False)
     assert not slow

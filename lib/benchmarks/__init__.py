@@ -30,13 +30,13 @@ from lib.benchmarks import (
     videomme,
 )
 from lib.benchmarks.common import reading, without_end
-from lib.benchmarks.predictions import common_rows, join_replies, read_judgements, states
+from lib.benchmarks.predictions import common_rows, join_replies, states
 from lib.benchmarks.tables import score_choices, show, summary
 from lib.benchmarks.videos import records_to_ask
 from lib.confidence import mcnemar, paired_gain
 from lib.records import StageError
 
-__all__ = ["BENCHMARKS", "read_judgements", "records_to_ask", "show", "states"]
+__all__ = ["BENCHMARKS", "records_to_ask", "show", "states"]
 
 BENCHMARKS = {
     "tempcompass": tempcompass,

@@ -1,12 +1,14 @@
 """Our own records: answers joined to them by id, and scored by the verifier, by label kind."""
 
+import os
 from collections import Counter, defaultdict
 
 import numpy as np
 
 from lib.confidence import share
-from lib.records import StageError, read_jsonl
-from lib.verifier import iou, verify_all
+from lib.output import write_atomically
+from lib.records import StageError, line_of, read_jsonl
+from lib.verifier import iou, verify_all, with_judgements
 
 
 def state_of(line):
@@ -48,7 +50,9 @@ def measures(records, results):
     for record, result in zip(records, results):
         for label, check in zip(record["labels"], result["checks"]):
             kind, parsed = kinds[label["kind"]], check["parsed"]
-            kind["holds"].append(check["holds"] and result["verdict"] not in ("degenerate", "leaked"))
+            kind["holds"].append(
+                check["holds"] and result["verdict"] not in ("degenerate", "leaked", "unfinished")
+            )
             kind["parsed"].append(parsed is not None)
             if label["kind"] in ("interval", "box"):
                 kind["iou"].append(iou(parsed, label["value"]) if parsed is not None else 0.0)
@@ -58,9 +62,22 @@ def measures(records, results):
     return kinds
 
 
-def score(records, embedder):
-    """Accuracy of whole questions and of labels by kind, with IoU, absolute error and parse rate."""
-    results, by_kind = list(verify_all(records, embedder)), {}
+def write_verdicts(path, records, results):
+    """The verdict on every question, a line each: {"id", "verdict", "why", "checks"}."""
+    lines = (
+        line_of({"id": record["id"], **{key: result[key] for key in ("verdict", "why", "checks")}})
+        for record, result in zip(records, results)
+    )
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    write_atomically(path, b"".join(lines).decode("utf-8", "surrogatepass"))
+
+
+def score(records, embedder, replies=None):
+    """(accuracy of whole questions and of labels by kind, with IoU, absolute error and parse rate; the
+    verifier's results). `replies`: a judge's, on text labels.
+    """
+    judged = records if replies is None else [with_judgements(record, replies) for record in records]
+    results, by_kind = list(verify_all(judged, embedder)), {}
     for kind, values in sorted(measures(records, results).items()):
         by_kind[kind] = share(sum(values["holds"]), len(values["holds"]))
         means = {"parse_rate": "parsed", "mean_iou": "iou", "mean_absolute_error": "error"}
@@ -71,7 +88,7 @@ def score(records, embedder):
         "macro_accuracy": round(float(np.mean([row["accuracy"] for row in by_kind.values()])), 4),
         "kinds": by_kind,
         "verdicts": {verdict: verdicts[verdict] for verdict in sorted(verdicts) if verdicts[verdict]},
-    }
+    }, results
 
 
 def show(summary):

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from lib.benchmarks.common import plain, read_rows, stem
-from lib.records import StageError, read_jsonl
+from lib.records import StageError
 
 
 class Reply(NamedTuple):
@@ -150,29 +150,3 @@ def states(items, replies):
     """How many items were answered, and how many not for which reason."""
     found = Counter(replies[item["id"]].state for item in items)
     return {state: found[state] for state in STATES}
-
-
-# ---------------------------------------------------------------- judgements
-
-
-def read_judgements(path, prompts):
-    """({id: raw reply}, who judged) of a file of judgements.
-
-    Raises StageError where one is of another question or prediction than now, unknown, or there twice.
-    """
-    replies, judges = {}, set()
-    for number, line in read_jsonl(path):
-        id = line.get("id") if isinstance(line, dict) else None
-        if id in replies or id not in prompts:
-            problem = "there twice" if id in replies else "not among the replies to judge"
-            raise StageError(
-                f"{path}:{number}: id {id!r} is {problem}; are these judgements of other predictions?"
-            )
-        if line.get("prompt", prompts[id]) != prompts[id]:
-            raise StageError(
-                f"{path}:{number}: the judgement of {id!r} is of another question or prediction; "
-                "judge anew with --judge"
-            )
-        replies[id] = line.get("reply")
-        judges.add(line.get("judge", "unnamed"))
-    return replies, ", ".join(sorted(map(str, judges)))

@@ -54,12 +54,16 @@ CHAT = (
 )
 SPECIALS = ["<pad>", "<s>", "</s>", "<image>", "<video>"]
 # of every prompt: one token each
-PHRASES = ["USER:", " ASSISTANT:", "Question:", "Answer:", EXPLAIN, ONLY_ANSWER]
+PHRASES = ["USER:", " ASSISTANT:", "Question:", "Answer:"]
+# how the last line of a prompt begins, which asks for the form of the answer: that line is one token too
+ASKING = (EXPLAIN.split("{form}")[0], ONLY_ANSWER)
 
 
 def tokenizer_of(texts):
     """A byte-level BPE tokenizer of single digits, which can write any label, trained on `texts`."""
-    phrases = re.compile("|".join(map(re.escape, PHRASES)))
+    asked = {line for text in texts for line in text.split("\n") if line.startswith(ASKING)}
+    wordings = [*PHRASES, *sorted(asked)]
+    phrases = re.compile("|".join(map(re.escape, wordings)))
     tokens = Tokenizer(models.BPE())
     digits = pre_tokenizers.Split(Regex(" ?[0-9]"), "isolated")
     tokens.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -79,7 +83,7 @@ def tokenizer_of(texts):
         padding_side="left",
         extra_special_tokens={"image_token": "<image>", "video_token": "<video>"},
     )
-    tokenizer.add_tokens([AddedToken(phrase, special=False, normalized=False) for phrase in PHRASES])
+    tokenizer.add_tokens([AddedToken(phrase, special=False, normalized=False) for phrase in wordings])
     return tokenizer
 
 

@@ -28,7 +28,7 @@ from lib.verifier import verify_all
 MEGABYTES, RECORDS = 4.5, 1000  # of the page, and answers in its sample, at most
 STRATUM = 100  # answers of one cycle, kind, verdict and origin that may be sampled
 REASONS = 40  # rows in the table of rejections; what is rarer is summed up in its last row
-VERDICTS = ("kept", "correct", "wrong", "unparsed", "degenerate", "leaked", "error")
+VERDICTS = ("kept", "correct", "wrong", "unparsed", "unfinished", "degenerate", "leaked", "error")
 YIELDS = {
     "answered (direct)": "solved_direct",
     "rationalized": "solved_rationalized",

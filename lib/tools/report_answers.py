@@ -6,8 +6,8 @@ import re
 import cv2
 import numpy as np
 
-from lib.prompts import label_text
-from lib.verifier import MARKER, clean, cut, final, find_numbers, share
+from lib.prompts import label_text, options_of
+from lib.verifier import MARKER, clean, cut, final, find_numbers, parts_of, split_thought
 from lib.video import VideoError, read_frames
 
 FRAMES, HEIGHT, QUALITY = 6, 96, 70  # of a clip's strip: frames, pixels, JPEG quality
@@ -53,7 +53,7 @@ def wordings(label, value):
     if label["kind"] == "boolean":
         return ["yes|true" if value else "no|not|false"]
     if label["kind"] == "choice":
-        option = phrase(label["options"][ord(value) - ord("A")]) or value
+        option = phrase(options_of(label)[ord(value) - ord("A")]) or value
         return [rf"(?-i:{value})(?=[.):\]]|\s*(?:\n|$))|{option}"]
     return [phrase(words) for words in (value if isinstance(value, list) else [value])]
 
@@ -102,10 +102,11 @@ def marked(answer, labels, checks):
     word; else behind the last answer marker.
     """
     several = len(labels) > 1
-    texts = final(clean(answer), several or labels[0]["kind"] == "sequence").texts
+    said = clean(split_thought(answer).answer)
+    texts = final(said, several or labels[0]["kind"] == "sequence").texts
     start = max((marker.end() for marker in MARKER.finditer(answer)), default=0)
     spans, found = [], []
-    for label, check, own in zip(labels, checks, share(texts[0], labels) if several else [None]):
+    for label, check, own in zip(labels, checks, parts_of(texts[-1], labels, {}) if several else [None]):
         here = find_in_answer(
             answer, start, [own] if own else [*texts, answer[start:]], label, check["parsed"]
         )

@@ -37,7 +37,8 @@ NAMES = {
 }
 # The words that may stand between the numbers of a box
 BETWEEN = frozenset(
-    "to and bottom top left right lower upper corner corners at is the with its lies point reaching".split()
+    "to and bottom top left right lower upper corner corners at is the with its lies point reaching from"
+    " starts starting ends ending extends spans".split()
 )
 
 
@@ -127,22 +128,32 @@ def by_axes(text):
     return [([x1, y1, x2, y2], spans[0].start(), spans[1].end())]
 
 
-def read_box(text, marked=True):
+def read_box(text, marked=True, scale=1.0, names=frozenset()):
     """[x1, y1, x2, y2] in fractions of the frame: the last box a text asserts, with a reason where it is
-    none.
+    none. `scale`: what the whole frame counts (1000 where the answer was asked in thousandths); `names`: the
+    words of what the box is asked for.
     """
     text = digits(affirmed(text))
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
-    if (
-        marked
-        and len(found) > 1
-        and re.search(r"\b(?:or|either)\b", text[found[-2][2] : found[-1][1]])
-        and found[-2][0] != found[-1][0]
-    ):
+    between = text[found[-2][2] : found[-1][1]] if len(found) > 1 else ""
+    if marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
         return Found(None, "several boxes")
-    x1, y1, x2, y2 = value = found[-1][0]
+    box = own_box(text, found, names)[0]
+    if max(box) > 1 and PERCENT.search(text):
+        scale = 100.0
+    x1, y1, x2, y2 = value = [v / scale for v in box]
     if min(value) < 0 or max(value) > 1:
-        return Found(None, f"box {value} is outside the frame (fractions from 0 to 1)")
-    return Found(value) if x1 < x2 and y1 < y2 else Found(None, f"box {value} has no area")
+        return Found(None, f"box {box} is outside the frame (0 to {scale:g})")
+    return Found(value) if x1 < x2 and y1 < y2 else Found(None, f"box {box} has no area")
+
+
+PERCENT = re.compile(r"\bpercent|\bper cent\b|%")
+
+
+def own_box(text, found, names):
+    """Of several boxes the last one in whose line one of the `names` stands, else the last one."""
+    lines = [text[text.rfind("\n", 0, start) + 1 : (text + "\n").find("\n", end)] for _, start, end in found]
+    own = [box for box, line in zip(found, lines) if names & set(re.findall("[a-z]+", line))]
+    return own[-1] if own and len(set(lines)) == len(lines) else found[-1]

@@ -4,53 +4,29 @@ No long search and no exception for any string: of a long answer only head and t
 """
 
 import re
-import unicodedata
 from typing import NamedTuple
 
-# Characters read of an answer, which concludes at its end, and after an answer marker
-HEAD, TAIL, LINE = 800, 2000, 1000
-TYPOGRAPHY = str.maketrans(
-    {
-        "\u2018": "'",
-        "\u2019": "'",
-        "\u201c": '"',
-        "\u201d": '"',
-        "\u2013": "-",
-        "\u2014": " - ",
-        "\u2212": "-",
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u2192": "->",
-        "\u21d2": "->",
-        "\u2026": "...",
-        "\u2044": "/",
-        "\u2022": "-",
-        "\u00b0": " ",
-    }
-)
-# "\boxed{63}", "<answer>63</answer>"
-BOXED = re.compile(
-    r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}|<answer>([^<]{0,300})</answer>", re.I
-)
-# "**bold**", "# heading", "<b>", "\text{x}", "\(", "$", "_italic_"
-MARKUP = re.compile(
-    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|\\(?:text|mathrm|mathbf)\{([^{}\n]{0,100})\}|\\[()\[\]]|\$"
-    r"|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)",
-    re.I | re.M,
-)
-SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
+# Characters read after an answer marker
+LINE = 1000
 SENTENCE = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b\d\.) (?=[^a-z])|\n")
-# "Answer:", "the answer to the question is as follows", "the answer would be", "the correct option is"
-MARKER = re.compile(
-    r"\b(?:answer|ans)(?: choice| option| line| here)?(?: to (?:the|this|your) question)?['\"]?"
-    r"(?: ?[:=]| ?->| - "
-    # but not "the answer is based on"
-    r"| is(?: as follows)?\b(?! (?:based|derived|determined|given|provided|supported|found|clear|obvious"
-    r"|correct|wrong|in the|not (?:given|clear|provided)))"
-    r"| (?:would|should|must|will|has to|seems to|appears to) be\b|$(?=\n))[ :=>]*(?:- )?"
-    r"|\b(?:correct|best|right) (?:choice|option)(?: is\b|:)[ :]*",
-    re.I | re.M,
-)
+# "Answer:", "the answer to the question is as follows", "the answer would be"
+ANSWER = r"""
+    \b(?:answer|ans)(?:[ ](?:choice|option|line|here))?(?:[ ]to[ ](?:the|this|your)[ ]question)?['"]?
+    (?: [ ]?[:=] | [ ]?-> | [ ]-[ ] | $(?=\n)
+      # but not "the answer is based on"
+      | [ ]is(?:[ ]as[ ]follows)?\b(?![ ](?:based|derived|determined|given|provided|supported|found|clear
+        |obvious|correct|wrong|in[ ]the|not[ ](?:given|clear|provided)))
+      | [ ](?:would|should|must|will|has[ ]to|seems[ ]to|appears[ ]to)[ ]be\b)
+    """
+# "the correct option is", "Final verdict:", "Conclusion:", Chinese "the answer is"
+CHOSEN = r"""
+    \b(?:correct|best|right)[ ](?:choice|option|one)(?:[ ]is\b|:)
+    | \bfinal[ ](?:verdict|decision|prediction|choice|classification|estimate|count|result)(?:[ ]is\b|:)
+    | \bbest[ ](?:guess|estimate|bet)(?:[ ](?:is|would[ ]be)\b|:)
+    | ^(?:conclusion|verdict|prediction):
+    | \u7b54\u6848[ ]?(?:[:\u662f\u4e3a]){1,2}
+    """
+MARKER = re.compile(rf"(?:{ANSWER}|{CHOSEN})[ :=>]*(?:-[ ])?", re.I | re.M | re.X)
 # "therefore", "I would say", "this suggests"
 CONCLUDING = re.compile(
     r"\b(?:therefore|thus|hence|consequently|in conclusion|to conclude|in summary|to sum up"
@@ -91,24 +67,6 @@ ASKING = re.compile(
 FIRST_OF_SEVERAL = re.compile(r"(?:start|begin|from|x_?(?:1|min)|first|top|left|[-*] |\(?1[.):])", re.I)
 
 
-def clean(answer):
-    """`answer` with plain quotes, dashes and spaces and without its markdown, HTML and LaTeX; at most HEAD +
-    TAIL characters.
-    """
-    text = cut(answer)
-    if not text.isascii():
-        text = cut(unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY))
-    text = SPACES.sub(" ", text.replace("`", ""))
-    if "\\" in text or "<" in text:
-        text = BOXED.sub(lambda m: f"\nAnswer: {m[1] or m[2] or ''}\n", text)
-    return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
-
-
-def cut(text):
-    """Head and tail of a long text."""
-    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]}\n{text[-TAIL:]}"
-
-
 def sentences(text):
     """The sentences and lines of a text, stripped, without empty ones."""
     return [s.strip() for s in SENTENCE.split(text) if s.strip()]
@@ -134,23 +92,29 @@ def final(text, several=False):
 
     `several`: take all lines after the marker (a list, several labels), not the first alone.
     """
-    marker = last_match(MARKER, text)
-    if marker:
-        rest = text[marker.end() :][:LINE].lstrip("\n ")
-        line, _, after = rest.partition("\n")
-        goes_on = (
-            line.endswith(":")
-            or CORRECTION.match(after)
-            or REFUTED.match("\n" + after)
-            or FIRST_OF_SEVERAL.match(line)
-        )
-        return Final((rest if several or goes_on else line,), True)
+    markers = [m for m in MARKER.finditer(text) if text[m.end() :].strip(" .*\n")]
+    if markers:
+        return Final((behind(text, markers, several),), True)
     parts = sentences(text)
     # What is asked, or would have to be looked at, is not what is said
     if ASKING.search(text):
         parts = [s for s in parts if not ASKING.search(s)]
         text = " ".join(parts)
     return Final((*[s for s in parts if CONCLUDING.search(s)][-1:], *parts[-1:], text), False)
+
+
+def behind(text, markers, several):
+    """What stands behind the last marker: its line, or all of it."""
+    marker = markers[-1]
+    if several:
+        # "Answer: count: 3; answer: B": the second is the name of a label
+        line = text.rfind("\n", 0, marker.start())
+        first = next(m for m in markers if m.start() > line)
+        marker = first if re.match(r"[^\w\n]*$", text[line + 1 : first.start()]) else marker
+    rest = text[marker.end() :][:LINE].lstrip("\n ")
+    line, _, after = rest.partition("\n")
+    goes_on = line.endswith(":") or CORRECTION.match(after) or REFUTED.match("\n" + after)
+    return rest if several or goes_on or FIRST_OF_SEVERAL.match(line) else line
 
 
 def corrected(text, *patterns):

@@ -10,7 +10,8 @@ from lib.verifier.words import Found
 PAIR = re.compile(
     r"^(?: ?(?:mark|point|in|into the (?:video|clip)|of the (?:video|clip)|timestamp))* ?"
     r"(?:-|->|to|until|till|through|up to|~)"
-    r"(?: (?:about|around|approximately|roughly|the|at|time|seconds?|timestamp|t ?=))* ?$"
+    r"(?: (?:about|around|approximately|roughly|the|at|time|seconds?|timestamp|t ?=|end(?: time)?:"
+    r"|stop:))* ?$"
 )
 # "2 s, and it stays blue until 5 s"
 UNTIL = re.compile(
@@ -33,24 +34,34 @@ END_BEFORE = re.compile(r"\b(?:end|stop|finish|conclud)\w*[^.;\n\d]{0,25}$")
 START_BETWEEN = re.compile(r"^[^\d.\n]{0,40}\b(?:start|begin|began|begun)\w*[^.;\n\d]{0,25}$")
 # "until about 4 s", with no other time
 UP_TO = re.compile(r"\b(?:until|till|up to) (?:about |around |the )*$")
-# "2 to 5 s or 6 to 8 s"
-ANOTHER = re.compile(r"^[^.(]{0,12}\b(?:or|and)\b|^ ?s? ?, ?$")
+# "2 to 5 s or 6 to 8 s", "2 to 5 s and 6 to 8 s"
+OTHERWISE = re.compile(r"^[^.(]{0,12}\bor\b")
+ANOTHER = re.compile(r"^[^.(\d]{0,12}\band\b|^ ?[\])]? ?s? ?[,;\n]+ ?[\[(-]?$")
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 
-def read_interval(text, unit="seconds", duration=None, marked=True):
+def read_interval(text, unit="seconds", duration=None, marked=True, several=False):
     """[start, end] in the label's unit: the one interval of a final line, the last of a free text; reversed
-    ends are put right.
+    ends are put right. A list of them where the label is one (`several`), or where the line lists them.
     """
     text = timed(core(text) if marked else text, duration)
     found = find_times(text)
     pairs = pairs_of(text, found, unit, duration) or lone_pair(text, found, unit, duration)
     if not pairs:
         return Found(None, "no two times that make an interval" if found else "no interval", True)
-    if marked and any(p[0] != q[0] and ANOTHER.match(text[p[2] : q[1]]) for p, q in zip(pairs, pairs[1:])):
+    gaps = [text[p[2] : q[1]] for p, q in zip(pairs, pairs[1:]) if p[0] != q[0]]
+    if marked and any(OTHERWISE.match(gap) for gap in gaps):
         return Found(None, "several intervals")
+    if several or marked and any(ANOTHER.match(gap) for gap in gaps):
+        values = [pair for pair, *_ in pairs if pair[1] > pair[0]]
+        return Found(values) if values else Found(None, "an interval without length")
     start, end = pairs[0 if marked else -1][0]
     return Found([start, end]) if end > start else Found(None, "an interval without length")
+
+
+def find_intervals(text, unit="seconds", duration=None):
+    """Every interval of a text that `timed` made ready: ([start, end], first place, last place)."""
+    return pairs_of(text, find_times(text), unit, duration)
 
 
 def pairs_of(text, found, unit, duration):

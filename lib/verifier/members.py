@@ -1,9 +1,11 @@
 """Members: the one member of a vocabulary that a text asserts, by its own words or by near ones."""
 
+from rapidfuzz.distance import DamerauLevenshtein
+
 from lib.verifier.denials import words_of
 from lib.verifier.mentions import mentions
 from lib.verifier.vocabulary import index, keywords
-from lib.verifier.words import OPTIONAL, Found, stem
+from lib.verifier.words import OPTIONAL, SYNONYMS, Found, stem, stems
 
 
 def member(text, vocabulary, aliases=()):
@@ -31,15 +33,10 @@ def member(text, vocabulary, aliases=()):
 
 
 # Words that may stand beside a keyword
-GENERIC = frozenset(
-    map(
-        stem,
-        """
-        go move head shift travel drift slide come pass turn it he she they person man woman object shape
-        thing ball circle square triangle car side frame screen direction video clip toward towards across
-        while through just clearly slowly quickly gradually answer there which not from
-        """.split(),
-    )
+GENERIC = stems(
+    "go move head shift travel drift slide come pass turn it he she they person man woman object shape thing"
+    " ball circle square triangle car side frame screen direction video clip toward towards across while"
+    " through just clearly slowly quickly gradually answer there which not from"
 ) | frozenset(map(stem, OPTIONAL))
 
 
@@ -68,51 +65,20 @@ def respelled(tokens, known):
     return words
 
 
-# Families of words of one meaning, for a text that names nothing of a vocabulary, and only where one member
-# of the family alone is in it
-KIN = """
-fix repair mend|cut slice chop dice|clothes laundry garment|suture stitch sew|throw toss hurl|
-run jog sprint|jump leap|wash rinse|talk speak chat|shout yell scream|bike pushbike|stone rock|
-rug carpet|lawn grass|trash garbage rubbish|dish plate|photo snapshot|baby infant toddler|movie film|
-hike trek|weld solder|pull drag tow haul|lift raise hoist|paint coat|clean wipe scrub|
-break smash shatter|kiss smooch|hug embrace cuddle|coat jacket|pan skillet|stir mix whisk
-"""
-SYNONYMS = {
-    stem(word): frozenset(map(stem, family.split())) for family in KIN.split("|") for word in family.split()
-}
-PEDALLING = frozenset(map(stem, ("cycling", "bicycling", "biking", "pedaling", "pedalling")))
-CYCLES = frozenset(("bike", "bicycle", "unicycle", "scooter", "tricycle"))
-
-
-def in_other_words(tokens, known):
-    """Tokens with each word the vocabulary lacks replaced by the one of its family that it has: "repairing"
-    by "fix", "cycling" by "ride bike".
-    """
-    vocabulary, words = known.frequency.keys(), []
-    for token in tokens[:60]:
-        s = stem(token)
-        mates = SYNONYMS.get(s, frozenset()) & vocabulary if s not in vocabulary else ()
-        if s in PEDALLING and s not in vocabulary and {"rid", "bik"} <= vocabulary:
-            words += ["ride"] if CYCLES & set(tokens) else ["ride", "bike"]
-            continue
-        if s == "bik" and "rid" in map(stem, tokens) and not {"bik", "rid"} & vocabulary:
-            words.append(min(PEDALLING & vocabulary, default=token))
-            continue
-        words.append(min(mates) if len(mates) == 1 else token)
-    return words
-
-
 def slip(a, b):
     """Whether two stems of six letters or more with the same first letter differ in one letter more, less,
     other, or two swapped.
     """
-    if min(len(a), len(b)) < 6 or abs(len(a) - len(b)) > 1 or a[0] != b[0] or a == b:
-        return False
-    i = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
-    return (
-        a[i + 1 :] == b[i + 1 :]
-        or a[i + 1 :] == b[i:]
-        or a[i:] == b[i + 1 :]
-        or a[i : i + 2] == b[i : i + 2][::-1]
-        and a[i + 2 :] == b[i + 2 :]
-    )
+    return min(len(a), len(b)) > 5 and a[0] == b[0] and DamerauLevenshtein.distance(a, b, score_cutoff=1) == 1
+
+
+def in_other_words(tokens, known):
+    """Tokens with each word the vocabulary lacks replaced by the one of its family that it has: "repairing"
+    by "fix", "cycling" by "bike".
+    """
+    words = []
+    for token in tokens[:60]:
+        s = stem(token)
+        mates = SYNONYMS.get(s, frozenset()) & known.frequency.keys() if s not in known.frequency else ()
+        words.append(min(mates) if len(mates) == 1 else token)
+    return words

@@ -4,7 +4,9 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
-from lib.verifier.words import ANTONYMS, IDLE, stem
+from lib.verifier.wordlists import HEDGE_WORDS, UNREAL_WORDS
+from lib.verifier.words import ANTONYMS, IDLE, OPTIONAL, stem
+from lib.verifier.words import stems as stems_of
 
 
 class Mention(NamedTuple):
@@ -16,17 +18,14 @@ class Mention(NamedTuple):
     last: int
 
 
+FILLERS = OPTIONAL | {"position", "tight", "full"}
 HARD = frozenset((".", ";", "!", "?", "\n", "->"))
 SOFT = frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
-HEDGES = frozenset(
-    map(
-        stem,
-        "might may could maybe perhaps possibly either whether unsure unclear uncertain resembles".split(),
-    )
-)
-# Said of what does not quite happen
-UNREAL = frozenset(map(stem, "pretend fake feign mime almost nearly".split()))
+HEDGES, UNREAL = stems_of(HEDGE_WORDS), stems_of(UNREAL_WORDS)
+# Said of what is only a condition or an intention; up to the comma that ends it
+CONDITIONS = frozenset("if unless would should".split())
+INTENTIONS = frozenset("want wants wanted plan plans intends tries tried trying ready needs going".split())
 # "is not shown", ", but then misses", "is ruled out"
 DENIED_AFTER = re.compile(
     r"^(?:is|are|was|can|could|does|do|has|have)? ?(?:be )?"
@@ -81,7 +80,9 @@ def placed(form, i, tokens, stems, places, clause):
         for k in range(1, len(at)):
             at[k] = next((j for j in here[k] if j > at[k - 1]), -1)
     first, last = min(at), max(at)
-    if first < 0 or last - first > form.reach or len(set(at)) < len(set(form.needed)):
+    # "2.5 somersaults in the pike position" says "2.5 somersaults pike"
+    between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
+    if first < 0 or between > form.reach or len(set(at)) < len(set(form.needed)):
         return None
     if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
         return None  # "the cat barks and the dog runs" is not "the dog barks"
@@ -111,6 +112,9 @@ def stance(tokens, stems, first, last, own=()):
             return "denied"  # "from left to right" goes right
         if stems[i] in HEDGES:
             return "hedged"
+        intended = token in INTENTIONS and "to" in tokens[i + 1 : first] and "," not in tokens[i:first]
+        if (token in CONDITIONS or intended) and token not in own:
+            return "denied"
         if stems[i] in UNREAL and stems[i] not in own:
             return "denied"
         if (

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from lib.verifier.conclusion import core
 from lib.verifier.denials import affirmed
 from lib.verifier.spelled import digits
+from lib.verifier.units import NAMES, factor, unit_asked, unit_behind
 from lib.verifier.words import Found, stem
 
 # Numbers or times looked at in one text
@@ -18,11 +19,8 @@ NUMBER = re.compile(
 )
 # Without thousands separators, for lists of numbers
 PLAIN = re.compile(NUMBER.pattern.replace(r"\d{1,3}(?:,\d{3})+(?![\d,])|", ""))
-# "3rd", "3 frames", "3-second", "3:20"
-UNIT_AFTER = re.compile(
-    r" ?(?:(?P<ordinal>st|nd|rd|th)\b"
-    r"|-?(?P<unit>frame|fps|hz|px|pixel|second|sec|minute|min|millisecond|ms|s)s?\b|:\d)"
-)
+# "3rd", "3:20", "307c"
+NO_AMOUNT = re.compile(rf"(?: ?(?:st|nd|rd|th)\b| ?:\d|(?!(?:{NAMES}|x|k|m)s?\b)[a-z])")
 # What a scale, range or name leads: "out of a possible 100", "from 1 to 10", "range from 5 to 9", "frame 3"
 SCALE = re.compile(
     r"(?:\bout of(?: a (?:total|possible|maximum)(?: of)?)?|\d ?/|\d of(?: the| a)?"
@@ -52,7 +50,6 @@ BOUND = re.compile(
 NONE = re.compile(
     r"\b(?:none|never|nobody|not any|no one|no (?!doubt|question|more|less|longer|idea|need)[a-z]+)\b"
 )
-UNITS = {"s": "second", "sec": "second", "min": "minute", "ms": "millisecond", "px": "pixel"}
 ARITHMETIC = re.compile(r"=|\b(?:times|multiplied|divided|plus|minus|sum)\b")
 # "= 63", "equals 63", "times 3.15 gives us 63", "adds up to 63"
 RESULT = re.compile(
@@ -102,11 +99,7 @@ def read_number(text, question="", name="", marked=True, share=False):
     if ratio and float(ratio[2]):
         return Found(float(ratio[1]) / float(ratio[2]))
     every = find_numbers(text)
-    usable = [
-        Number(m.value / 100 if share and m.percent else m.value, *m[1:])
-        for m in every
-        if answers(m, text, asked, len(every))
-    ]
+    usable = [used for m in every if (used := as_asked(m, text, asked, len(every), share))]
     if not every and "how many" in asked and NONE.search(whole.lower()):
         return Found(0.0)
     if not usable:
@@ -123,19 +116,22 @@ def read_number(text, question="", name="", marked=True, share=False):
     return Found(settled(text, usable, asked, marked).value)
 
 
-def answers(number, text, asked, count):
-    """Whether one of `count` numbers of a text may be an answer: no scale, no bound, no unit that is not
-    asked for, no numbering of a list.
+def as_asked(number, text, asked, count, share=False):
+    """One of `count` numbers of a text as an answer, in the unit asked for; None for a scale, a bound, a unit
+    of another kind, the numbering of a list.
     """
-    if POINT_SCALE.match(text, number.end):
-        return False
-    unit, before = UNIT_AFTER.match(text, number.end), text[max(0, number.start - 40) : number.start]
-    if unit and UNITS.get(unit["unit"], unit["unit"] or "nothing") not in asked:
-        return False
+    before = text[max(0, number.start - 40) : number.start]
+    if NO_AMOUNT.match(text, number.end) or POINT_SCALE.match(text, number.end):
+        return None
     if SCALE.search(before) or BOUND.search(before):
-        return False
+        return None
     first = text[: number.start].endswith("\n") or not number.start and count > 1
-    return not (first and re.match(r"[.)] [a-z]", text[number.end : number.end + 3]))
+    if first and re.match(r"[.)] [a-z]", text[number.end : number.end + 3]):
+        return None
+    scale = 0.01 if share and number.percent else 1.0
+    if unit := unit_behind(text, number.end):
+        scale = factor(unit, unit_asked(asked))
+    return None if scale is None else number._replace(value=number.value * scale)
 
 
 def settled(text, usable, asked, marked):
@@ -151,6 +147,8 @@ def settled(text, usable, asked, marked):
         or TOTAL_AFTER.match(text[m.end : m.end + 40])
     ]
     things = counted(asked)
+    if headed := [m for m in usable if things & set(map(stem, words_before(text, m.start)))]:
+        return headed[0 if marked else -1]
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if total or near:
         return (total or near)[-1 if total or not marked else 0]
@@ -178,6 +176,12 @@ def counted(asked):
     """The stems of what a lower-case question counts ("how many people") and of its last word."""
     phrases = re.findall(r"how many ((?:[a-z]+ )?[a-z]+)", asked)
     return {stem(w) for phrase in phrases for w in phrase.split()} | {stem(w) for w in asked.split()[-1:]}
+
+
+def words_before(text, start):
+    """The words of the field that a number stands in: "num wheels: 3"."""
+    head = re.search(r"([a-z][a-z _-]{0,40})[:=|] ?(?:about |~)?$", text[max(0, start - 50) : start])
+    return re.findall(r"[a-z]+", head[1]) if head else []
 
 
 def words_behind(text, end):

@@ -49,34 +49,10 @@ def plainer(text):
     return text
 
 
-RANKS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
-RANKS |= {"fifth": 5, "last": 9}
-# "the kickflip comes second", "the kickflip (2nd)"
-RANK_AFTER = re.compile(
-    r"^ ?\(? ?(?:(?:is|was|are|comes?|came|goes|happens|being|as) )?(?:the )?(?:very )?"
-    r"(1st|2nd|3rd|4th|first|second|third|fourth|fifth|last)\b(?! then)"
-    r"(?: (?:one|trick|step|action|phase|colou?r))?(?= ?(?:[,.;)\n]|and\b|$))"
-)
-# "the second trick is a kickflip"
-RANK_BEFORE = re.compile(
-    r"\b(?:the )?(first|second|third|fourth|fifth|last) "
-    r"(?:(?:one|trick|step|action|phase|colou?r|thing|move|event) )?"
-    r"(?:(?:[a-z]+ ){0,2}(?:is|was|comes|shows?|turns|becomes|has) )?(?:the |a |an )?$"
-)
-
-
-def rank(text, start, end, until, since):
-    """Which place in the row a text gives the words start..end ("the kickflip second"), or None."""
-    m = RANK_AFTER.match(text[end:until]) or RANK_BEFORE.search(text[since:start])
-    return RANKS[m[1]] if m else None
-
-
 def in_time(text, spans):
     """Indices of `spans` (start, end) of a text, from earliest to latest: "B after A", "before A, B",
     "before that" and "finally" are understood.
     """
-    if order := by_ranks(text, spans):
-        return order
     order, last, led_by_before, led_by_after = [], False, None, False
     for i, (start, _) in enumerate(spans):
         gap = text[spans[i - 1][1] if i else 0 : start]
@@ -108,29 +84,11 @@ def in_time(text, spans):
     return order
 
 
-def by_ranks(text, spans):
-    """Indices of spans by the ranks that a text gives them ("first", "second"), or None where it does not
-    rank each; of three or more, one may be without and is then in between.
-    """
-    befores = [0, *(end for _, end in spans[:-1])]
-    behinds = [*(start for start, _ in spans[1:]), len(text)]
-    ranks = [
-        rank(text, start, end, until, since) for (start, end), until, since in zip(spans, behinds, befores)
-    ]
-    known = [r for r in ranks if r is not None]
-    lacking = len(ranks) - len(known)
-    if len(spans) < 2 or lacking > (len(spans) > 2) or len(set(known)) < len(known):
-        return None
-    if all(r == 9 for r in known):
-        return None
-    middle = sum(sorted(known)[:2]) / 2
-    return sorted(range(len(spans)), key=lambda i: middle if ranks[i] is None else ranks[i])
-
-
 # Where a step ends and another begins: punctuation, "2. ", "and then", "before"
 CLAUSE = re.compile(
-    r"[.;\n,]|->|\(?\b\d{1,2}[.)] "
-    r"|\b(?:and )?(?:then|next|finally|afterwards?|after that|followed by)\b|\b(?:before|after)\b|\band\b"
+    r"\.(?!\d)|[;\n,]|->|\(?(?<![\d.])\b\d{1,2}[.)] |\bstep \d+\b:?"
+    r"|\b(?:and )?(?:then|next|finally|afterwards?|after that|followed by)\b"
+    r"|\b(?:before|after|until)\b|\band\b"
 )
 
 
@@ -142,4 +100,4 @@ def clauses(text):
         if len(text[at:end].strip()) > 2:
             spans.append((at, end))
         at = m.end() if m else end
-    return [text[spans[i][0] : spans[i][1]].strip(" -0123456789.)") for i in in_time(text, spans[:40])]
+    return [text[spans[i][0] : spans[i][1]].strip(" -:()") for i in in_time(text, spans[:40])]

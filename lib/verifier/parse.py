@@ -2,7 +2,6 @@
 
 A parser takes the deciding text and returns Found(value, why, missing): value None comes with a reason, and
 `missing` tells "nothing of that kind is there" from "it is there but not asserted" (denied, hedged, several).
-Rules only, but that a class, a choice or a step in other words may be found by a sentence embedder.
 """
 
 import re
@@ -10,7 +9,7 @@ from typing import Callable, NamedTuple
 
 from lib.verifier.booleans import read_boolean
 from lib.verifier.boxes import read_box
-from lib.verifier.choices import nearest_choice
+from lib.verifier.choices import read_choice
 from lib.verifier.classes import read_class
 from lib.verifier.conclusion import CONCLUDING, CORRECTION, corrected, sentences
 from lib.verifier.intervals import read_interval
@@ -26,8 +25,13 @@ class Asked(NamedTuple):
     label: dict
     duration: float | None
     question: str
-    vocabulary: tuple
+    vocabulary: dict
     embed: Callable | None
+    frame: float = 1.0  # what the whole frame counts in a box
+
+    @property
+    def unit(self):
+        return self.label.get("unit") or "seconds"
 
 
 # Kinds whose final line may go on with remarks after the sentence that decides
@@ -71,54 +75,32 @@ def remarks(text):
     return parts if parts[-1:] == [text] else [*parts, text]
 
 
+def interval(text, marked, asked):
+    """An interval, or a list where the label is one."""
+    listed = isinstance(asked.label["value"][0], list)
+    return read_interval(text, asked.unit, asked.duration, marked, listed)
+
+
+def number(text, marked, asked):
+    """A number; of a label that is a part of one, "75%" is 0.75."""
+    share = 0 < abs(asked.label["value"]) < 1
+    return read_number(text, asked.question, asked.label["name"], marked, share)
+
+
+def box(text, marked, asked):
+    """A box, of several the one of what is asked for."""
+    words = re.findall("[a-z]{3,}", f"{asked.label['name']} {asked.question}".lower())
+    return read_box(text, marked, asked.frame, frozenset(words) - {"where", "the", "box", "video", "frame"})
+
+
 PARSERS = {
     "class": read_class,
     "sequence": read_sequence,
-    "choice": nearest_choice,
+    "choice": read_choice,
     "text": lambda text, marked, asked: Found(text, "no words", not text.strip()),
-    "interval": lambda text, marked, asked: read_interval(
-        text, asked.label.get("unit", "seconds"), asked.duration, marked
-    ),
-    "time": lambda text, marked, asked: read_time(
-        text, asked.label.get("unit", "seconds"), asked.duration, marked
-    ),
-    "box": lambda text, marked, asked: read_box(text, marked),
-    "number": lambda text, marked, asked: read_number(
-        text, asked.question, asked.label["name"], marked, 0 < abs(asked.label["value"]) < 1
-    ),
+    "interval": interval,
+    "time": lambda text, marked, asked: read_time(text, asked.unit, asked.duration, marked),
+    "box": box,
+    "number": number,
     "boolean": lambda text, marked, asked: read_boolean(text, asked.question),
 }
-
-
-def share(text, labels):
-    """Each label's part of a text, by its name as a cue: "score: 63; difficulty: 3.2", "a score of 63 with
-    difficulty 3.2", "63 for the score"; None where there is none.
-    """
-    low = text.lower()
-    cues = [cue_of(label["name"].lower().replace("_", " "), low) for label in labels]
-    known = sorted(cue for cue in cues if cue)
-    # Values alone, in the labels' order
-    if not known:
-        rows = (text.split(mark) for mark in ";,")
-        return next((parts for parts in rows if len(parts) == len(labels)), [None] * len(labels))
-    value_first = re.search(r"\d", low[: known[0][0]]) and not re.search(r"\d", low[known[-1][1] :])
-    parts = []
-    for cue in cues:
-        if cue is None:
-            parts.append(None)
-        elif value_first:
-            start = max((end for _, end in known if end <= cue[0]), default=0)
-            parts.append(text[start : cue[0]].strip(" ;,()\n"))
-        else:
-            end = min((start for start, _ in known if start > cue[0]), default=len(text))
-            parts.append(text[cue[0] : end].strip(" ;,\n"))
-    return parts
-
-
-def cue_of(name, text):
-    """(start, end) of a label's name in a text, or of the first of its longer words there; None without."""
-    for word in (name, *(w for w in name.split() if len(w) > 3)):
-        at = text.find(word)
-        if at >= 0:
-            return at, at + len(name)
-    return None

@@ -4,114 +4,77 @@ import re
 
 from lib.verifier.conclusion import final, sentences
 
-# What a refusal says; a deciding text of nothing else but "unknown" is one too
-REFUSALS = (
-    # "I'm sorry", "I am not sure"
-    r"\b(?:i(?:'m| am) (?:sorry|unable|not able|not sure|unsure|uncertain)|as an ai\b",
-    # "I cannot determine", "I don't know"
-    r"i (?:can ?not|can't|could not|couldn't|do not|don't) (?:determine|tell|see|know"
-    r"|answer|identify|view|watch|provide|access|assist|help)",
-    # "it is impossible to tell", "it's unclear"
-    r"(?:it is|it's|is) (?:not possible|impossible|difficult|hard|unclear)"
-    r"(?: to (?:determine|tell|say|know|answer|identify))?",
-    # "it cannot be determined"
-    r"(?:cannot|can not|can't|could not|couldn't) be (?:determined|answered|known|identified)",
-    # "there is not enough information"
-    r"(?:not|n't) (?:\w+ )?(?:enough|sufficient) information|insufficient information",
-    # "no exact number can be given"
-    r"no (?:precise|exact|specific) \w+ (?:can|could) be (?:given|determined|named|stated)",
-    # "there is no way to tell", "unable to see"
-    r"no way to (?:tell|know)|unable to (?:determine|answer|tell|identify|see)",
-    # the whole text is "unknown" or "none of the above"
-    r"^\W*(?:unknown|unclear|uncertain|not sure|n/?a|none of the above"
-    r"|not (?:specified|applicable|available))\W*$)",
+# "I'm sorry", "I cannot tell", "it is unclear", "there is not enough information"; a whole text of "unknown"
+REFUSAL = re.compile(
+    r"""
+    \b(?:
+      i(?:'m|[ ]am)[ ](?:sorry|unable|not[ ]able|not[ ]sure|unsure|uncertain) | as[ ]an[ ]ai\b
+      | i[ ](?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't)[ ]
+        (?:determine|tell|see|know|answer|identify|view|watch|provide|access|assist|help)
+      | (?:it[ ]is|it's|is)[ ](?:not[ ]possible|impossible|difficult|hard|unclear)
+        (?:[ ]to[ ](?:determine|tell|say|know|answer|identify))?
+      | (?:cannot|can[ ]not|can't|could[ ]not|couldn't)[ ]be[ ](?:determined|answered|known|identified)
+      | (?:not|n't)[ ](?:\w+[ ])?(?:enough|sufficient)[ ]information | insufficient[ ]information
+      | no[ ](?:precise|exact|specific)[ ]\w+[ ](?:can|could)[ ]be | no[ ]way[ ]to[ ](?:tell|know)
+      | unable[ ]to[ ](?:determine|answer|tell|identify|see)
+    )
+    | ^\W*(?:unknown|unclear|uncertain|not[ ]sure|n/?a|none[ ]of[ ]the[ ]above
+      |not[ ](?:specified|applicable|available))\W*$
+    """,
+    re.I | re.X,
 )
-REFUSAL = re.compile("|".join(REFUSALS), re.I)
-RIGHT = "(?:correct|right|true|expected|actual|desired|target|gold)"
-WHAT = (
-    "(?:answer|label|annotation|solution|option|choice|class|category|value|sequence|order|interval|box"
-    "|number|score|action|activity|time|caption|description|letter|result)"
+TOLD = (
+    "(?:provided|given|supplied|told|stated|specified|disclosed|revealed|known|labell?ed|annotated|informed)"
 )
-TOLD = "(?:provided|given|supplied|told|stated|specified|known|disclosed|revealed|shared|named|indicated)"
-# By what a rationalization shows that it was told the answer, each with an example
-LEAKS = (
-    # "as stated", but not "as stated in the video"
-    r"\bas (?:was |is |already |previously )?(?:stated|given|provided|specified|told|labell?ed|annotated)\b"
-    r"(?! (?:in|by|on|during) the (?:video|clip|question|footage|scene|caption|frame|screen))",
-    # "the given answer", "your reference label"
-    r"\b(?:the|this|that|your|our) (?:(?:given|provided|known|supplied|stated|specified|expected|gold"
-    r"|reference|ground[- ]truth|true) )+(?:correct )?"
-    r"(?:answer|label|annotation|solution|score|class|action|interval)",
-    # "the answer was already given"
-    r"\b(?:answer|label|annotation|solution)s? (?:(?:that )?(?:was|is|were|has been|had been) "
-    r"|that is |already |which (?:is|was) )?(?:already )?"
-    r"(?:given|provided|supplied|known|told|stated|specified)\b(?! (?:by the video|in the video))",
-    # "we know that the correct answer", "I was told the label"
-    r"\b(?:we|i|you|one) (?:already |do |now )?(?:know|knew|are told|were told|am told|was told"
-    r"|are given|were given|was given|have been (?:told|given))\b(?: (?:that|from|by))? "
-    r"(?:the |its |correct |right |true |given )*(?:answer|label|ground|hint|annotation)",
-    # "since the correct answer"
-    r"\b(?:since|because|given(?: that)?|knowing(?: that)?|as|considering(?: that)?|assuming(?: that)?) "
-    r"(?:the |its |our |correct |right |final |true |given |known )*(?:answer|label)\b",
-    # "according to the provided answer", "to match the label"
-    r"\b(?:according to|based on|judging by|consistent with|matches|match|following|per|from"
-    r"|in line with|to match|supports?|justif(?:y|ies)|explains?) "
-    r"(?:the |your |given |provided |known |correct |gold |reference )*"
-    r"(?:answer|label|hint|annotation|ground[- ]truth)\b",
-    # "the question already tells us the answer"
-    r"\b(?:question|prompt|input|text|task|instructions?|user) (?:already )?"
-    r"(?:tells|gives|says|states|provides|mentions|contains)(?: us| me)?(?: that)? (?:the |an )"
-    r"(?:\w+ )?(?:answer|label)\b",
-    # "the provided hint"
-    r"\bprovided (?:information|answer|label|hint|solution)\b",
-    # "suggested by the answer"
-    r"\b(?:indicated|suggested|implied|stated|given|told|confirmed) by (?:the|your) (?:answer|label|hint)",
-    # "the answer to this is already known", "your answer"
-    r"\b(?:answer|label)\b[^.:\n]{0,30} is (?:already )?(?:given|provided|known)\b"
-    r"(?! (?:by|in) (?:the|this) (?:video|clip|scene))|\byour (?:answer|label)\b",
-    # "the correct action was provided", "the right choice given"
-    rf"\b{RIGHT} {WHAT}s?\b(?! (?:must|would|should|could|can))[^.:;,\n]{{0,30}}?"
-    r"\b(?:was|is|were|has been|have been|had been|being)\b (?:already |also |just |only )*"
-    rf"{TOLD}\b(?! (?:by|in|on) the (?:video|clip|scene))",
-    rf"\b{RIGHT} {WHAT} (?:{TOLD})\b(?! (?:by|in|on) the (?:video|clip|scene))",
-    # "the interval was provided", "the class provided in the answer"
-    rf"\b{WHAT}s? (?:(?:was|were|has been|have been|had been) (?:already |just )*"
-    r"(?:provided|supplied|given|disclosed|revealed|told)\b(?! (?:to|by|a|an|in the (?:video|clip))\b)"
-    r"|(?:provided|supplied|given|stated) (?:in|by|as|with) (?:the |an? |your )?"
-    r"(?:answer|label|annotation|prompt|question|hint))",
-    # "given to me as the correct answer"
-    rf"\b{TOLD} (?:to (?:me|us) )?(?:in|by|as|with) (?:the |an? |your )?(?:correct |right |true |final )*"
-    r"(?:answer|label|annotation|solution)\b",
-    # "the correct label being running", "knowing the right class", "knowing the answer"
-    rf"\b(?:answer|label|annotation|{RIGHT} {WHAT}) being\b|\banswer key\b",
-    rf"\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )?{RIGHT} {WHAT}\b",
-    r"\bkn(?:ow|owing|ew|own) (?:already )?(?:that |what )?(?:the |its )(?:answer|label)\b",
-    # "having been told that", "because it was already provided"
-    r"\b(?:being|having been|been) (?:told|informed)\b (?:that|the|of)\b",
-    r"\b(?:because|since|as) (?:it|this|that|they) (?:has been|have been|was|is|were|are|had been) "
-    r"(?:already )?(?:provided|given|told|stated|supplied)\b(?! (?:to|by|an?)\b)",
-    # "the label score is 63", "the reference says", "it is stated that"
-    r"\b(?:the|its) (?:label|reference|annotation)"
-    r"(?: (?:box|interval|time|score|class|caption|answer|value|number))? "
-    r"(?:is|was|says|states|reads|gives|has) (?:that |it |as |the answer )?"
-    r"(?:['\"\[(\d]|(?:yes|no|true|false)\b)",
-    r"\b(?:the|this|my) reference(?: (?:answer|label|box|caption|solution|value))? "
-    r"(?:says|states|gives|tells|reads|lists|names|is|was)\b",
-    r"\bit(?:'s| is| was| has been) (?:already |just )?(?:given|stated|specified|told|provided) "
-    r"(?:to me |to us )?that\b",
-    # "I was asked to justify", "it fits the label"
-    r"\b(?:i|we)(?: was| were|'ve been| have been| am|'m) (?:asked|required|instructed|supposed|meant) to "
-    r"(?:justify|rationali[sz]e|support|defend|arrive at|end up|reach|give a reason)\b",
-    r"\bfits? the (?:given )?(?:label|answer)\b|\bthe label (?:given|provided)\b",
-    # "the ground truth", "the hint", "your label says"
-    r"\bground[- ]truth\b|\bthe hint\b",
-    r"\b(?:the|your) (?:label|answer|annotation) "
-    r"(?:says|states|tells|indicates|suggests|mentions|specifies)\b",
-    # "we were told", "as you mentioned", "the answer you gave"
-    r"\b(?:i|we) (?:was|were|have been|am|are) (?:told|informed|given)\b",
-    r"\byou (?:have )?(?:told|gave|said|stated|provided|mentioned)\b|\bthe answer you\b",
+GOLD = "(?:answers?|labels?|annotations?|ground[- ]truth|hints?|solutions?|answer[ ]key)"
+VALUE = "(?:answer|label|option|choice|class|value|sequence|order|interval|box|number|score|action|time)"
+RIGHT = "(?:correct|right|true|expected|actual|gold|reference|desired)"
+# but not "as given by the video"
+NOT_SEEN = (
+    r"(?!s?[ ](?:by|in|on|from|during|to|an?)[ ](?:the|this|an?)?[ ]?"
+    r"(?!answer|label|prompt|question|me|us)\w)"
 )
-LEAK = re.compile("|".join(LEAKS), re.I)
+# By what a rationalization shows that it was told the answer
+LEAK = re.compile(
+    rf"""
+    # "the given answer", "told the correct label", "the correct action was provided"
+    \b{TOLD}[ ](?:\w+[ ]){{0,2}}?{GOLD}\b
+    | \b{GOLD}\b[^.:;,\n]{{0,30}}?[ ]{TOLD}\b{NOT_SEEN}
+    | \b{RIGHT}[ ]{VALUE}s?\b(?![ ](?:must|would|should|could|can))[^.:;,\n]{{0,20}}?[ ]{TOLD}\b{NOT_SEEN}
+    | \b{VALUE}s?[ ](?:was|were|has[ ]been|have[ ]been)[ ](?:already[ ]|just[ ])*{TOLD}\b{NOT_SEEN}
+    | \b{TOLD}[ ](?:to[ ](?:me|us)[ ])?(?:in|by|as|with)[ ](?:the[ ]|an?[ ]|your[ ])?(?:\w+[ ])?{GOLD}\b
+    # "as stated", "because it was given", "it is stated that"
+    | \bas[ ](?:was[ ]|is[ ]|already[ ]|previously[ ])?{TOLD}\b{NOT_SEEN}
+    | \b(?:because|since|as)[ ](?:it|this|that|they)[ ](?:has|have|was|is|were|are|had)[ ](?:been[ ]
+      |already[ ])*{TOLD}\b{NOT_SEEN}
+    | \bit(?:'s|[ ]is|[ ]was|[ ]has[ ]been)[ ](?:already[ ]|just[ ])?{TOLD}[ ](?:to[ ]me[ ]|to[ ]us[ ])?that\b
+    # "we were told", "having been told", "knowing the right class", "you mentioned"
+    | \b(?:i|we)[ ](?:was|were|have[ ]been|am|are)[ ](?:told|informed|given)\b | \bbeen[ ](?:told|informed)\b
+    | \bkn(?:ow|owing|ew|own)[ ](?:already[ ])?(?:that[ ]|what[ ])?(?:the[ ]|its[ ])?(?:{RIGHT}[ ]{VALUE}
+      |{GOLD})\b
+    | \byou[ ](?:have[ ])?(?:told|gave|said|stated|provided|mentioned)\b | \b(?:your|the)[ ]answer[ ]you\b
+      | \byour[ ](?:answer|label)\b
+    # "since the correct answer", "according to the label", "the label says", "it fits the label"
+    | \b(?:since|because|given(?:[ ]that)?|considering(?:[ ]that)?|assuming(?:[ ]that)?|as)[ ](?:the[ ]
+      |its[ ])(?:{RIGHT}[ ]|final[ ])?(?:answer|label)\b
+    | \b(?:according[ ]to|based[ ]on|judging[ ]by|consistent[ ]with|match(?:es)?|per|in[ ]line[ ]with
+      |supports?|justif(?:y|ies)|explains?|fits?)[ ]
+      (?:the[ ]|your[ ])(?:{RIGHT}[ ])?{GOLD}\b
+    | \b(?:the|your|its|this|my)[ ](?:label|annotation|reference|answer)(?:[ ](?:box|interval|time|score
+      |class|caption|answer|value|number|label|solution))?[ ]
+      (?:says|states|tells|indicates|suggests|mentions|specifies|reads|gives|lists|names)\b
+    | \b(?:the|its|this)[ ](?:label|reference|annotation)(?:[ ]\w+)?[ ](?:is|was)[ ](?:that[ ]|it[ ]
+      |as[ ])?['"\[(\w]
+    | \b(?:question|prompt|input|text|task|instructions?|user)[ ](?:already[ ])?(?:tells|gives|says|states
+      |provides|contains)
+      (?:[ ]us|[ ]me)?(?:[ ]that)?[ ](?:the|an)[ ](?:\w+[ ])?(?:answer|label)\b
+    | \b(?:i|we)(?:[ ]was|[ ]were|'ve[ ]been|[ ]have[ ]been|[ ]am|'m)[ ](?:asked|required|instructed
+      |supposed|meant)[ ]to[ ]
+      (?:justify|rationali[sz]e|support|defend|arrive[ ]at|end[ ]up|reach|give[ ]a[ ]reason)\b
+    | \bground[- ]truth\b | \bthe[ ]hint\b | \banswer[ ]key\b | \b(?:{GOLD}|{RIGHT}[ ]{VALUE})[ ]being\b
+    """,
+    re.I | re.X,
+)
 WORDS = re.compile(r"[^\W_]+")
 
 

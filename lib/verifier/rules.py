@@ -1,11 +1,17 @@
-"""Whether a value that an answer asserts holds against its label, for the kinds that are measured."""
+"""Whether a value that an answer asserts holds against its label, and how near it is, from 0 to 1, for the
+kinds that are measured.
+"""
 
 # The default thresholds; a label's "tolerance" overrides its own
 IOU, TIME, NUMBER, COSINE = 0.5, 0.10, 0.05, 0.6
 
 
 def iou(a, b):
-    """Intersection over union of two intervals [start, end] or two boxes [x1, y1, x2, y2]."""
+    """Intersection over union of two intervals [start, end], two boxes [x1, y1, x2, y2], or two lists of
+    intervals, of whose unions.
+    """
+    if isinstance(a[0], (list, tuple)) or isinstance(b[0], (list, tuple)):
+        return iou_of_unions(merged(a), merged(b))
     half = len(a) // 2
     shared = size_a = size_b = 1.0
     for i in range(half):
@@ -16,22 +22,49 @@ def iou(a, b):
     return shared / union if union > 0 else 0.0
 
 
-def overlap_holds(value, label):
-    """Interval or box: IoU strictly over 0.5 (the official code's figure)."""
-    return iou(value, label["value"]) > label.get("tolerance", IOU)
+def merged(intervals):
+    """One interval or a list of them as disjoint intervals, in order."""
+    found = []
+    for start, end in sorted(intervals if isinstance(intervals[0], (list, tuple)) else [intervals]):
+        if found and start <= found[-1][1]:
+            found[-1][1] = max(found[-1][1], end)
+        else:
+            found.append([start, end])
+    return found
 
 
-def time_holds(value, label, duration):
-    """Time: within 10 % of the clip's duration; without one, of the label's value, half a second at least.
-    Both ends of a range must hold.
+def iou_of_unions(a, b):
+    """Intersection over union of two lists of disjoint intervals."""
+    shared = sum(max(0.0, min(p[1], q[1]) - max(p[0], q[0])) for p in a for q in b)
+    union = sum(end - start for start, end in (*a, *b)) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def overlap(value, label):
+    """(holds, score) of an interval or a box: IoU strictly over 0.5 (the official code's figure)."""
+    score = iou(value, label["value"])
+    return score > label.get("tolerance", IOU), score
+
+
+def time_near(value, label, duration):
+    """(holds, score) of a time: within 10 % of the clip's duration; without one, of the label's value, half a
+    second at least. Both ends of a range must hold.
     """
     whole = 1.0 if label.get("unit") == "fraction" else duration or max(abs(label["value"]), 5.0)
-    ends = value if isinstance(value, tuple) else (value,)
-    return all(abs(end - label["value"]) <= label.get("tolerance", TIME) * whole + 1e-9 for end in ends)
+    error = max(abs(end - label["value"]) for end in ends_of(value))
+    return error <= label.get("tolerance", TIME) * whole + 1e-9, max(0.0, 1 - error / whole)
 
 
-def number_holds(value, label):
-    """Number: within 5 % of the label (the paper's margin), 0 only by 0. Both ends of a range must hold."""
-    gold = float(label["value"])
-    ends = value if isinstance(value, tuple) else (value,)
-    return all(abs(end - gold) <= label.get("tolerance", NUMBER) * abs(gold) + 1e-9 for end in ends)
+def number_near(value, label):
+    """(holds, score) of a number: within 5 % of the label (the paper's margin), 0 only by 0. Both ends of a
+    range must hold.
+    """
+    gold = abs(float(label["value"]))
+    error = max(abs(end - label["value"]) for end in ends_of(value))
+    score = max(0.0, 1 - error / gold) if gold else float(error == 0)
+    return error <= label.get("tolerance", NUMBER) * gold + 1e-9, score
+
+
+def ends_of(value):
+    """The ends of a range, or one value alone."""
+    return value if isinstance(value, tuple) else (value,)

@@ -1,22 +1,37 @@
 """Sequences: the steps that a text names, in the order of time, by words or by meaning."""
 
-import re
-
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
-from lib.verifier.classes import ALONE
 from lib.verifier.conclusion import core
-from lib.verifier.contradictions import contradicts
 from lib.verifier.denials import words_of
-from lib.verifier.families import meaningful
-from lib.verifier.likeness import alike, same_verbs
+from lib.verifier.meaning import against, other_word, paired, sentence_of
 from lib.verifier.members import member
 from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time, plainer
-from lib.verifier.pairing import Similarity, compared, paired
-from lib.verifier.rules import COSINE
-from lib.verifier.vocabulary import index
+from lib.verifier.spelled import digits
+from lib.verifier.vocabulary import index, vocabulary_of
 from lib.verifier.words import BEING, Found, content, stem, words_in
+
+# A clause is a step from here on; the order given may be this much less likely than the likeliest one;
+# and from SURE on a clause is the step whatever word it has for another
+LIKE, SLACK, SURE = 0.4, 0.1, 0.85
+
+
+def read_sequence(text, marked, asked):
+    """Sequence: the members of the vocabulary (or the label's own steps) in the order of time; steps not
+    named word for word by embedding.
+    """
+    label, wanted = asked.label, asked.label["value"]
+    low = digits((core(text) if marked else text).lower())
+    names = vocabulary_of(label, asked.vocabulary)
+    named = steps(low, names)
+    if named is None:
+        return Found(None, "hedges")
+    found = Found(named) if named else Found(None, "no step named", True)
+    if set(named) >= set(wanted) or asked.embed is None:
+        return found
+    return aligned(low, wanted, names, asked.embed) or found
 
 
 def steps(text, names):
@@ -32,6 +47,25 @@ def steps(text, names):
         starts.append(starts[-1] + len(token) + 1)
     order = in_time(" ".join(tokens), [(starts[m.first], starts[m.last + 1] - 1) for m in found])
     return without_repetitions([found[i].name for i in order])
+
+
+def mentions_of_steps(text, label, vocabulary):
+    """The (start, end) of every place where a lower-case text names a step of a label."""
+    return mentions_in(text, vocabulary_of(label, vocabulary))
+
+
+def mentions_in(text, names):
+    """The (start, end) of every place where a lower-case text says one of the names, in order."""
+    spans, at = [], 0
+    tokens = words_of(text)
+    places = []
+    for token in tokens:
+        at = max(text.find(token, at), at)
+        places.append((at, at + len(token)))
+        at += len(token)
+    for m in mentions(tokens, index(names)):
+        spans.append((places[m.first][0], places[m.last][1]))
+    return sorted(spans)
 
 
 def without_repetitions(names):
@@ -77,71 +111,95 @@ def shared_things(names):
     return {s for own in things for s in own if sum(s in other for other in things) > 1}
 
 
-def read_sequence(text, marked, asked):
-    """Sequence: the members of the vocabulary (or the label's own steps) in the order of time; free steps
-    not named word for word by embedding.
+# ---------------------------------------------------------------- in other words
+
+
+def aligned(text, wanted, names, embed):
+    """Steps in other words: of each wanted step the clause that is likest to it, no clause for two; None
+    where no clause is like any.
     """
-    label, wanted = asked.label, asked.label["value"]
-    low = (core(text) if marked else text).lower()
-    named = steps(low, tuple(dict.fromkeys([*(label.get("options") or asked.vocabulary or ()), *wanted])))
-    if named is None:
-        return Found(None, "hedges")
-    found = Found(named) if named else Found(None, "no step named", True)
-    if set(named) >= set(wanted) or "options" in label or asked.embed is None:
-        return found
-    return aligned(low, wanted, asked.embed) or found
-
-
-FIGURES = re.compile(r"\d+(?:\.\d+)?")
-
-
-def aligned(text, wanted, embed):
-    """Steps in other words: each clause, in the order of time, is the step whose words it says, or else is
-    nearest to if not contradicted.
-    """
-    parts = clauses(text)
+    parts = [piece for part in clauses(text) for piece in by_mention(part, names)]
     if not parts:
         return None
-    # None of the things the steps are about is named
-    things = shared_things(wanted)
-    strict = bool(things) and not things & {stem(w) for w in words_in(text)}
-    sides = (side for part in parts for step in wanted for side in compared(part, step))
-    words = list(dict.fromkeys(w.text for side in sides for w in side))
-    vectors = embed([*parts, *wanted, *words])
-    similarity = Similarity(words, vectors[len(parts) + len(wanted) :])
-    similar = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(wanted)].T
-    for i, part in enumerate(parts):
-        for j, step in enumerate(wanted):
-            cosine = float(similar[i, j])
-            similar[i, j] = step_likeness(part, step, cosine, similarity, wanted, strict, text)
-    order = [wanted[int(np.argmax(row))] for row in similar if row.max() >= COSINE]
-    return Found(without_repetitions(order)) if order else None
+    likes = likenesses(parts, names, embed)
+    columns = [names.index(step) for step in wanted]
+    own = likes[:, columns]
+    rows, steps = linear_sum_assignment(-own)
+    taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
+    if not taken:
+        return None
+    # a clause that is clearly another known step
+    others = [n for n in range(len(names)) if n not in columns]
+    for row in range(len(parts)):
+        if (
+            others
+            and likes[row, others].max() >= max(0.8, own[row].max() + 0.05)
+            and row not in taken.values()
+        ):
+            taken[-1 - row] = row
+    if len(taken) == len(wanted) and min(taken) >= 0:
+        best = sum(own[row, step] for step, row in taken.items())
+        if in_order_total(own) >= best - SLACK:
+            return Found(list(wanted))
+    order = sorted(taken, key=taken.get)
+    told = [wanted[n] if n >= 0 else names[others[int(np.argmax(likes[-1 - n, others]))]] for n in order]
+    return Found(without_repetitions(told))
 
 
-def step_likeness(part, step, cosine, similarity, wanted, strict, text):
-    """How surely a clause is a step, -1 where it is not: by name, by all its words, by its verb alone, else
-    by cosine of the whole if no word is exchanged.
+def by_mention(part, names):
+    """A clause cut before the second step and the later ones that it names: "an inward dive with 2.5
+    somersaults".
     """
-    named = member(part, (step,))
-    if named.value or not named.missing:
-        return 1.0 if named.value else -1.0
-    # "it" is something named elsewhere
-    pairs = paired(part, step, similarity, text if {"it", "them", "they"} & set(words_in(part)) else "")
-    if contradicts(part, step) or pairs.exchanged or FIGURES.findall(part) != FIGURES.findall(step):
-        return -1.0
-    if pairs.covered >= 1:
-        return 0.98
-    # "parks" for "park the car"
-    if verb_alone(meaningful(part), meaningful(step.lower()), wanted):
-        return 0.9
-    if strict or pairs.unsaid and pairs.added:
-        return min(cosine, ALONE) if not strict and cosine >= ALONE and same_verbs(part, step) else -1.0
-    return cosine
+    spans = mentions_in(part, names)
+    cuts = [0, *(b[0] for a, b in zip(spans, spans[1:]) if b[0] >= a[1]), len(part)]
+    return [part[a:b] for a, b in zip(cuts, cuts[1:]) if part[a:b].strip()]
 
 
-def verb_alone(words, meant, wanted):
-    """Whether the words of a clause are one verb, which begins this step (`meant`) and no other of them."""
-    if len(words) != 1 or not words[0].verb or not meant:
-        return False
-    firsts = [w for step in wanted for w in meaningful(step.lower())[:1]]
-    return bool(sum(bool(alike(words[0], w)) for w in firsts) == 1 and alike(words[0], meant[0]))
+def likenesses(parts, names, embed):
+    """How surely each clause is each step, by name, by its words, by cosine: (clauses, steps)."""
+    said, wanted = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
+    words = list(dict.fromkeys(w.text for sentence in (*said, *wanted) for w in sentence.words))
+    vectors = embed([*parts, *names, *words])
+    single = dict(zip(words, vectors[len(parts) + len(names) :]))
+    cosines = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(names)].T
+    likes = np.zeros(cosines.shape)
+
+    def near(x, y):
+        return float(single[x] @ single[y])
+
+    for i, part in enumerate(parts):
+        for j, name in enumerate(names):
+            named = member(part, (name,))
+            if not named.missing:
+                likes[i, j] = 1.0 if named.value else 0.0
+                continue
+            match = paired(said[i], wanted[j], (), near)
+            # another verb may say the same step; "2.5 somersaults pike" is said by its words alone
+            if name[0].isdigit() or against(said[i], wanted[j]):
+                continue
+            if cosines[i, j] >= SURE or not other_word(said[i], wanted[j], match, near, verbs=False):
+                likes[i, j] = max(float(cosines[i, j]), 0.98 * (match.covered == 1))
+    return likes
+
+
+def in_order_total(likes):
+    """The largest total likeness of an assignment of all steps to clauses in the steps' own order."""
+    best = np.zeros(len(likes) + 1)
+    for j in range(likes.shape[1]):
+        reached = np.full(len(likes) + 1, -np.inf)
+        for i in range(j + 1, len(likes) + 1):
+            own = best[i - 1] + likes[i - 1, j] if likes[i - 1, j] >= LIKE else -np.inf
+            reached[i] = max(reached[i - 1], own)
+        best = reached
+    return best[-1]
+
+
+def share_in_order(said, wanted):
+    """The share of the wanted steps that are said in their order, 0 to 1 (longest common subsequence)."""
+    best = [0] * (len(wanted) + 1)
+    for step in said:
+        row = [0]
+        for j, other in enumerate(wanted):
+            row.append(best[j] + 1 if step == other else max(row[j], best[j + 1]))
+        best = row
+    return best[-1] / max(len(wanted), len(said), 1)

@@ -1,18 +1,21 @@
-"""Numbers in words, as digits: "twenty-five", "two point five", "twice", "the third second"."""
+"""Numbers in words, as digits: "twenty-five", "two point five", "twice", "the third second".
+
+Number words are read by text2num; what is ours are the idioms, and where "one" is no number.
+"""
 
 import re
 
+from text_to_num import alpha2digit
+
 SMALL = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen
+seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
 """.split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-ONES = {w: i for i, w in enumerate(SMALL)} | {w: 10 * i for i, w in enumerate(TENS, 2)}
-WORD = "|".join([*ONES, "hundred", "thousand"])
+WORD = "|".join([*SMALL, "hundred", "thousand", "million"])
 # "a hundred and five", "two point five"
 SPELLED = re.compile(
-    rf"\b(?:a )?(?:{WORD})\b(?:[ -](?:and )?(?:{WORD})\b){{0,8}}"
-    rf"(?: point((?: (?:{'|'.join(SMALL[:10])})\b){{1,6}}))?"
+    rf"\b(?:a (?=hundred|thousand|million))?(?:{WORD})\b(?:[ -](?:and )?(?:{WORD})\b){{0,8}}"
+    rf"(?: point(?: (?:{'|'.join(SMALL[:10])})\b){{1,6}})?"
 )
 # "no one", "the one", "one of them"
 PRONOUN = re.compile(
@@ -37,57 +40,58 @@ IDIOMS = {
     "two thirds": "0.667",
 }
 IDIOM = re.compile(
-    r"\b(?:once(?! (?:the|he|she|it|they))|twice|thrice|half a dozen|a dozen|a pair of|a couple of"
-    r"|a single|(?:minus|negative) (?=\d|[a-z]+(?: point| degrees|$))|(?:one|two) thirds?|three quarters"
+    r"\b(?:once(?! (?:the|he|she|it|they))|twice|thrice|half a dozen"
+    r"|(?:a )?(?:full |whole )?dozen|a pair of|a couple of|a single"
+    r"|(?:minus|negative) (?=\d|[a-z]+(?: point| degrees|$))|(?:one|two) thirds?|three quarters"
     r"|a quarter|a third(?= of|$))\b ?"
 )
-ORDINALS = {"first": 1, "second": 2, "third": 3, "fifth": 5, "eighth": 8, "ninth": 9, "twelfth": 12} | {
-    re.sub("y$", "ie", w) + "th": i
-    for w, i in ONES.items()
-    if w not in ("one", "two", "three", "five", "eight", "nine", "twelve")
-}
-ORDINALS |= {
-    f"{ten}-{one}": 10 * i + ORDINALS[one]
-    for i, ten in enumerate(TENS[:4], 2)
-    for one in "first second third fourth fifth sixth seventh eighth ninth".split()
-}
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 # "the third second", "the fifth to the sixth minute"
 ORDINAL = re.compile(
-    rf"\b({'|'.join(sorted(ORDINALS, key=len, reverse=True))})"
+    rf"\b((?:twenty|thirty|forty|fifty)-)?({'|'.join(ORDINALS)})"
     r"(?= (?:(?:and|to|through|until) (?:the )?[a-z-]+ )?(?:seconds?|minutes?)\b)"
 )
 # "2 and a half"
-HALF = re.compile(r"(?<![\d.])(\d{1,9}) and a (half|quarter)\b")
+HALF = re.compile(r"(?<![\d.])(\d{1,9}) and (?:a |one )?(half|quarter)\b")
 MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
+# before a measure word or a unit of Chinese
+HAN = re.compile(
+    "([\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341])"
+    "(?=[\u4e2a\u4eba\u6b21\u53ea\u53f0\u8f86\u4f4d\u9897])"
+)
+HAN_DIGITS = dict(
+    zip(
+        "\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341", "1 2 2 3 4 5 6 7 8 9 10".split()
+    )
+)
 
 
 def digits(text):
     """Lower-case text with its number words as digits: "twenty-five" -> 25, "two point five" -> 2.5, "twice"
     -> 2 times; "one" the pronoun stays.
     """
-    text = ORDINAL.sub(lambda m: f"{ORDINALS[m[1]]}th", text.lower())
+    text = ORDINAL.sub(ordinal, text.lower())
     text = PRONOUN.sub(lambda m: m[0].replace("one", "single-item"), text)
     text = IDIOM.sub(idiom, text)
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
-    return HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(figure, text))
+    text = HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(figure, text))
+    return text if text.isascii() else HAN.sub(lambda m: HAN_DIGITS[m[1]], text)
+
+
+def ordinal(match):
+    """ "twenty-first" as "21th"."""
+    tens = SMALL.index(match[1][:-1]) - 18 if match[1] else 0
+    return f"{10 * tens + ORDINALS.index(match[2]) + 1}th"
 
 
 def idiom(match):
     """The digits of an idiom, a sign without a space behind it."""
     words = match[0].strip()
+    words = "a dozen" if words.endswith("dozen") and "half" not in words else words
     return IDIOMS[words] if words in ("minus", "negative") else IDIOMS[words] + " "
 
 
 def figure(match):
     """The digits of a number in words."""
-    whole, _, fraction = match[0].partition(" point")
-    total = part = 0
-    for word in re.findall("[a-z]+", whole):
-        if word == "hundred":
-            part = max(part, 1) * 100
-        elif word == "thousand":
-            total, part = total + max(part, 1) * 1000, 0
-        else:
-            part += ONES.get(word, 0)
-    decimals = "".join(str(ONES[w]) for w in fraction.split())
-    return f"{total + part}.{decimals}" if fraction else str(total + part)
+    words = match[0].removeprefix("a ")
+    return alpha2digit(words, "en", 0)

@@ -24,23 +24,12 @@ TIME = re.compile(
 POSITIONS = [
     (re.compile(pattern), written)
     for pattern, written in (
-        # "minutes 1 to 2"
-        (
-            r"(?<!\d )\bminutes? (\d{1,3}(?:\.\d)?)(?![\d:.]) ?(?:to|-|and|until|till|through) "
-            r"(?:minute )?(\d{1,3}(?:\.\d)?)(?![\d:.])",
-            r"\1 min to \2 min",
-        ),
         (r"(?<!\d )\bminute (\d{1,3})(?![\d:])", r"\1 min"),
         # "from the 3rd to the 5th second"
-        (
-            r"(\d)(?:st|nd|rd|th)? (and|to|through|until|till|-) "
-            r"(?:the )?(\d{1,3})(?:st|nd|rd|th) seconds?\b",
-            r"\1 s \2 \3 s",
-        ),
+        (r"\bsecond (\d{1,4}(?:\.\d)?)\b(?! ?(?:s|seconds?)\b)", r"\1 s"),
         (r"(\d) ?\.\.+ ?(\d)", r"\1 to \2"),
         (r"\b(\d{1,3})(?:st|nd|rd|th)[ -]second\b", r"\1 s"),
         (r"\bhalf a minute\b", "30 s"),
-        (r"\bthe \d{1,3} clips?\b", ""),
         # "throughout the whole video", "from the start to the end"
         (
             r"\b(?:throughout|(?:the )?(?:whole|entire|full)(?: length of| duration of)?)"
@@ -50,16 +39,9 @@ POSITIONS = [
         ),
         (r"\bfirst half\b", "0% to 50%"),
         (r"\b(?:second|last|latter) half\b", "50% to 100%"),
-        (r"\bfirst third\b", "0% to 33.3%"),
-        (r"\b(?:last|final) third\b", "66.7% to 100%"),
-        (r"\bfirst quarter\b", "0% to 25%"),
         (r"\b(?:last|final) quarter\b", "75% to 100%"),
-        (r"\b0\.75 (?:of )?the way", "75%"),
-        (r"\b0\.25 (?:of )?the way", "25%"),
-        (r"\b0\.333 of the way", "33.3%"),
-        (r"\bfirst (?=\d[\d.]* ?s)", "0% to "),
+        (r"(?<!for the )\bfirst (?=\d[\d.]* ?s)", "0% to "),
         (r"\b(?:last|final) (\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b", r"minus \1 to 100%"),
-        (r"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before the (?:very )?end\b", r"minus \1"),
         # "from 25 seconds onwards", "4 s to the end"
         (
             r"(?<![\d.:])(\d[\d.:]{0,12}) ?(?:seconds?|secs?|s)?(?: mark)?(?: and)? (?:onwards?|on\b(?! )"
@@ -79,7 +61,7 @@ POSITIONS = [
 ]
 PLACE_WORDS = re.compile(
     r"half|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire"
-    r"|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute"
+    r"|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute|second \d"
 )
 # What a bare number that is a time stands behind: "at 3", "[2", "from about 3", "2 - "
 CUE = re.compile(

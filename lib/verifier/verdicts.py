@@ -1,15 +1,24 @@
 """Verdicts: an answer judged by its labels, one record or many of them."""
 
+import re
 from itertools import islice
 
 import numpy as np
 
-from lib.verifier.conclusion import Final, clean, final
+from lib.prompts import label_text
+from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
-from lib.verifier.parse import Asked, parsed, share
+from lib.verifier.layout import clean
+from lib.verifier.parse import Asked, parsed
 from lib.verifier.rejections import degenerate, leaks
-from lib.verifier.rules import iou, number_holds, overlap_holds, time_holds
-from lib.verifier.texts import text_holds
+from lib.verifier.rules import number_near, overlap, time_near
+from lib.verifier.sequences import share_in_order
+from lib.verifier.several import parts_of
+from lib.verifier.texts import text_near
+from lib.verifier.thoughts import split_thought
+
+# What the whole frame counts, by the coordinates that an answer was asked for
+FRAMES = {"1000": 1000.0}
 
 
 def vocabularies(records):
@@ -24,32 +33,50 @@ def vocabularies(records):
     return {name: tuple(sorted(values)) for name, values in found.items()}
 
 
+# ---------------------------------------------------------------- one label
+
+
 def check(label, conclusion, record, vocabulary, embed):
-    """One label against what the answer finally says: {"holds", "parsed", "why"} and whether nothing of its
-    kind was found.
+    """One label against what the answer finally says: {"holds", "score", "parsed", "why"} and whether nothing
+    of its kind was found.
     """
-    kind, duration, question = label["kind"], record.get("duration"), record.get("question", "")
-    asked = Asked(label, duration, question, vocabulary.get(label["name"], ()), embed)
-    found = parsed(conclusion, asked)
-    value, gold = found.value, label["value"]
-    if value is None:
-        return {"holds": False, "parsed": None, "why": found.why}, found.missing
-    if kind == "text":
-        holds, why = text_holds(value, label, question, embed)
-        return {"holds": holds, "parsed": value, "why": why}, False
-    why = ""
+    duration, question = record.get("duration"), record.get("question", "")
+    frame = FRAMES.get(record.get("boxes"), 1.0)
+    found = parsed(conclusion, Asked(label, duration, question, vocabulary, embed, frame))
+    if found.value is None:
+        return result_of(False, 0.0, None, found.why), found.missing
+    if label["kind"] == "text":
+        by_judge = (record.get("judgements") or {}).get(label["name"])
+        if by_judge is not None:
+            return result_of(
+                by_judge, float(by_judge), found.value, f"the judge says {'yes' if by_judge else 'no'}"
+            ), False
+        holds, score, why = text_near(found.value, label, question, embed)
+        return result_of(holds, score, found.value, why), False
+    holds, score, why = compared(found.value, label, duration)
+    shown = list(found.value) if isinstance(found.value, tuple) else found.value
+    why = f"said {written(shown)}, label {written(label['value'])}{why}"
+    return result_of(holds, score, shown, why), False
+
+
+def result_of(holds, score, value, why):
+    """A check as it stands in the file; the score in [0, 1]."""
+    return {"holds": bool(holds), "score": round(float(score), 4), "parsed": value, "why": why}
+
+
+def compared(value, label, duration):
+    """(holds, score, what the reason adds) of a value that is not a text."""
+    kind, gold = label["kind"], label["value"]
     if kind in ("interval", "box"):
-        holds = overlap_holds(value, label)
-        why = f" (IoU {iou(value, gold):.2f})"
-    elif kind == "time":
-        holds = time_holds(value, label, duration)
-    elif kind == "number":
-        holds = number_holds(value, label)
-    else:
-        holds = value == gold
-    shown = list(value) if isinstance(value, tuple) else value
-    why = f"said {written(shown)}, label {written(gold)}{why}"
-    return {"holds": bool(holds), "parsed": shown, "why": why}, False
+        holds, score = overlap(value, label)
+        return holds, score, f" (IoU {score:.2f})"
+    if kind == "time":
+        return *time_near(value, label, duration), ""
+    if kind == "number":
+        return *number_near(value, label), ""
+    if kind == "sequence":
+        return value == gold, share_in_order(value, gold), ""
+    return value == gold, float(value == gold), ""
 
 
 def written(value):
@@ -60,15 +87,94 @@ def written(value):
     return f"{value:.4g}" if short else str(value)
 
 
+# ---------------------------------------------------------------- one record
+
 # Loads its model when a record first needs one
 DEFAULT = Embedder()
 
 
 def verify(record, vocabulary, embed=None):
-    """{"checks": one per label, "verdict": correct | wrong | unparsed | degenerate | leaked | error, "why"};
-    for any answer string.
+    """{"checks": one per label, "verdict": correct | wrong | unparsed | unfinished | degenerate | leaked |
+    error, "why"}; for any answer string.
     """
     return judge(record, vocabulary, embed or DEFAULT)
+
+
+def judge(record, vocabulary, embed):
+    """`verify`'s result, with the embedder given."""
+    labels, answer = record["labels"], record.get("answer")
+    if not isinstance(answer, str):
+        return unheard(labels, "error", str(record.get("error") or "no answer"))
+    thought, answer, open_thought = split_thought(answer)
+    if open_thought or record.get("truncated"):
+        why = "the thought never ended" if open_thought else "the answer was cut off"
+        return unheard(labels, "unfinished", why)
+    text = clean(answer)
+    if record.get("origin") == "rationalized":
+        if why := leaks(text) or leaks(clean(f"{thought}\n{record.get('thought') or ''}")):
+            return unheard(labels, "leaked", why)
+    why, exact = (
+        degenerate(answer, text, record.get("question", "")),
+        word_for_word(answer, label_text(labels)),
+    )
+    # a label may itself read like a refusal: "unknown"
+    if why and not (exact and "over" not in why and "few" not in why):
+        return unheard(labels, "degenerate", why)
+    if exact:
+        checks = [result_of(True, 1.0, label["value"], "said word for word") for label in labels]
+        return {"checks": checks, "verdict": "correct", "why": "said word for word"}
+    return summed_up(checks_of(text, record, vocabulary, embed))
+
+
+# A line that begins "Answer:", and what stands behind it
+LAST_LINE = re.compile(r"(?:^|\n)[\W_]*answer[\W_]*:(?=[^\n]*\S)", re.I)
+
+
+def word_for_word(answer, text):
+    """Whether behind the last line "Answer:" of an answer stands this text and nothing else."""
+    lines = [*LAST_LINE.finditer(answer)]
+    return bool(lines) and plain(answer[lines[-1].end() :]) == plain(text)
+
+
+def plain(text):
+    """A text without the spaces, case and final dots that say nothing."""
+    return " ".join(text.lower().split()).strip(" .*")
+
+
+def checks_of(text, record, vocabulary, embed):
+    """[(check, whether nothing of its kind was found)] of the labels of a record, from a cleaned answer."""
+    labels = record["labels"]
+    several = len(labels) > 1
+    conclusion = final(text, several or labels[0]["kind"] == "sequence")
+    if not several:
+        return [check(labels[0], conclusion, record, vocabulary, embed)]
+    text, checks = conclusion.texts[-1], []
+    for label, part in zip(labels, parts_of(text, labels, vocabulary, record.get("question", ""))):
+        if part is None:
+            missing = result_of(False, 0.0, None, f"nothing says {label['name']} by its own words")
+            checks.append((missing, True))
+        else:
+            whole = part == text
+            own = conclusion if whole else Final((part,), True)
+            question = record.get("question", "") if label["kind"] != "boolean" or whole else label["name"]
+            checks.append(check(label, own, {**record, "question": question}, vocabulary, embed))
+    return checks
+
+
+def summed_up(checks):
+    """The result of a record from its checks."""
+    failed = [(c, missing) for c, missing in checks if not c["holds"]]
+    verdict = "correct" if not failed else "unparsed" if all(missing for _, missing in failed) else "wrong"
+    shown = [c for c, _ in failed] or [c for c, _ in checks]
+    return {"checks": [c for c, _ in checks], "verdict": verdict, "why": "; ".join(c["why"] for c in shown)}
+
+
+def unheard(labels, verdict, why):
+    """The result of an answer that is not looked at."""
+    return {"checks": [result_of(False, 0.0, None, why) for _ in labels], "verdict": verdict, "why": why}
+
+
+# ---------------------------------------------------------------- many records
 
 
 class Notes:
@@ -89,41 +195,6 @@ def attempt(record, vocabulary):
     notes = Notes()
     result = judge(record, vocabulary, notes)
     return (None, list(dict.fromkeys(notes.strings))) if notes.strings else (result, [])
-
-
-def judge(record, vocabulary, embed):
-    """`verify`'s result, with the embedder given."""
-    labels, answer = record["labels"], record.get("answer")
-    if not isinstance(answer, str):
-        return unheard(labels, "error", str(record.get("error") or "no answer"))
-    text = clean(answer)
-    if why := degenerate(answer, text, record.get("question", "")):
-        return unheard(labels, "degenerate", why)
-    if record.get("origin") == "rationalized" and (why := leaks(text)):
-        return unheard(labels, "leaked", why)
-    checks, missing = [], []
-    conclusion = final(text, len(labels) > 1 or labels[0]["kind"] == "sequence")
-    parts = share(conclusion.texts[0], labels) if len(labels) > 1 else [None]
-    for label, part in zip(labels, parts):
-        own = Final((part,), conclusion.marked) if part else conclusion
-        result, absent = check(label, own, record, vocabulary, embed)
-        checks.append(result)
-        missing.append(absent)
-    failed = [c for c in checks if not c["holds"]]
-    if not failed:
-        return {"checks": checks, "verdict": "correct", "why": "; ".join(c["why"] for c in checks)}
-    only_missing = all(m for c, m in zip(checks, missing) if not c["holds"])
-    return {
-        "checks": checks,
-        "verdict": "unparsed" if only_missing else "wrong",
-        "why": "; ".join(c["why"] for c in failed),
-    }
-
-
-def unheard(labels, verdict, why):
-    """The result of an answer that is not looked at."""
-    checks = [{"holds": False, "parsed": None, "why": why} for _ in labels]
-    return {"checks": checks, "verdict": verdict, "why": why}
 
 
 # Records in memory at once; their sentences are embedded in one batch

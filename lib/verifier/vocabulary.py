@@ -10,6 +10,14 @@ from lib.verifier.denials import words_of
 from lib.verifier.words import PLACEHOLDERS, content, stem, words_in
 
 
+def vocabulary_of(label, vocabulary):
+    """The names that a class or sequence label is told from: its options, else every value of its name, with
+    its own.
+    """
+    own = label["value"] if isinstance(label["value"], list) else [label["value"]]
+    return tuple(dict.fromkeys([*(label.get("options") or vocabulary.get(label["name"]) or ()), *own]))
+
+
 class Index(NamedTuple):
     """A vocabulary made ready to search."""
 
@@ -27,6 +35,7 @@ class Form(NamedTuple):
     words: tuple  # the stems of all its words
     ordered: bool  # another member has the same stems in another order
     reach: int  # how far apart its words may be
+    figured: bool  # it begins with a number: "2.5 somersaults pike"
 
 
 PARENTHESES = re.compile(r" ?\([^()]{0,200}\)")
@@ -94,7 +103,7 @@ def form_of(name, words, owners):
     if not figured:
         reach = len(words) + sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
     ordered = figured or len(owners[tuple(sorted(stems))]) > 1
-    return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach)
+    return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach, figured)
 
 
 @lru_cache(maxsize=512)
@@ -108,5 +117,5 @@ def keywords(names):
         stems = content(words_in(name.lower()))
         own = [s for s in stems[1:] if frequency.get(s) == 1]
         if len(own) == 1 and all(frequency.get(s, 0) > 1 for s in stems if s != own[0]):
-            found[own[0]] = [Form(name, (own[0],), (own[0],), False, 1)]
+            found[own[0]] = [Form(name, (own[0],), (own[0],), False, 1, False)]
     return Index(found, {}, frozenset(), ())

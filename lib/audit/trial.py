@@ -1,0 +1,41 @@
+"""One answer read aloud: 04_verify.py --try '{"labels": [...], "answer": "..."}'."""
+
+import json
+
+from lib.records import StageError, record_problem
+from lib.verifier import Embedder, clean, final, parts_of, split_thought, verify, vocabularies
+
+USUAL = {"id": "tried", "video": "none needed", "question": "What happens?", "origin": "direct"}
+
+
+def try_one(text, embedder):
+    """Print what the verifier reads in the record that `text` is in JSON, and why it decides as it does.
+    Raises StageError (exit code 2) for what is no record with an answer.
+    """
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise StageError(f"--try: not JSON ({error}); found {text[:60]!r}", code=2) from None
+    record = {**USUAL, **given} if isinstance(given, dict) else given
+    problem = record_problem(record)
+    if problem is None and not isinstance(record.get("answer"), str):
+        problem = f"answer is {record.get('answer')!r}, expected a text"
+    if problem:
+        raise StageError(f"--try: {problem}", code=2)
+    thought, answer, _ = split_thought(record["answer"])
+    labels, vocabulary = record["labels"], vocabularies([record])
+    conclusion = final(clean(answer), len(labels) > 1 or labels[0]["kind"] == "sequence")
+    if thought:
+        print(f"thought   {' '.join(thought.split())[:200]!r} (not read)")
+    print(f"read      {conclusion.texts[0]!r}" + (" (answer line)" if conclusion.marked else ""))
+    parts = (
+        [None] if len(labels) == 1 else parts_of(conclusion.texts[-1], labels, vocabulary, record["question"])
+    )
+    result = verify(record, vocabulary, Embedder(embedder))
+    for label, part, check in zip(labels, parts, result["checks"]):
+        print(f"{label['name']} ({label['kind']}), label {label['value']!r}")
+        if len(labels) > 1:
+            print(f"    part  {part!r}")
+        holds = "holds" if check["holds"] else "does not hold"
+        print(f"    said  {check['parsed']!r}: {holds}, score {check['score']} ({check['why']})")
+    print(f"verdict   {result['verdict']}: {result['why']}")

@@ -1,0 +1,60 @@
+"""A judge: prompts put to a model, its replies kept in a file and read again without it."""
+
+from lib.command import progress, world
+from lib.model import ask_text
+from lib.output import Output
+from lib.records import StageError, read_jsonl
+
+
+def ask_judge(judge, prompts, path, inputs, settings, overwrite=False, max_failures=0.02, tokens=128):
+    """Put `prompts` {id: text} to a judge (folder, hub id or server) and keep its replies in the file `path`
+    as they come: {"id", "origin", "sample", "judge", "prompt", "reply" or "error"} a line. `settings`: seed,
+    limit, dtype and batch_size.
+    """
+    about = {"judge": judge, **{key: settings.get(key) for key in ("seed", "limit", "dtype")}}
+    with Output(path, about, inputs, overwrite) as output:
+        if output.complete:
+            return
+        keys = {id: (id, "judge", 0) for id in prompts}
+        left = [(id, text) for id, text in prompts.items() if keys[id] not in output.done]
+        left = left[world()[0] :: world()[1]]
+        ask = ask_text(
+            judge, left, settings.get("batch_size") or 8, tokens, about["seed"], about["dtype"] or "auto"
+        )
+        for id, reply in progress(ask, len(left), "judge") if left else ():
+            row = {"id": id, "origin": "judge", "sample": 0, "judge": judge, "prompt": prompts[id]}
+            row |= {"reply": reply["answer"]} if "answer" in reply else {"error": reply["error"]}
+            output.write(row)
+            output.check_budget(max_failures, len(prompts))
+        output.finish(list(keys.values()), max_failures)
+
+
+def read_judgements(path, prompts):
+    """({id: raw reply}, who judged) of a file of judgements.
+
+    Raises StageError where one is of another question or prediction than now, unknown, or there twice.
+    """
+    replies, judges = {}, set()
+    for number, line in read_jsonl(path):
+        id = line.get("id") if isinstance(line, dict) else None
+        if id in replies or id not in prompts:
+            problem = "there twice" if id in replies else "not among the replies to judge"
+            raise StageError(
+                f"{path}:{number}: id {id!r} is {problem}; are these judgements of other predictions?"
+            )
+        if line.get("prompt", prompts[id]) != prompts[id]:
+            raise StageError(
+                f"{path}:{number}: the judgement of {id!r} is of another question or prediction; "
+                "judge anew with --judge"
+            )
+        replies[id] = line.get("reply")
+        judges.add(line.get("judge", "unnamed"))
+    return replies, ", ".join(sorted(map(str, judges)))
+
+
+def judgements(prompts, args, inputs, default):
+    """The replies {id: raw reply} of --judge (asked and kept in `default`) or --judgements (read again)."""
+    path = args.judgements or default
+    if args.judge:
+        ask_judge(args.judge, prompts, path, inputs, vars(args), args.overwrite, args.max_failures)
+    return read_judgements(path, prompts)[0]

@@ -1,0 +1,237 @@
+"""Layout: JSON, tables, headings and typography as plain lines of "name: value"."""
+
+import ast
+import json
+import re
+import unicodedata
+
+# Characters read of an answer, which concludes at its end
+HEAD, TAIL = 800, 2000
+TYPOGRAPHY = str.maketrans(
+    {
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u2013": "-",
+        "\u2014": " - ",
+        "\u2212": "-",
+    }
+    | {"\u2010": "-", "\u2011": "-", "\u2192": "->", "\u21d2": "->", "\u2026": "...", "\u2044": "/"}
+    | {"\u2022": "-", "\u00b0": " ", "\u00d7": "x", "\u2190": "<-", "\u00bd": ".5", "\u00bc": ".25"}
+    | {
+        "\u3001": ", ",
+        "\u3002": ". ",
+        "\u5230": " to ",
+        "\u81f3": " to ",
+        "\u79d2": " s ",
+        "\u2248": "about ",
+    }
+)
+# "\boxed{63}", "<answer>63</answer>"
+BOXED = re.compile(
+    r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}|<answer>([^<]{0,600})(?:</answer>|$)", re.I
+)
+# A line that is a heading: "## Steps", "**Steps**"
+HEADING = re.compile(r"^ ?(?:#+ ?\**|\*\*)([^*\n:]{1,60}?)(?:\*\*)? ?$", re.M)
+# "**bold**", "> quoted", "<b>", "\text{x}", "\(", "$", "_italic_"
+MARKUP = re.compile(
+    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|\\(?:text|mathrm|mathbf)\{([^{}\n]{0,100})\}|\\[()\[\]]|\$"
+    r"|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)",
+    re.I | re.M,
+)
+# where Chinese meets a number or a letter
+HAN_EDGE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[\dA-Za-z])|(?<=[\dA-Za-z])(?=[\u4e00-\u9fff])")
+# the lines that are crossed out where others are ticked
+TICKED, CROSSED = re.compile("[\u2705\u2714\u2713]"), re.compile("^.*[\u274c\u2717\u2718\u2716].*$", re.M)
+SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
+
+
+def clean(answer):
+    """`answer` in plain lines: without markdown, HTML and LaTeX, JSON and tables as "name: value"; at most
+    HEAD + TAIL characters and what JSON adds.
+    """
+    text = cut(answer)
+    if not text.isascii():
+        text = re.sub(r"(?<=\d)(?=[\u00bd\u00bc])", "", text)
+        text = cut(unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY))
+        text = HAN_EDGE.sub(" ", text)
+    text = SPACES.sub(" ", text)
+    if TICKED.search(text):
+        text = CROSSED.sub("", text)
+    if "{" in text or "[" in text:
+        text = with_objects_told(text)
+    if "|" in text:
+        text = with_tables_told(text)
+    text = text.replace("`", "")
+    if "\\" in text or "<" in text:
+        text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or '').strip()}\n", text)
+    if "**" in text or "#" in text:
+        text = HEADING.sub(r"\1:", text)
+    return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
+
+
+def cut(text):
+    """Head and tail of a long text."""
+    return text if len(text) <= HEAD + TAIL else f"{text[:HEAD]}\n{text[-TAIL:]}"
+
+
+# ---------------------------------------------------------------- JSON
+
+FENCE = re.compile(r"```[a-z]*|~~~")
+# Keys under which an object answers, and those of what is not the answer
+ANSWERING = frozenset(
+    "answer final_answer prediction response result output verdict selected_option correct_option"
+    " correct_answer choice".split()
+)
+ASIDE = re.compile(
+    r"reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
+    r"|probability|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|index|no|rank|#)$",
+    re.I,
+)
+
+
+def with_objects_told(text):
+    """A text with its first JSON objects (and lists of objects or words) written as lines."""
+    text, at = FENCE.sub("\n", text), 0
+    for _ in range(4):
+        found = re.compile(r"\{|\[(?=\s*[\[{\"'])").search(text, at)
+        if not found:
+            break
+        value, end = parse_object(text, found.start())
+        if value is None:
+            at = found.end()
+            continue
+        told = tell(value)
+        text = f"{text[: found.start()]}\n{told}\n{text[end:]}"
+        at = found.start() + len(told) + 2
+    return text
+
+
+def parse_object(text, at):
+    """(value, end) of the JSON object or list that begins at a place of a text, Python's own form of it
+    included; (None, at) where there is none.
+    """
+    try:
+        return json.JSONDecoder().raw_decode(text, at)
+    except (ValueError, RecursionError):
+        end = text.rfind("]" if text[at] == "[" else "}") + 1
+        try:
+            value = ast.literal_eval(text[at : min(end, at + 1500)])
+        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return None, at
+        return (value, end) if isinstance(value, (dict, list)) else (None, at)
+
+
+def tell(value):
+    """A JSON value as lines: "name: value; name: value", steps with arrows between."""
+    if isinstance(value, dict):
+        return tell_object(value)
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        told = [tell_object(v, bare=True) for v in value]
+        return " -> ".join(told) if all(":" not in line for line in told) else "\n".join(told)
+    if isinstance(value, list):
+        words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
+        told = [tell(v) for v in value]
+        nested = any(isinstance(v, list) for v in value)
+        return " -> ".join(told) if words else ", ".join(told) if nested else f"[{', '.join(told)}]"
+    return (
+        {True: "yes", False: "no", None: "not given"}.get(value, str(value)) if is_sign(value) else str(value)
+    )
+
+
+def is_sign(value):
+    """Whether a JSON value is true, false or null."""
+    return value is None or isinstance(value, bool)
+
+
+def tell_object(value, bare=False):
+    """A JSON object as "name: value; ..."; `bare`: without the name of its only value."""
+    signs = [key for key, v in value.items() if v is True]
+    if len(value) > 1 and all(isinstance(v, bool) for v in value.values()) and len(signs) == 1:
+        # {"A": false, "B": true}
+        lettered = all(len(str(key)) == 1 for key in value)
+        if lettered:
+            return f"Answer: {signs[0]}"
+    kept = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
+    if bare:
+        kept = {
+            k: v for k, v in kept.items() if not (k.lower() in ("step", "number") and is_count(v))
+        } or kept
+    if bare and len(kept) == 1:
+        return tell(next(iter(kept.values())))
+    kept = with_interval(kept)
+    # the value that answers stands last, where it is read as the answer
+    parts = [
+        ("Answer" if key.lower() in ANSWERING else re.sub(r"[_-]+", " ", split_case(key)), tell(v))
+        for key, v in kept.items()
+    ]
+    parts.sort(key=lambda part: part[0] == "Answer")
+    return "; ".join(f"{name}: {told}" for name, told in parts).replace("; Answer:", "\nAnswer:")
+
+
+ENDS = re.compile(r"^(start|begin|end|stop|finish)(?:[_ ]?(?:time|s|sec|seconds|timestamp))?$", re.I)
+
+
+def with_interval(values):
+    """An object with its start and its end as one value, which is an interval."""
+    ends = [key for key in values if ENDS.match(key) and not isinstance(values[key], (dict, list))]
+    if len(ends) != 2 or not ends[0].lower().startswith(("start", "begin")):
+        return values
+    first, last = (f"{values[key]} s" if is_count(values[key]) else str(values[key]) for key in ends)
+    rest = {key: value for key, value in values.items() if key not in ends}
+    return {**rest, ends[0]: f"{first} to {ends[1].replace('_', ' ')}: {last}"}
+
+
+def is_count(value):
+    """Whether a value is a number or one written as a text."""
+    return (
+        isinstance(value, (int, float))
+        or isinstance(value, str)
+        and value.replace(".", "", 1).strip().isdigit()
+    )
+
+
+def split_case(key):
+    """The words of a key in camel case: "finalScore" -> "final Score"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key)
+
+
+# ---------------------------------------------------------------- tables
+
+ROW = re.compile(r"^ ?\|?(.*\|.*?)\|? ?$")
+RULE = re.compile(r"^[ |:+-]*-[ |:+-]*$")
+# Headers that say nothing of what stands below them
+PLAIN_HEADER = re.compile(
+    r"^(?:item|aspect|attribute|field|label|name|property|metric|category|feature|question|element|criterion"
+    r"|parameter|key|measure|component|detail|type|variable|#|no\.?|step|order|phase)?$",
+    re.I,
+)
+
+
+def with_tables_told(text):
+    """A text with its markdown tables as lines: a row of names above one of values as "name: value", rows of
+    two cells alike, others with commas.
+    """
+    lines, rows = [], []
+    for line in [*text.split("\n"), ""]:
+        cells = ROW.match(line)
+        if cells and "||" not in line:
+            rows.append([cell.strip(" *`") for cell in cells[1].split("|")])
+            continue
+        lines += [*(tell_table(rows) if len(rows) > 1 else ["|".join(row) for row in rows]), line]
+        rows = []
+    return "\n".join(lines[:-1])
+
+
+def tell_table(rows):
+    """The lines of a table given by its rows of cells."""
+    ruled = len(rows) > 2 and RULE.match("|".join(rows[1]))
+    header, body = rows[0], [row for row in rows[1:] if not RULE.match("|".join(row))]
+    if not ruled:
+        header, body = [], [header, *body]
+    if header and len(body) == 1 and not (len(header) == 2 and PLAIN_HEADER.match(header[0])):
+        return ["; ".join(f"{name}: {cell}" for name, cell in zip(header, body[0]))]
+    if header and len(header) == 2 and body and all(cell[0].strip(" .").isdigit() for cell in body if cell):
+        return [f"{row[0].strip(' .')}. {' '.join(row[1:])}" for row in body]
+    return [f"{row[0]}: {', '.join(row[1:])}" if len(row) > 1 else row[0] for row in body]

@@ -1,0 +1,60 @@
+"""The word lists of the verifier: data, parted by "|" and spaces. What each gains is measured on answers that
+it was not written with (README.md of this folder).
+"""
+
+# Words that a name may be said without
+OPTIONAL_WORDS = """
+a an the some his her their its my your our this that these those of is are be on in at to with into
+onto from for by and or something someone somewhere
+"""
+# Spellings and abbreviations of one word; the first is the one that counts
+SPELLINGS = """
+gray grey|color colour colours colored coloured|somersault som soms|person people|bike bicycle bicycles|
+motorbike motorcycle motorcycles|tv television televisions|phone smartphone cellphone telephone|
+fridge refrigerator|picture photo photos photograph photographs|plane airplane aeroplane|
+armstand arm|left leftward leftwards|right rightward rightwards|up upward upwards|down downward downwards|
+counterclockwise anticlockwise|golden gold|wood wooden|wool woolen woollen|snow snowy|skis ski
+"""
+# Particles and directions of which one denies an action that the other asserts
+PARTICLES = """
+up down|on off|onto off|in out|into out|left right|over under|above below|forward backward|
+with without|before after|inside outside|front behind|top bottom|clockwise counterclockwise
+"""
+# Verbs and qualities of which one denies the other
+OPPOSITE_PAIRS = """
+open close|open shut|push pull|grow shrink|increase decrease|same different|give take|fast slow|
+quickly slowly|enter leave|full empty|fill empty|big small|large small|happy sad|hot cold|warm cold|wet dry|
+stand sit|hit miss|catch miss|catch drop|throw catch|add remove|put remove|wear remove|insert remove|
+attach remove|install remove|start stop|begin stop|begin end|start end|win lose|first last|rise fall|
+raise lower|lift lower|succeed fail|laugh cry|smile frown|clean dirty|dark bright|early late|awake asleep|
+approach leave|arrive leave|come leave|build destroy|assemble dismantle|appear vanish|appear disappear|
+pick drop|loosen tighten|accelerate brake|indoors outdoors|inside outdoors|all none|always never|more less|
+many few|better worse|best worst|old young|old new|tall short|long short|heavy light|high low|strong weak|
+hard soft|accept reject|accept refuse|find lose|hide show|float sink|alone together|take return|
+buy sell|true false|boy girl|man woman|father mother|male female|teammate opponent|day night
+"""
+# What one does with a thing without doing what it is for; verbs whose object says the action
+IDLE_WORDS = "hold carry buy sell fix repair tune watch look wait own pour"
+LIGHT_WORDS = "play do make have perform take prepare practice get go ride"
+# Words of one meaning, for a text that names nothing of a vocabulary; only where one of the family alone is
+# in it
+SYNONYM_FAMILIES = """
+fix repair mend|cut slice chop dice|clothes laundry garment|stitch sew suture|throw toss hurl|
+run jog sprint|jump leap|wash rinse|talk speak chat|shout yell scream|stone rock|rug carpet|lawn grass|
+trash garbage rubbish|baby infant toddler|movie film|hike trek|pull drag tow|pull tug|raise lift|close shut|
+clean wipe scrub|break smash shatter|hug embrace cuddle|coat jacket|stir mix whisk|whisk beat|couch sofa|
+car automobile|turn switch|
+grab take|start begin|finish end|large big|man guy|kid child|sad unhappy|bicycle cycle bike
+"""
+# Said before a word that is not asserted: a possibility, or what did not quite happen
+HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resemble"
+UNREAL_WORDS = "pretend fake feign mime almost nearly"
+# Persons of one sex: "he" is not "she"
+MALE_WORDS = "he him his man guy boy gentleman father dad brother son uncle grandfather husband"
+FEMALE_WORDS = "she her hers woman lady girl mother mom mum sister daughter aunt grandmother wife"
+# Words of a sentence that are no content of their own
+SUPPORTING = """
+because order then video clip while so there here very just still also thing person people
+"""
+# A thing that is done in one sentence is not done in the other
+UNDONE_WORDS = "miss fail forget prevent cancel refuse interrupt abandon pretend"
