@@ -28,15 +28,18 @@ TYPOGRAPHY = str.maketrans(
         "\u2248": "about ",
     }
 )
-# "\boxed{63}", "<answer>63</answer>"
+# "\boxed{63}", "<answer>63</answer>", "<|begin_of_box|>63<|end_of_box|>" (GLM)
 BOXED = re.compile(
-    r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}|<answer>([^<]{0,600})(?:</answer>|$)", re.I
+    r"\\boxed ?\{((?:[^{}\n]|\{[^{}\n]{0,80}\}){0,200})\}|<answer>([^<]{0,600})(?:</answer>|$)"
+    r"|<\|begin_of_box\|>([^<]{0,600})<\|end_of_box\|>",
+    re.I,
 )
 # A line that is a heading: "## Steps", "**Steps**"
 HEADING = re.compile(r"^ ?(?:#+ ?\**|\*\*)([^*\n:]{1,60}?)(?:\*\*)? ?$", re.M)
 # "**bold**", "> quoted", "<b>", "\text{x}", "\(", "$", "_italic_"
 MARKUP = re.compile(
-    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|\\(?:text|mathrm|mathbf)\{([^{}\n]{0,100})\}|\\[()\[\]]|\$"
+    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|<\|\w{1,30}\|>|\\(?:text|mathrm|mathbf)\{([^{}\n]{0,100})\}"
+    r"|\\[()\[\]]|\$"
     r"|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)",
     re.I | re.M,
 )
@@ -65,7 +68,7 @@ def clean(answer):
         text = with_tables_told(text)
     text = text.replace("`", "")
     if "\\" in text or "<" in text:
-        text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or '').strip()}\n", text)
+        text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()

@@ -71,6 +71,10 @@ LEAK = re.compile(
     | \b(?:i|we)(?:[ ]was|[ ]were|'ve[ ]been|[ ]have[ ]been|[ ]am|'m)[ ](?:asked|required|instructed
       |supposed|meant)[ ]to[ ]
       (?:justify|rationali[sz]e|support|defend|arrive[ ]at|end[ ]up|reach|give[ ]a[ ]reason)\b
+    # what a thought says: "the user already told me", "I should not mention", "work backwards"
+    | \buser[ ](?:has[ ]|already[ ]|just[ ])*(?:told|gave|said|provided|tells|says|gives|wants[ ]me|expects)\b
+    | \b(?:should|must)(?:n't|[ ]not)[ ](?:mention|reveal|say|let[ ]on)[ ](?:that|the|it|i)\b
+    | \bwork(?:ing)?[ ]back(?:wards?)?[ ]from\b | \b(?:need|have)[ ]to[ ](?:justify|rationali[sz]e|pretend)\b
     | \bground[- ]truth\b | \bthe[ ]hint\b | \banswer[ ]key\b | \b(?:{GOLD}|{RIGHT}[ ]{VALUE})[ ]being\b
     """,
     re.I | re.X,

@@ -1,24 +1,28 @@
 """Thoughts: what a thinking model wrote before it answered. It is never the answer.
 
 The tags of Qwen, DeepSeek and GLM (<think>), Kimi (◁think▷), Gemma (<|channel>thought), gpt-oss
-(<|channel|>analysis), Magistral ([THINK]) and of prompts that ask for <thinking> or <reasoning>; a closing
-tag stands alone where the chat template opened the block.
+(<|channel|>analysis), Magistral ([THINK]), Cohere (<|START_THINKING|>), of a terminal ("Thinking..."), and of
+prompts that ask for <thinking> or <reasoning>; a closing tag stands alone where the chat template opened the
+block.
 """
 
 import re
 from typing import NamedTuple
 
-NAME = r"(?:begin_of_|end_of_|seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratchpad)"
-OPENING = re.compile(
-    rf"<\|?{NAME}\|?>|\[think\]|\u25c1think\u25b7"
-    # "<|channel|>analysis<|message|>", and what is left of it where a tokenizer drops its special tokens
-    r"|<\|?channel\|?> ?(?:thought|analysis|commentary)\b(?:<\|message\|>)?|\Aanalysis(?=[A-Z])",
-    re.IGNORECASE,
-)
-CLOSING = re.compile(
-    rf"</\|?{NAME}\|?>|<\|/?{NAME.replace('begin_of_|', '')}\|>|\[/think\]|\u25c1/think\u25b7"
-    r"|<\|?channel\|?> ?final\b(?:<\|message\|>)?|<channel\|>|\bassistantfinal(?=\W|[A-Z])",
-    re.IGNORECASE,
+WORD = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|analysis|scratchpad|reflection|rationale|deliberation)"
+TAG = re.compile(
+    rf"""
+    # "<think>", "</seed:think>", "<|begin_of_thought|>", "<|END_THINKING|>", "[/THINK]"
+    (?:<\|?|\[|\u25c1)(?P<slash>/?)[ ]?(?P<before>(?:\w+[:_]){{0,2}}){WORD}
+    (?P<behind>_(?:start|end|begin))?[ ]?(?:\|?>|\]|\u25b7)
+    # "<|channel|>analysis<|message|>", "<|channel>thought ... <channel|>"
+    | <\|?channel\|?>[ ]?(?P<channel>thought|analysis|commentary|final)\b(?:<\|message\|>)?
+    | (?P<gemma><channel\|>)
+    # what is left of the channels where a tokenizer drops its special tokens; a terminal's frame
+    | \A(?P<bare>analysis)(?=[A-Z]) | \b(?P<left>assistantfinal)(?=\W|[A-Z])
+    | \A[ ]?(?P<dots>Thinking\.\.\.)\n | (?P<done>\.\.\.done[ ]thinking\.)
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -28,14 +32,22 @@ class Split(NamedTuple):
     open: bool  # a thought was begun and never ended
 
 
+def closes(tag):
+    """Whether a tag ends a thought."""
+    named = f"{tag['before'] or ''}{tag['behind'] or ''}".lower()
+    ended = tag["slash"] or "end" in named or tag["gemma"] or tag["left"] or tag["done"]
+    return bool(ended or (tag["channel"] or "").lower() == "final")
+
+
 def split_thought(text):
     """A text as its thought, its answer, and whether the thought never ended."""
-    if not any(mark in text for mark in "<[\u25c1") and not text.startswith("analysis"):
-        return Split("", text, False)
-    ends = [m for m in CLOSING.finditer(text) if not m[0].startswith("<|begin")]
-    end = ends[-1] if ends else None
-    thought, answer = (text[: end.start()], text[end.end() :]) if end else ("", text)
-    begin = OPENING.search(answer)
+    tags = (
+        [*TAG.finditer(text)] if any(mark in text for mark in "<[\u25c1.") or text[:8] == "analysis" else []
+    )
+    ends = [tag for tag in tags if closes(tag)]
+    at = ends[-1].end() if ends else 0
+    thought, answer = text[: ends[-1].start()] if ends else "", text[at:]
+    begin = next((tag for tag in tags if tag.start() >= at and not closes(tag)), None)
     if begin:
-        return Split(thought + answer[begin.end() :], answer[: begin.start()], True)
+        return Split(thought + text[begin.end() :], text[at : begin.start()], True)
     return Split(thought, answer, False)
