@@ -173,7 +173,7 @@ DECIDED_BY_WORDS = table(
             "skateboarding",
             {"options": ACTIONS},
             ["Answer: skate boarding", "Answer: skatebording", "Answer: A boy skateboards."],
-            ["Answer: carrying a skateboard"],
+            [],
         ),
         ("class", "push up", {"options": ACTIONS}, ["Answer: doing push-ups", "Answer: pushups"], []),
         (
@@ -540,7 +540,7 @@ DECIDED_BY_MEANING = table(
             "class",
             "playing guitar",
             {"options": ACTIONS},
-            ["Answer: strumming a guitar"],
+            [],
             ["Answer: holding a guitar", "Answer: tuning a guitar"],
         ),
         ("class", "eating cake", {"options": ACTIONS}, [], ["Answer: eating pizza", "Answer: baking bread"]),

@@ -9,11 +9,11 @@ from lib.verifier.denials import words_of
 from lib.verifier.members import member
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import ANTONYMS, IDLE, LIGHT, OPTIONAL, Found, opposed, stem, words_in
+from lib.verifier.words import OPTIONAL, PRONOUNS, Found, opposed, stem, words_in
 
-# Cosine of a synonym, its lead over the rest of the vocabulary, what is needed where there is no rest, and of
-# a phrase that says less than the name
-SYNONYM, MARGIN, ALONE, WHOLE = 0.3, 0.05, 0.75, 0.8
+# Cosine of a text and the name that it means, its lead over the rest of the vocabulary, what is needed where
+# there is no rest, and of words exchanged beside a shared one
+LEAST, MARGIN, ALONE, EXCHANGED = 0.3, 0.05, 0.75, 0.5
 # "legs straight, hips bent: this is a pike"
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
 # "or maybe", "any of these is possible"
@@ -41,6 +41,7 @@ def read_class(text, marked, asked):
     return nearest(text, names, asked.embed) or found
 
 
+SMALL = frozenset(map(stem, OPTIONAL))
 # "In the video, the man is ..."
 PREAMBLE = re.compile(
     r"^\W*(?:(?:in|from) (?:the|this) (?:video|clip),? |(?:the|this) (?:video|clip) (?:shows|depicts) "
@@ -71,30 +72,40 @@ def nearest(text, names, embed):
     if not phrase or not described and {"not", "no", "or"} & set(tokens) or HEDGED.search(phrase):
         return None
     stems = {stem(t) for t in tokens}
-    vectors = embed([phrase, *names])
-    similar = vectors[1:] @ vectors[0]
+    exchanged = {} if described else exchanges(phrase, names)
+    vectors = embed([phrase, *names, *(words for pair in exchanged.values() for words in pair)])
+    similar = vectors[1 : len(names) + 1] @ vectors[0]
+    for at, i in enumerate(exchanged):
+        # "fixing a bike" is not "riding a bike"
+        a, b = vectors[len(names) + 1 + 2 * at], vectors[len(names) + 2 + 2 * at]
+        similar[i] = min(similar[i], 0.0) if a @ b < EXCHANGED else similar[i]
     for i, name in enumerate(names):
         own = {stem(w) for w in words_in(name.lower())}
         # "switching on the light" is not "turning off light", however near
         if any(opposed(a, b) for a in own - stems for b in stems - own):
             similar[i] = -1.0
     best = int(np.argmax(similar))
-    if not described and says_otherwise(stems, names[best], similar[best], index(names).frequency):
+    # it says a word of another member: "eating pizza" where there is "making pizza"
+    own = {stem(w) for w in words_in(names[best].lower())}
+    if not described and (stems - own - SMALL) & index(names).frequency.keys():
         return None
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
-    return Found(names[best]) if similar[best] >= SYNONYM and similar[best] - rest >= MARGIN else None
+    return Found(names[best]) if similar[best] >= LEAST and similar[best] - rest >= MARGIN else None
 
 
-def says_otherwise(stems, name, cosine, known):
-    """Whether a phrase of these stems says less than a name, or another thing; `known`: the vocabulary's
-    stems.
+def exchanges(phrase, names):
+    """{place of a name: (other words of the phrase, other words of the name)} where both share a word and
+    each has another of its own.
     """
-    own = {stem(w) for w in words_in(name.lower())}
-    optional = {stem(w) for w in OPTIONAL}
-    unsaid, added = own - stems - optional - LIGHT, stems - own - optional
-    # "walking" says less than "walking the dog", "mopping" hardly less than "mopping floor"
-    if not added and unsaid and (unsaid & ANTONYMS.keys() or cosine < WHOLE):
-        return True
-    # It says a word of another member ("eating pizza", "making pizza"), or what one does with a thing
-    # besides ("holding a guitar")
-    return any(s in IDLE or s in known or s == "els" for s in added)
+    found, said = {}, content_words(phrase)
+    for i, name in enumerate(names):
+        own = content_words(name)
+        if said.keys() & own.keys() and said.keys() - own.keys() and own.keys() - said.keys():
+            left = [w for s, w in said.items() if s not in own]
+            found[i] = " ".join(left), " ".join(w for s, w in own.items() if s not in said)
+    return found
+
+
+def content_words(text):
+    """{stem: word} of the words that carry a text's meaning."""
+    return {stem(w): w for w in words_in(text.lower()) if w not in OPTIONAL and w not in PRONOUNS}

@@ -2,7 +2,7 @@
 
 A sentence embedding hardly sees one word exchanged, a "not", or who does what to whom. So the words of two
 sentences are paired (the same word, one meaning in WordNet, vectors of single words that are near), and what
-is left over is looked at: a denial in one alone, opposites, another number or person, a word in the place of
+is left over is looked at: a denial in one alone, opposites, another number, a word in the place of
 another, the roles of a verb exchanged.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from lib.verifier.denials import words_of
 from lib.verifier.spelled import digits
-from lib.verifier.wordlists import FEMALE_WORDS, MALE_WORDS, SUPPORTING, UNDONE_WORDS
+from lib.verifier.wordlists import SUPPORTING
 from lib.verifier.wordnet import is_verb, meanings, relation
 from lib.verifier.words import (
     ANTONYMS,
@@ -24,17 +24,14 @@ from lib.verifier.words import (
     SYNONYMS,
     base,
     stem,
-    stems,
     words_in,
 )
 
 # Cosine of single words that mean the same, and below which two words left over are two things
 NEAR, FAR = 0.57, 0.42
-MALE, FEMALE = stems(MALE_WORDS), stems(FEMALE_WORDS)
 # Words that are no content of their own
 NOTHING = OPTIONAL | PRONOUNS | BEING | frozenset(SUPPORTING.split())
 PARTICLES = frozenset("up down on off out in away over back".split())
-UNDONE = stems(UNDONE_WORDS)
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
 # What both do or are: "next to", "talks with", "each other"
 SYMMETRIC = re.compile(r"\b(?:next|beside|near|and|with|together|each other|same|meets?|hug\w*|kiss\w*)\b")
@@ -127,13 +124,13 @@ def paired(said, wanted, known, similarity):
 
 def against(said, wanted):
     """What one Sentence says against another, as a reason, or an empty string: a denial, opposites, another
-    number or person.
+    number.
     """
     if said.denied != wanted.denied:
         return "one denies what the other says"
     if re.search(r"\bor\b", said.text) and not re.search(r"\bor\b", wanted.text):
         return "hedges"
-    return opposite(said, wanted) or other_person(said.every, wanted.every)
+    return opposite(said, wanted)
 
 
 def opposite(said, wanted):
@@ -160,21 +157,11 @@ def opposite(said, wanted):
     return "another number" if figures and told and not set(figures) & set(told) else ""
 
 
-def other_person(said, wanted):
-    """He against she."""
-    man, woman = bool(MALE & said), bool(FEMALE & said)
-    men, women = bool(MALE & wanted), bool(FEMALE & wanted)
-    return "another person" if (man, woman, men, women) in ((1, 0, 0, 1), (0, 1, 1, 0)) else ""
-
-
 def other_word(said, wanted, match, similarity, verbs=True):
     """A word said in the place of a wanted one: between the same neighbours, or the only one left over. Two
     verbs count only where they are known to be two things, since many say one action; or not at all.
     """
     a, b = said.words, wanted.words
-    undone = [w for w in [*(a[i] for i in match.added), *(b[j] for j in match.unsaid)] if w.stem in UNDONE]
-    if undone:
-        return f"{undone[0].text} in one alone"
     lonely = len(match.unsaid) == len(match.added) == 1
     places = {-1: -1, **match.pairs, len(b): len(a)}
     for j, i in product(match.unsaid, match.added):

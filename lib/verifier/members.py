@@ -10,7 +10,7 @@ from lib.verifier.words import OPTIONAL, SYNONYMS, Found, stem, stems
 
 def member(text, vocabulary, aliases=()):
     """The one member of a vocabulary that a text asserts: by its words in any inflection, by a word it alone
-    has, or one letter off.
+    has, one letter off, or by a word of one meaning.
     """
     known, text = index(vocabulary, aliases), text.lower()
     for full, bare in known.dressed:

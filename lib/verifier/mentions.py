@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from lib.verifier.wordlists import HEDGE_WORDS, UNREAL_WORDS
-from lib.verifier.words import ANTONYMS, IDLE, OPTIONAL, stem
+from lib.verifier.words import ANTONYMS, OPTIONAL, stem
 from lib.verifier.words import stems as stems_of
 
 
@@ -117,14 +117,6 @@ def stance(tokens, stems, first, last, own=()):
             return "denied"
         if stems[i] in UNREAL and stems[i] not in own:
             return "denied"
-        if (
-            stems[i] in IDLE
-            and (token[:4] != "look" or tokens[i + 1] == "at")
-            and first - 3 <= i < first
-            and stems[i] not in own
-            and not {"and", "while", ","} & set(tokens[i:first])
-        ):
-            return "denied"  # "carrying a skateboard" is not skateboarding
         if (
             token in SOFT
             and i < first

@@ -128,14 +128,10 @@ def aligned(text, wanted, names, embed):
     taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
     if not taken:
         return None
-    # a clause that is clearly another known step
+    # a clause that names another known step
     others = [n for n in range(len(names)) if n not in columns]
     for row in range(len(parts)):
-        if (
-            others
-            and likes[row, others].max() >= max(0.8, own[row].max() + 0.05)
-            and row not in taken.values()
-        ):
+        if others and likes[row, others].max() == 1 > own[row].max() and row not in taken.values():
             taken[-1 - row] = row
     if len(taken) == len(wanted) and min(taken) >= 0:
         best = sum(own[row, step] for step, row in taken.items())
@@ -162,7 +158,7 @@ def likenesses(parts, names, embed):
     vectors = embed([*parts, *names, *words])
     single = dict(zip(words, vectors[len(parts) + len(names) :]))
     cosines = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(names)].T
-    likes = np.zeros(cosines.shape)
+    likes, every = np.zeros(cosines.shape), frozenset().union(*(sentence.every for sentence in said))
 
     def near(x, y):
         return float(single[x] @ single[y])
@@ -173,7 +169,9 @@ def likenesses(parts, names, embed):
             if not named.missing:
                 likes[i, j] = 1.0 if named.value else 0.0
                 continue
-            match = paired(said[i], wanted[j], (), near)
+            # "it" is something that is named elsewhere
+            known = every if {"it", "them", "one"} & set(words_in(part)) else ()
+            match = paired(said[i], wanted[j], known, near)
             # another verb may say the same step; "2.5 somersaults pike" is said by its words alone
             if name[0].isdigit() or against(said[i], wanted[j]):
                 continue

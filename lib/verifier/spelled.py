@@ -20,6 +20,7 @@ SPELLED = re.compile(
 # "no one", "the one", "one of them"
 PRONOUN = re.compile(
     r"\b(?:no|the|this|that|each|every|any|which|other|another) one\b"
+    r"|\b(?:the|this|that|another|a) \w+ one\b"
     r"|\bone (?:of|can|could|another|by|side|hand|end|would|may|might|must|sees?)\b"
 )
 IDIOMS = {
@@ -71,7 +72,7 @@ def digits(text):
     -> 2 times; "one" the pronoun stays.
     """
     text = ORDINAL.sub(ordinal, text.lower())
-    text = PRONOUN.sub(lambda m: m[0].replace("one", "single-item"), text)
+    text = PRONOUN.sub(lambda m: re.sub(r"\bone\b", "single-item", m[0]), text)
     text = IDIOM.sub(idiom, text)
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
     text = HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(figure, text))

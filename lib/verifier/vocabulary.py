@@ -101,7 +101,7 @@ def form_of(name, words, owners):
     figured = words[0][0].isdigit()
     reach = len(words) - 1
     if not figured:
-        reach = len(words) + sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
+        reach = len(words) + 5 * sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
     ordered = figured or len(owners[tuple(sorted(stems))]) > 1
     return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach, figured)
 

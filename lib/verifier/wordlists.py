@@ -33,9 +33,6 @@ many few|better worse|best worst|old young|old new|tall short|long short|heavy l
 hard soft|accept reject|accept refuse|find lose|hide show|float sink|alone together|take return|
 buy sell|true false|boy girl|man woman|father mother|male female|teammate opponent|day night
 """
-# What one does with a thing without doing what it is for; verbs whose object says the action
-IDLE_WORDS = "hold carry buy sell fix repair tune watch look wait own pour"
-LIGHT_WORDS = "play do make have perform take prepare practice get go ride"
 # Words of one meaning, for a text that names nothing of a vocabulary; only where one of the family alone is
 # in it
 SYNONYM_FAMILIES = """
@@ -49,12 +46,7 @@ grab take|start begin|finish end|large big|man guy|kid child|sad unhappy|bicycle
 # Said before a word that is not asserted: a possibility, or what did not quite happen
 HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resemble"
 UNREAL_WORDS = "pretend fake feign mime almost nearly"
-# Persons of one sex: "he" is not "she"
-MALE_WORDS = "he him his man guy boy gentleman father dad brother son uncle grandfather husband"
-FEMALE_WORDS = "she her hers woman lady girl mother mom mum sister daughter aunt grandmother wife"
 # Words of a sentence that are no content of their own
 SUPPORTING = """
 because order then video clip while so there here very just still also thing person people
 """
-# A thing that is done in one sentence is not done in the other
-UNDONE_WORDS = "miss fail forget prevent cancel refuse interrupt abandon pretend"

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import snowballstemmer
 
 from lib.verifier.wordlists import (
-    IDLE_WORDS,
-    LIGHT_WORDS,
     OPPOSITE_PAIRS,
     OPTIONAL_WORDS,
     PARTICLES,
@@ -67,8 +65,6 @@ OPTIONAL = frozenset(OPTIONAL_WORDS.split())
 PRONOUNS = frozenset("it them they he she him i we you who which".split())
 BEING = frozenset("is are was were be been being am get gets got gotten getting becomes became".split())
 PLACEHOLDERS = frozenset(("something", "someone", "somewhere"))
-# What one does with a thing without doing what it is for; verbs whose object says the action
-IDLE, LIGHT = stems(IDLE_WORDS), stems(LIGHT_WORDS)
 
 
 def pairs_of(pairs):
