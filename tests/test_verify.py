@@ -9,15 +9,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import sh
+from conftest import ROOT, lines, sh
 
 from lib.prompts import label_text
-from lib.records import KINDS, record_problem
+from lib.records import KINDS, StageError, record_problem
 from lib.verifier import Embedder, clean, final, iou, stem, verify, vocabularies
 from lib.verifier.spelled import digits
 from lib.verifier.verdicts import attempt
@@ -1190,6 +1191,90 @@ def test_final_answer_line_comes_first():
 )
 def test_number_words(said, written):
     assert digits(said) == written
+
+
+# ---------------------------------------------------------------- a judge, --try, the verdicts of 06
+
+SENTENCE = {"name": "answer", "kind": "text", "value": "The man feeds the ducks."}
+SAID = ["He throws bread to the birds.", "He eats bread.", "The man feeds the ducks."]
+
+
+def answers_file(path, **more):
+    """A file of three answers to a question with a text label."""
+    rows = [
+        {
+            "id": f"q{n}",
+            "video": "v.mp4",
+            "question": "What is done?",
+            "labels": [SENTENCE],
+            "answer": f"Answer: {said}",
+        }
+        for n, said in enumerate(SAID)
+    ]
+    path.write_text(
+        "".join(json.dumps({**row, "origin": "direct", "sample": 0, **more}) + "\n" for row in rows)
+    )
+    return path
+
+
+def test_a_judge_decides_where_words_differ_and_is_read_again(tmp_path, monkeypatch):
+    from lib.model import judge
+
+    asked = []
+
+    def ask_text(model, prompts, *how):
+        asked.extend(prompts)
+        yield from ((key, {"answer": "Yes." if "birds" in text else "No."}) for key, text in prompts)
+
+    monkeypatch.setattr(judge, "ask_text", ask_text)
+    spec = spec_from_file_location("verification", ROOT / "04_verify.py")
+    verification = module_from_spec(spec)
+    spec.loader.exec_module(verification)
+    source, out, kept = (
+        answers_file(tmp_path / "g.jsonl"),
+        tmp_path / "v.jsonl",
+        tmp_path / "v.judgements.jsonl",
+    )
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["04", str(source), "-o", str(out), "--overwrite", *map(str, words)])
+        verification.main()
+        return [(row["verdict"], row["why"].split(";")[0]) for row in lines(out)]
+
+    by_judge = [
+        ("correct", "the judge says yes"),
+        ("wrong", "the judge says no"),
+        ("correct", "said word for word"),
+    ]
+    assert run("--judge", "some/judge") == by_judge
+    assert len(asked) == 2 and all("The man feeds the ducks" in text for _, text in asked)
+    assert run("--judgements", kept) == by_judge and len(asked) == 2
+    source.write_text(source.read_text().replace("He eats bread.", "He eats cake."))
+    with pytest.raises(StageError, match="another question or prediction"):
+        run("--judgements", kept)
+
+
+def test_06_writes_its_verdicts_beside_the_output(tmp_path):
+    rows = lines(answers_file(tmp_path / "predictions.jsonl"))
+    (tmp_path / "test.jsonl").write_text(
+        "".join(
+            json.dumps({k: v for k, v in row.items() if k not in ("answer", "origin", "sample")}) + "\n"
+            for row in rows
+        )
+    )
+    out = tmp_path / "new" / "eval.json"
+    sh("06_eval.py", tmp_path / "test.jsonl", "--predictions", tmp_path / "predictions.jsonl", "-o", out)
+    verdicts = lines(tmp_path / "new" / "eval.verdicts.jsonl")
+    assert [row["id"] for row in verdicts] == ["q0", "q1", "q2"] and verdicts[2]["verdict"] == "correct"
+    assert verdicts[2]["checks"][0]["score"] == 1.0 and json.loads(out.read_text())["all"]["count"] == 3
+
+
+def test_try_reads_one_answer_aloud():
+    record = {"labels": SCORES, "answer": "<think>hm</think>Score: 63\nDifficulty: 3.2"}
+    said = sh("04_verify.py", "--try", json.dumps(record)).stdout
+    assert "(not read)" in said and "verdict   correct" in said and "part  ' 63'" in said
+    done = sh("04_verify.py", "--try", '{"labels": []}', check=False)
+    assert done.returncode == 2 and "labels" in done.stderr and "Traceback" not in done.stderr
 
 
 # ---------------------------------------------------------------- the audit

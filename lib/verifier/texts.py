@@ -62,7 +62,7 @@ def compared(said, wanted, known, cosines, single):
     if reason := reason or (cosine < SURE and other_word(said, wanted, match, near)):
         return reason, 0.0
     agree = cosine >= SURE or joint >= AGREEMENT - SHARED * len(match.pairs) / max(len(wanted.words), 1)
-    score = max(cosine, added) if agree and match.covered >= 0.5 else min(cosine, COSINE - 0.01)
+    score = max(cosine, added) if agree and match.covered >= 0.3 else min(cosine, COSINE - 0.01)
     return "", max(score, COSINE if match.covered >= COVERED and cosine >= ROUGHLY else 0.0)
 
 
