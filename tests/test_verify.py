@@ -1281,22 +1281,23 @@ def test_try_reads_one_answer_aloud():
 
 
 ROW = re.compile(r"[a-z]+ +\d+ ")
-# the accuracies below which something broke: some two points under those in lib/verifier/README.md
-AT_LEAST = ({"all": 0.9, "kind": 0.8}, {"all": 0.8, "kind": 0.7})
+# the accuracies below which something broke: a few points under those in lib/verifier/README.md
+PARTS = [
+    ("scored.jsonl", {"all": 0.8, "kind": 0.7}),
+    pytest.param("written.jsonl", {"all": 0.9, "kind": 0.8}, marks=pytest.mark.slow),
+]
 
 
-def test_audit():
-    said = sh("04_verify.py", "--audit", AUDIT / "written.jsonl", AUDIT / "scored.jsonl").stdout
-    for table, least in zip(said.split("\ntests/")[1:] or said.split(".jsonl\n")[1:], AT_LEAST):
-        rows = {
-            line.split()[0]: [*map(float, line.split()[1:])] for line in table.splitlines() if ROW.match(line)
-        }
-        assert rows.keys() >= {*KINDS, "several", "all"}
-        for kind, (_, _, _, accuracy, official, substring) in rows.items():
-            assert accuracy >= least.get(kind, least["kind"]), (kind, accuracy)
-            assert accuracy > max(official, substring)
-    for accepted, drawn in re.findall(r"control: (\d+) of (\d+)", said):
-        assert int(drawn) > 200 and int(accepted) <= 0.01 * int(drawn), said
+@pytest.mark.parametrize("part, least", PARTS)
+def test_audit(part, least):
+    said = sh("04_verify.py", "--audit", AUDIT / part).stdout
+    rows = {line.split()[0]: [*map(float, line.split()[1:])] for line in said.splitlines() if ROW.match(line)}
+    assert rows.keys() >= {*KINDS, "several", "thought", "all"}
+    for kind, (_, _, _, accuracy, official, substring) in rows.items():
+        assert accuracy >= least.get(kind, least["kind"]), (kind, accuracy)
+        assert accuracy > max(official, substring)
+    accepted, drawn = map(int, re.search(r"control: (\d+) of (\d+)", said).groups())
+    assert drawn > 200 and accepted <= 0.01 * drawn, said
 
 
 # ---------------------------------------------------------------- nasty strings
