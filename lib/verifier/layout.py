@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import unicodedata
+import warnings
 
 # Characters read of an answer, which concludes at its end
 HEAD, TAIL = 800, 2000
@@ -120,7 +121,8 @@ def parse_object(text, at):
     except (ValueError, RecursionError):
         end = text.rfind("]" if text[at] == "[" else "}") + 1
         try:
-            value = ast.literal_eval(text[at : min(end, at + 1500)])
+            with warnings.catch_warnings(action="ignore"):  # "3and" is no decimal: that is not for users
+                value = ast.literal_eval(text[at : min(end, at + 1500)])
         except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
             return None, at
         return (value, end) if isinstance(value, (dict, list)) else (None, at)

@@ -127,11 +127,12 @@ def judge(record, vocabulary, embed):
 
 
 # A line that begins "Answer:", and what stands behind it
-LAST_LINE = re.compile(r"(?:^|\n)[\W_]*answer[\W_]*:(?=[^\n]*\S)", re.I)
+LAST_LINE = re.compile(r"(?:^|\n)[^\w\n]{0,20}answer[^\w:\n]{0,20}:(?=[^\n]{0,200}[^\s])", re.I)
 
 
 def word_for_word(answer, text):
     """Whether behind the last line "Answer:" of an answer stands this text and nothing else."""
+    answer = answer[-(len(text) + 200) :]
     lines = [*LAST_LINE.finditer(answer)]
     return bool(lines) and plain(answer[lines[-1].end() :]) == plain(text)
 
