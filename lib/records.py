@@ -75,6 +75,8 @@ def label_problem(label):
     if not isinstance(label, dict) or not {"name", "kind", "value"} <= label.keys():
         return f"label {label!r}: expected an object with name, kind and value"
     name, kind, value = label["name"], label["kind"], label["value"]
+    if not is_words(name):
+        return f"label {label!r}: name {name!r}, expected words"
     if not isinstance(kind, str) or kind not in KINDS:
         return f"label {name!r}: kind {kind!r}, expected one of {', '.join(KINDS)}"
     if kind == "choice":
@@ -103,7 +105,12 @@ def record_problem(record):
     if not (isinstance(start, (int, float)) and isinstance(end, (int, float)) and 0 <= start < end):
         given = f"start {record.get('start')!r} and end {record.get('end')!r}"
         return f"{given}, expected seconds with 0 <= start < end"
-    return next(filter(None, map(label_problem, record["labels"])), None)
+    problem = next(filter(None, map(label_problem, record["labels"])), None)
+    names = [label["name"].lower() for label in record["labels"]] if problem is None else []
+    # an answer says each label by its name, and a judge's replies are kept by it
+    if len(set(names)) < len(names):
+        return f"labels: names {names}, expected a different one for each label"
+    return problem
 
 
 def read_jsonl(path):

@@ -1101,6 +1101,13 @@ def test_what_the_hint_says_verifies_for_every_record_that_01_passes():
     assert passed > 900
 
 
+@pytest.mark.parametrize("names", [["score", "Score"], ["score", 3], ["", "score"]])
+def test_labels_have_names_of_their_own(names):
+    labels = [{"name": name, "kind": "number", "value": 63} for name in names]
+    record = {"id": "x", "video": "v.mp4", "question": "How was it?", "labels": labels}
+    assert "name" in record_problem(record) and "expected" in record_problem(record)
+
+
 def test_vocabulary_of_a_file_is_used_where_a_label_has_no_options():
     records = [
         {"labels": [{"name": "action", "kind": "class", "value": value}]}

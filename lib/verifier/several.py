@@ -102,7 +102,7 @@ def parts_of(text, labels, vocabulary, question=""):
     parts, taken = [None] * len(labels), []
     fields = {cue.label for cue in cues if cue.field}
     for at in fields:
-        span = field_of(at, low, cues, labels, vocabulary)
+        span = field_of(at, low, cues, labels)
         if span:
             parts[at] = text[slice(*span)]
             taken.append((min(c.start for c in cues if c.field and c.end == span[0]), span[1]))
@@ -122,8 +122,8 @@ def blanked(text, spans):
     return text
 
 
-def field_of(at, text, cues, labels, vocabulary):
-    """(start, end) of the last field of a label that says anything of its kind, else of its last one."""
+def field_of(at, text, cues, labels):
+    """(start, end) of the last field of a label that is not empty, or None."""
     heads = [cue for cue in cues if cue.field]
     spans = []
     for cue in (cue for cue in heads if cue.label == at):
@@ -138,7 +138,6 @@ def field_of(at, text, cues, labels, vocabulary):
                 end = min(end, line)
         spans.append((cue.end, end - trailing(text[cue.end : end])))
     spans = [span for span in spans if text[slice(*span)].strip(" \n.,;-*")]
-    # Of a repeated field the last that has a value
     return spans[-1] if spans else None
 
 
@@ -230,9 +229,6 @@ def assign(text, values, wanted, cues):
     if len(unnamed) == len(left):
         found |= dict(zip(unnamed, left))
     return found
-
-
-FAR = 40
 
 
 # in the order in which they claim their values
