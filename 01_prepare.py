@@ -302,7 +302,9 @@ def prepare(args, tally):
     """Write the checked records of each side; train.jsonl comes last, and means that all is there."""
     target, apart = os.path.join(args.output, "train.jsonl"), ["test", "dev"] if args.dev_share else ["test"]
     inputs = [path for path in args.annotations or [] if os.path.isfile(path)]
-    with Output(target, settings(args), inputs, args.overwrite, resume=False) as output:
+    with Output(
+        target, settings(args), inputs, args.overwrite, resume=False, trust=args.trust_code
+    ) as output:
         if output.complete:
             print(f"{target}: complete already; nothing to do")
             return

@@ -4,45 +4,60 @@ step-by-step reasoning.
     python 02_generate.py runs/demo/data/train.jsonl -o runs/demo/cycle1/generated.jsonl --model
     runs/demo/base
 
+    python 02_generate.py ... --shard 3/8     # one of eight independent jobs; whoever finishes last merges
+
 Output: the input records with `answer`, `origin` "direct", `sample`, `seed`, `tokens` (and `truncated` where
 the token limit ended it), or `error` where the video could not be read. Records keep the order of the input,
 their samples together. The label is not used.
 """
 
-from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
+from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, shard_of, world
 from lib.model import open_model, question_on
+from lib.model.questions import Clips, Questions
 from lib.output import Output
 from lib.prompts import render
-from lib.records import key_of, read_records, rebase
+from lib.records import placed_records, rebase
 
 
-def questions_of(records, args):
-    """What to ask: every record's question, --samples times, each draw with a seed of its own."""
-    questions = []
-    for record in records:
-        record = rebase(record, args.input, args.output)
+def questions_of(args, share):
+    """(what this process is to ask: each record's question on its share of the clips, --samples times, every
+    draw with a seed of its own; number of records in all).
+    """
+
+    def ask(record, sample):
         prompt = render(record, "direct")
-        for sample in range(args.samples):
-            question = question_on(record, prompt, args.output, "direct", sample, args.seed, args.cycle)
-            questions.append(question)
-    return questions
+        record = rebase(record, args.input, args.output)
+        return question_on(record, prompt, args.output, "direct", sample, args.seed, args.cycle)
+
+    clips, questions, count = Clips(share), Questions(args.input, ask, args.samples), 0
+    for place, size, record in placed_records(args.input, limit=args.limit):
+        count += 1
+        if clips.has(record):
+            questions.add(place, size, record)
+    return questions, count
+
+
+def keys_of(args):
+    """The keys of all answers, in the order of the input."""
+    for _, _, record in placed_records(args.input, limit=args.limit):
+        yield from ((record["id"], "direct", sample) for sample in range(args.samples))
 
 
 def main():
-    parser = parser_of(__doc__, "model", "sample")
+    parser = parser_of(__doc__, "model", "sample", "shard")
     parser.add_argument("input", help="questions with labels: train.jsonl of 01_prepare.py")
     args = parser.parse_args()
     check_flags(parser, args)
 
     model = open_model(args.model, **model_options(args))  # loaded at the first question
     settings = {**settings_of(args), **model.identity}
-    records = read_records(args.input, limit=args.limit)
-    with Output(args.output, settings, [args.input], args.overwrite) as output:
+    about = {"styles": ["direct"], "uses": [args.model], "shard": shard_of(args), "trust": args.trust_code}
+    with Output(args.output, settings, [args.input], args.overwrite, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return
         announce(settings)
-        questions = questions_of(records, args)
+        questions, count = questions_of(args, output.share)
         if output.done:
             print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
         sampling = {
@@ -50,12 +65,14 @@ def main():
             "top_p": args.top_p,
             "max_new_tokens": args.max_new_tokens,
         }
-        for answers in model.answers(questions, output.done, **sampling, what="generate"):
+        for answers in (
+            [] if args.merge else model.answers(questions, output.done, **sampling, what="generate")
+        ):
             output.write(*answers)
             output.check_budget(args.max_failures, len(questions))
-        output.finish([key_of(question.record) for question in questions], args.max_failures, **model.report)
-    if world()[0] == 0:
-        print(f"{args.output}: {len(questions)} answers to {len(records)} questions, {output.failed} failed")
+        output.finish(keys_of(args), args.max_failures, **model.report)
+    if world()[0] == 0 and output.complete:
+        print(f"{args.output}: {count * args.samples} answers to {count} questions, {output.failed} failed")
 
 
 if __name__ == "__main__":

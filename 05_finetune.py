@@ -384,7 +384,8 @@ def main():
     if args.mix:
         rows += mixed_rows(args.mix)
         inputs.append(args.mix)
-    with Output(args.output, settings, inputs, args.overwrite, folder=True) as output:
+    about = {"styles": ["direct", "short"], "uses": [args.model], "trust": args.trust_code}
+    with Output(args.output, settings, inputs, args.overwrite, folder=True, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

@@ -28,12 +28,15 @@ from lib.benchmarks import labels
 from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
 from lib.model import open_model, question_on
 from lib.model.judge import ask_judge, judgements, read_judgements
-from lib.output import Output, provenance, write_atomically
+from lib.model.questions import Clips
+from lib.output import Output, read_json, write_atomically
 from lib.prompts import render
+from lib.provenance import provenance
 from lib.records import StageError, key_of, read_records, rebase
 from lib.verifier import judge_prompts
 
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
+STYLES = ("direct", "short", "bare")  # of the prompts that this stage may use
 
 
 # ---------------------------------------------------------------- from questions to answers
@@ -53,18 +56,27 @@ def questions_on(records, style, path, args):
 def ask(model, questions, path, args, inputs, leave_out):
     """Answer all questions into the file `path`, batch by batch, going on where a killed run ended."""
     settings = {**settings_of(args, leave_out=("embedder", "predictions", *leave_out)), **model.identity}
-    with Output(path, settings, inputs, args.overwrite) as output:
+    # how answers are scored decides nothing about them
+    about = {
+        "styles": STYLES,
+        "uses": [args.model],
+        "trust": args.trust_code,
+        "code": "lib/model/__init__.py",
+    }
+    with Output(path, settings, inputs, args.overwrite, **about) as output:
         if output.complete:
             return
         announce(settings)
-        questions = list(questions)
+        everything = list(questions)
+        clips = Clips(output.share)
+        questions = [question for question in everything if clips.has(question.record)]
         if output.done:
             print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
         greedy = {"temperature": 0.0, "max_new_tokens": args.max_new_tokens}
         for answers in model.answers(questions, output.done, **greedy, what="evaluate"):
             output.write(*answers)
             output.check_budget(args.max_failures, len(questions))
-        output.finish([key_of(question.record) for question in questions], args.max_failures, **model.report)
+        output.finish([key_of(question.record) for question in everything], args.max_failures, **model.report)
 
 
 # ---------------------------------------------------------------- records with labels
@@ -93,12 +105,28 @@ def evaluate(args, model):
     print(f"{args.output}: {summary['all']['correct']} of {len(records)} questions right{others}")
 
 
+def check_output(args):
+    """Raise StageError (exit code 2) where the result would replace something that no evaluation made."""
+    reads = [args.input, args.questions, args.meta, args.against, args.predictions, args.judgements]
+    for other in map(str, filter(None, reads)):
+        if os.path.exists(other) and os.path.realpath(other) == os.path.realpath(args.output):
+            raise StageError(
+                f"{args.output}: is {other}, which this stage reads; write elsewhere with -o", code=2
+            )
+    if os.path.exists(args.output) and "settings" not in read_json(args.output):
+        raise StageError(
+            f"{args.output}: exists, and is no result of this stage; it is not replaced: write elsewhere "
+            "with -o",
+            code=2,
+        )
+    os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
+
+
 def write_result(args, model, result, inputs, leave_out):
     """eval.json: the result, and what it was made of and with."""
     settings = {**settings_of(args, leave_out=leave_out), **(model.identity if model else {})}
-    text = json.dumps({**result, **provenance(settings, inputs)}, indent=1)
-    os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
-    write_atomically(args.output, text + "\n")
+    about = provenance(settings, inputs, STYLES)
+    write_atomically(args.output, json.dumps({**result, **about}, indent=1) + "\n")
 
 
 # ---------------------------------------------------------------- benchmarks
@@ -280,6 +308,7 @@ def main():
     args = parser.parse_args()
     check_flags(parser, args)
     check_usage(parser, args)
+    check_output(args)
     model = open_model(args.model, **model_options(args)) if args.model else None
     (evaluate_benchmark if args.benchmark else evaluate)(args, model)
 

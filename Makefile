@@ -10,8 +10,9 @@ MAKEFLAGS += -r
 .SECONDEXPANSION:
 .DEFAULT_GOAL := help
 
+RUN         ?= runs/demo# folder of the run; its run.mk remembers the variables below
+include lib/tools/run.mk
 N           ?= 3#         cycles to run, or auto: until held-out yield on a dev split no longer grows
-RUN         ?= runs/demo# folder of the run
 DATASET     ?= demo#      demo, folder, csv, jsonl or a dataset's name (01_prepare.py --dataset)
 VIDEOS      ?=#           folder of the videos, for data of your own
 ANNOTATIONS ?=#           file of the labels; for a dataset its official files
@@ -25,6 +26,7 @@ PY          ?= .venv/bin/python# your own environment instead of .venv
 LAUNCH      ?= $(PY)#     how model stages start, e.g. LAUNCH="torchrun --nproc_per_node 8"
 SERVE       ?=#           server that answers 02 and 03 of the cycles, e.g. SERVE="vllm serve {model} --port {port}" (lib/tools/serve.py)
 SERVED      ?=#           how it is asked, e.g. SERVED=video=jpeg (lib/model/server.py)
+TRUST       ?=#           yes: take what was made with other prompts or code as it is; its sidecar then says so
 ifeq ($(DATASET),demo)
 export OMP_NUM_THREADS ?= 1#  so small a model gains nothing from two, and loses much when the second core is busy
 PREPARE     ?= --clips 700
@@ -43,20 +45,23 @@ EVALUATE    ?=#           flags of 06_eval.py
 endif
 PRETRAIN    ?= --steps 500# flags of lib/demo/base.py, which trains the demo's base
 
-VARIABLES := N RUN DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN
-ifneq (1,$(words $(RUN)))
-$(error RUN is '$(RUN)': expected one path without spaces)
-endif
+VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TRUST
+$(remember)
 ifeq (,$(strip $(MODEL)))
 $(if $(filter cycle plan bound arms final compare baseline-% ablation-%,$(MAKECMDGOALS)),$(error MODEL is empty: with DATASET=$(DATASET) name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
 endif
+# the last cycle of the run: with N=auto the best one, once it is known
+LAST   := $(if $(filter auto,$(N)),$(shell sed -n 's/.*"cycle": \([0-9]*\).*/\1/p' $(RUN)/best.json 2>/dev/null),$(N))
 CYCLES := $(if $(filter auto,$(N)),,$(shell seq 1 $(N)))
 AGAIN  := $(MAKE) --no-print-directory# not $(MAKE) in the recipe: -n shall print the command, not start it
 READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
 # with N=auto a fifth of the training videos is set apart to decide when to stop; a run that has such a split keeps it
 DEV := $(if $(findstring --dev-share,$(PREPARE)),,$(if $(filter auto,$(N))$(wildcard $(RUN)/data/dev.jsonl),--dev-share 0.2))
 
-.PHONY: help cycle plan results report export smoke audit bench lint test test-slow setup FORCE
+# what this make remembered, a make for a run beside it is told
+$(foreach v,$(TOLD),$(eval compare ablation-direct-only ablation-rationalized-only: export $v := $$(value $v)))
+
+.PHONY: help cycle data plan results report export smoke audit bench lint test test-slow setup FORCE
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-26s %s\n", $$1, $$2}'
@@ -72,7 +77,9 @@ cycle: | $(READY)
 	for i in $$(seq 0 99); do $(AGAIN) $(RUN)/cycle$$i/dev/eval.json N=$$i DEV="$(DEV)"; $(PY) -m lib.tools.plateau $(RUN) $$i || { [ $$? = 10 ] && break; exit 1; }; done; $(AGAIN) cycle N=$$i
 endif
 
-plan: $(DATA)/train.jsonl $(DATA)/test.jsonl $(filter $(RUN)/base/DONE,$(MODEL)/DONE $(BASE)/DONE) | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and time from a trial of ten records (TRIAL=0: none)
+data: $(DATA)/train.jsonl $(DATA)/test.jsonl  ## only prepare the data (01): to look at them, or for make plan
+
+plan: | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and time from a trial of ten records (TRIAL=0: none)
 	$(PY) -m lib.tools.plan $(DATA)/train.jsonl --test $(DATA)/test.jsonl --run $(RUN) --model $(MODEL) --cycles $(if $(filter auto,$(N)),1,$(N)) $(TRIAL:%=--trial %) --origins $(ORIGINS) $(if $(DROP),--views $(DROP)) \
 	  --generate="$$flags_generate" --rationalize="$$flags_rationalize" --verify="--seed $(SEED) $(VERIFY)" --finetune="$$flags_finetune" --evaluate="$$flags_evaluate"
 
@@ -82,11 +89,11 @@ results: | $(READY)  ## print the table of RUN again
 report: | $(READY)  ## RUN/report.html: figures, settings and a browsable sample of records, in one file
 	$(PY) -m lib.tools.report $(RUN)
 
-export: $(RUN)/cycle$(N)/verified.jsonl  ## what cycle N kept, as LLaVA-style conversations: RUN/cycleN/conversations.json
-	$(PY) -m lib.tools.export $< $(RUN)/cycle$(N)/conversations.json
+export: | $(READY)  ## what cycle N kept, as LLaVA-style conversations: RUN/cycleN/conversations.json
+	$(PY) -m lib.tools.export $(RUN)/cycle$(LAST)/verified.jsonl $(RUN)/cycle$(LAST)/conversations.json
 
-smoke: | $(READY)  ## the same chain on a few clips, two cycles: does everything run here?
-	$(PY) -m lib.tools.smoke $(RUN)
+smoke: | $(READY)  ## the same chain on a few clips, two cycles, in runs/smoke: does everything run here?
+	$(PY) -m lib.tools.smoke $(if $(filter file,$(origin RUN)),runs/smoke,$(RUN))
 
 audit: | $(READY)  ## the verifier against human verdicts, beside the paper's rules and substring matching
 	$(PY) 04_verify.py --audit tests/audit/written.jsonl tests/audit/scored.jsonl
@@ -110,7 +117,8 @@ setup: $(READY)  ## only make .venv from requirements.txt
 	.venv/bin/pip install -q --disable-pip-version-check -r requirements.txt
 	touch $@
 
-# A note per stage holds the flags it was made with; it is rewritten, and its stage made again, only when they differ.
+# A note per stage holds the flags it was made with, and a sum of the code; it is rewritten, and its stage made again, only when
+# they differ. The stage then knows whether the difference changes what it makes: a comment does not.
 flags_prepare  = --dataset $(DATASET)$(if $(VIDEOS), --videos $(VIDEOS))$(if $(ANNOTATIONS), --annotations $(ANNOTATIONS)) --seed $(SEED) $(PREPARE)$(if $(DEV), $(DEV))
 flags_base     = --seed $(SEED) $(PRETRAIN)
 flags_generate = --seed $(SEED) $(GENERATE)
@@ -120,27 +128,38 @@ flags_finetune = --model $(BASE) --seed $(SEED) $(FINETUNE)
 flags_evaluate = --seed $(SEED) $(EVALUATE)
 flags_model    = $(MODEL)
 NOTES := prepare base generate rationalize verify finetune preferences evaluate model
-export $(NOTES:%=flags_%)
-same  = $(if $(subst x$(1),,x$(2))$(subst x$(2),,x$(1)),,same)
-stale = $(if $(call same,$(strip $(flags_$(1))),$(strip $(file <$(RUN)/flags/$(1)))),,FORCE)
+asking = lib/prompts.py lib/video.py lib/records.py lib/model/*.py
+code_prepare     = 01_prepare.py lib/records.py lib/video.py lib/datasets/*.py lib/demo/world.py
+code_base        = lib/prompts.py lib/demo/*.py
+code_generate    = 02_generate.py $(asking)
+code_rationalize = 03_rationalize.py $(asking) lib/verifier/*.py
+code_verify      = 04_verify.py lib/records.py lib/verifier/*.py
+code_finetune    = 05_finetune.py $(asking) lib/training/*.py
+code_preferences = $(code_finetune)
+code_evaluate    = 06_eval.py $(asking) lib/verifier/*.py lib/benchmarks/*.py
+$(foreach v,$(if $(GOALS),$(NOTES)),$(eval sum_$v := $(if $(code_$v),| code $(firstword $(shell cat $(code_$v) | cksum)))))
+$(foreach v,$(NOTES),$(eval note_$v = $$(strip $$(flags_$v) $(sum_$v))))
+export $(NOTES:%=flags_%) $(NOTES:%=note_%)
+stale = $(if $(call same,$(note_$(1)),$(strip $(file <$(RUN)/flags/$(1)))),,FORCE)
 $(NOTES:%=$(RUN)/flags/%): $(RUN)/flags/%: $$(call stale,$$*)
-	@mkdir -p $(@D); printf '%s\n' "$$flags_$*" > $@
+	@mkdir -p $(@D); printf '%s\n' "$$note_$*" > $@
 
+replace = --overwrite$(if $(TRUST), --trust-code)
 ifeq ($(DATA),$(RUN)/data)
 $(RUN)/data/train.jsonl $(RUN)/data/test.jsonl $(if $(findstring --dev-share,$(PREPARE) $(DEV)),$(RUN)/data/dev.jsonl) &: $(ANNOTATIONS) $(RUN)/flags/prepare | $(READY)
-	$(PY) 01_prepare.py -o $(RUN)/data --overwrite $(flags_prepare)
+	$(PY) 01_prepare.py -o $(RUN)/data $(replace) $(flags_prepare)
 endif
 
 $(RUN)/base/DONE: $(RUN)/flags/base | $(READY)
-	$(PY) -m lib.demo.base -o $(RUN)/base --overwrite $(flags_base)
+	$(PY) -m lib.demo.base -o $(RUN)/base $(replace) $(flags_base)
 
 # Cycle i asks the model of cycle i - 1, cycle 1 asks MODEL; every cycle trains from BASE.
 model_of = $(if $(filter 1,$(1)),$(MODEL),$(RUN)/cycle$(shell expr $(1) - 1)/model)
 done_of  = $(if $(filter $(1),$(RUN)/base $(CYCLES:%=$(RUN)/cycle%/model)),$(1)/DONE,$(wildcard $(1)/DONE))
 ANSWERS := $(if $(filter direct,$(ORIGINS)),generated) $(if $(filter rationalized,$(ORIGINS)),rationalized)
 explained_of = $(if $(filter direct,$(ORIGINS)),$(RUN)/cycle$(1)/generated.jsonl,$(DATA)/train.jsonl)# what 03 looks for failures in
-generate_of    = 02_generate.py $(DATA)/train.jsonl -o $(RUN)/cycle$(1)/generated.jsonl --overwrite --model $(2) --cycle $(1) $(flags_generate)
-rationalize_of = 03_rationalize.py $(explained_of) -o $(RUN)/cycle$(1)/rationalized.jsonl --overwrite --model $(2) --cycle $(1) $(flags_rationalize)
+generate_of    = 02_generate.py $(DATA)/train.jsonl -o $(RUN)/cycle$(1)/generated.jsonl $(replace) --model $(2) --cycle $(1) $(flags_generate)
+rationalize_of = 03_rationalize.py $(explained_of) -o $(RUN)/cycle$(1)/rationalized.jsonl $(replace) --model $(2) --cycle $(1) $(flags_rationalize)
 ifeq ($(SERVE),)
 $(CYCLES:%=$(RUN)/cycle%/generated.jsonl): $(RUN)/cycle%/generated.jsonl: $(DATA)/train.jsonl $$(call done_of,$$(call model_of,$$*)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
 	$(LAUNCH) $(call generate_of,$*,$(call model_of,$*))
@@ -150,17 +169,17 @@ else
 include lib/tools/serve.mk
 endif
 $(CYCLES:%=$(RUN)/cycle%/verified.jsonl): $(RUN)/cycle%/verified.jsonl: $(ANSWERS:%=$(RUN)/cycle$$*/%.jsonl) $(DROP:%=$(RUN)/%.jsonl) $(RUN)/flags/verify | $(READY)
-	$(PY) 04_verify.py $(ANSWERS:%=$(@D)/%.jsonl) -o $@ --overwrite $(flags_verify)
+	$(PY) 04_verify.py $(ANSWERS:%=$(@D)/%.jsonl) -o $@ $(replace) $(flags_verify)
 
 # bound, template, teacher and final are models trained once, on what is written into their verified.jsonl (lib/tools/compare.mk)
 TRAINED := $(CYCLES:%=cycle%) bound template teacher final
 $(TRAINED:%=$(RUN)/%/model/DONE): $(RUN)/%/model/DONE: $(RUN)/%/verified.jsonl $(call done_of,$(BASE)) $(RUN)/flags/finetune | $(READY)
-	$(LAUNCH) 05_finetune.py $< -o $(@D) --overwrite $(flags_finetune)
+	$(LAUNCH) 05_finetune.py $< -o $(@D) $(replace) $(flags_finetune)
 
 ARMS := $(TRAINED) preferences
 $(RUN)/cycle0/eval.json $(RUN)/cycle0/dev/eval.json: $(call done_of,$(MODEL)) $(RUN)/flags/model
 $(ARMS:%=$(RUN)/%/eval.json) $(ARMS:%=$(RUN)/%/dev/eval.json): $$(patsubst %/dev/,%/,$$(dir $$@))model/DONE
-evaluate = $(LAUNCH) 06_eval.py $< -o $@ --overwrite --model $(if $(filter $(RUN)/cycle0/%,$@),$(MODEL),$(patsubst %/dev/,%/,$(dir $@))model) $(flags_evaluate)
+evaluate = $(LAUNCH) 06_eval.py $< -o $@ $(replace) --model $(if $(filter $(RUN)/cycle0/%,$@),$(MODEL),$(patsubst %/dev/,%/,$(dir $@))model) $(flags_evaluate)
 $(RUN)/cycle0/eval.json $(ARMS:%=$(RUN)/%/eval.json): $(DATA)/test.jsonl $(RUN)/flags/evaluate | $(READY)
 	$(evaluate)
 $(RUN)/cycle0/dev/eval.json $(ARMS:%=$(RUN)/%/dev/eval.json): $(DATA)/dev.jsonl $(RUN)/flags/evaluate | $(READY)

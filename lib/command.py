@@ -6,6 +6,7 @@ Exit codes: 0 complete, 1 failed, 2 bad usage, 130 interrupted.
 import argparse
 import errno
 import os
+import re
 import signal
 import sys
 import time
@@ -17,8 +18,9 @@ from lib.records import StageError
 VIEWS = ("video", "shuffled", "blind")
 # how a stage computes, which does not decide what its output holds
 HOW = (
-    "output overwrite batch_size workers device_map frame_cache feature_cache max_failures save_every".split()
-)
+    "output overwrite trust_code shard merge batch_size workers device_map frame_cache feature_cache "
+    "max_failures save_every"
+).split()
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM)
 
@@ -131,7 +133,19 @@ FLAGS = {
             help="number of the cycle, part of every record's seed (default: %(default)s)",
         ),
     },
+    "shard": {
+        "--shard": dict(
+            metavar="I/N",
+            help="one of N independent jobs, I from 0 to N-1 (a Slurm array): takes its share of the clips, "
+            "waits for nobody; a job that is lost is started again; whoever finishes last merges",
+        ),
+        "--merge": dict(action="store_true", help="only merge what the shards have finished"),
+    },
     "all": {
+        "--trust-code": dict(
+            action="store_true",
+            help="take what was made with other prompts or code as it is; its sidecar then says so",
+        ),
         "--seed": dict(type=int, default=0, help="seed of every random choice (default: %(default)s)"),
         "--limit": dict(type=int, help="use only the first N input records (default: all)"),
         "--max-failures": dict(
@@ -153,6 +167,7 @@ def parser_of(doc, *groups):
         "-o",
         "--output",
         required="check" not in groups,
+        type=lambda path: path.rstrip("/") or "/",  # a folder is the same with a slash behind it
         help="what to write; it exists only when complete, X.part holds the work so far",
     )
     parser.add_argument(
@@ -196,10 +211,22 @@ def check_flags(parser, args):
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     if not 0 < getattr(args, "top_p", 1) <= 1:
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
+    if getattr(args, "merge", False) and args.shard:
+        parser.error("--merge is for all shards: expected no --shard with it")
+    if getattr(args, "shard", None) and not re.fullmatch(r"\d+/[1-9]\d*", args.shard):
+        parser.error(f"--shard {args.shard}: expected I/N, e.g. 0/8 to 7/8")
+    if getattr(args, "shard", None) and shard_of(args)[0] >= shard_of(args)[1]:
+        parser.error(f"--shard {args.shard}: expected I from 0 to N-1, so 0/{shard_of(args)[1]} is the first")
     if getattr(args, "samples", 1) > 1 and args.temperature == 0:
         parser.error(
             "--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature"
         )
+
+
+def shard_of(args):
+    """(number, of how many) of --shard; (0, 1) without it."""
+    number, _, count = (args.shard or "0/1").partition("/")
+    return int(number), int(count)
 
 
 def settings_of(args, leave_out=()):

@@ -1,72 +1,28 @@
 """An output that exists only when its stage finished, and is resumed until then.
 
 An output X grows as X.part and is renamed when complete; X.part.json holds the settings it was begun with and
-the lock. Under torchrun rank r > 0 writes X.part.r, and rank 0 merges by id, in the order of the input.
+the lock. The processes of a launch, and independent jobs (--shard), each write a part of their own, and
+whoever finishes last merges all in the order of the input (parts.py).
 """
 
 import fcntl
-import hashlib
 import json
 import os
-import platform
+import random
 import shutil
-import sys
 import time
-from importlib import metadata
 from pathlib import Path
 
-from lib import prompts
 from lib.command import barrier, world
-from lib.records import StageError, key_of, line_of, read_jsonl
+from lib.parts import WHOLE, finished_in, merge, open_part, part_of, parts_of, side_files
+from lib.provenance import CODE, content_of, differences, differing, identity_of, provenance, sha256
+from lib.records import StageError, line_of
 
 BEGAN = time.time()  # of this process: the seconds in a sidecar include the loading of torch and the model
 # at most this much finished work is lost to a power cut; a killed process loses only its current batch
 FSYNC_SECONDS = 10
-
-
-def sha256(path):
-    """Hex digest of a file's content."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def provenance(settings, inputs):
-    """What the sidecar says beside the counts: command, settings, hashes, versions, machine."""
-    return {
-        "command": " ".join(sys.argv),
-        "settings": settings,
-        "inputs": {str(p): sha256(p) for p in inputs},
-        "prompts": sha256(prompts.__file__),
-        "script": sha256(sys.argv[0]) if os.path.isfile(sys.argv[0]) else None,
-        "versions": {"python": platform.python_version(), **versions()},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-
-
-def versions():
-    """{name: version} of the packages that decide what comes out, of those that are installed."""
-    installed = {}
-    for name in ("torch", "transformers", "accelerate", "peft", "av", "opencv-python", "numpy"):
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            pass
-    return installed
-
-
-def content_of(meta):
-    """What decides an output's content: settings and hashes of the inputs, flat."""
-    inputs = {f"input {path}": digest for path, digest in meta.get("inputs", {}).items()}
-    return {**meta.get("settings", {}), **inputs}
-
-
-def differences(old, new):
-    """Of two such dicts what differs, a line each."""
-    names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    return "\n".join(f"  {name}: then {old.get(name)!r}, now {new.get(name)!r}" for name in names)
+BESIDE = ("finished", "missed")  # what stands beside a part until all is merged
+PATIENCE = 20  # seconds that a shard waits for another one that writes down with what settings both began
 
 
 def write_atomically(path, text):
@@ -79,26 +35,56 @@ def write_atomically(path, text):
     os.replace(temporary, path)
 
 
+def read_json(path):
+    """The object in a small JSON file, or {} where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 class Output:
     """An output that exists only when its stage finished: a JSONL file, or with `folder` a folder that holds
     DONE.
 
     with Output(...) as out:
-        if out.complete: ...           # made before with these settings and inputs: nothing to do
-        out.done                       # finished records by key; those with an error are tried again
-        out.write(record); out.finish(keys)
+        if out.complete: ...           # made before with these settings, inputs, prompts and code: nothing to
+        do out.done                       # hashes of the keys of finished records; those with an error are
+        tried again out.write(record); out.finish(keys)
 
-    `resume=False`: a stage of seconds starts its part anew and keeps nothing in memory.
+    `settings` decide the content, `inputs` are files that do, `styles` those of the prompts it renders. What
+    stands in `inputs` and `uses` is never replaced. `shard` (number, of how many): one of several independent
+    jobs on the output. `trust`: what other prompts or code made is taken as it is, and the sidecar says so.
+    `code`: the module whose code decides the content, where it is not the whole script.
+    `resume=False`: a stage of seconds starts its part anew.
     """
 
-    def __init__(self, path, settings, inputs, overwrite=False, folder=False, resume=True):
-        self.path, self.part, self.note = str(path), f"{path}.part", f"{path}.part.json"
+    def __init__(
+        self,
+        path,
+        settings,
+        inputs,
+        overwrite=False,
+        folder=False,
+        resume=True,
+        styles=(),
+        uses=(),
+        shard=WHOLE,
+        trust=False,
+        code=None,
+    ):
+        self.path = str(path).rstrip("/") or "/"
+        self.part, self.note = part_of(self.path), f"{self.path}.part.json"
         self.rank, self.world = world()
-        self.folder, self.resume, self.overwrite = folder, resume, overwrite
-        self.about = provenance(settings, inputs)
-        self.content = content_of(self.about)
-        self.identity = hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
-        self.done, self.failed, self.complete, self.file, self.lock = {}, 0, False, None, None
+        self.shard, self.share = shard, (shard[0] * self.world + self.rank, shard[1] * self.world)
+        self.folder, self.resume, self.overwrite, self.trust = folder, resume, overwrite, trust
+        self.refuse_to_replace([*inputs, *uses])
+        self.about = provenance(settings, inputs, styles, code)
+        self.content, self.trusted = content_of(self.about), {}
+        self.done, self.failed, self.total, self.last_error = set(), 0, 0, None
+        self.complete, self.file, self.lock, self.resumed = False, None, None, 0
 
     def __enter__(self):
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
@@ -107,15 +93,15 @@ class Output:
         barrier()
         self.complete = self._is_complete()
         if self.complete:
-            if self.rank == 0:  # for make: newer than its inputs, whose content is the same
-                os.utime(os.path.join(self.path, "DONE") if self.folder else self.path)
+            if self.rank == 0:
+                self._confirm()
         elif self.folder:
             os.makedirs(self.part, exist_ok=True)
         else:
-            for part in self._parts() if self.resume else []:
-                self._read_part(part)
-            barrier()  # every rank has read every part before one appends
-            self.file, self.synced = open(self._own_part(), "ab" if self.resume else "wb"), time.time()
+            self.file = open_part(self._own_part(), append=self.resume)
+            self.done = finished_in(self._parts_to_read() if self.resume else [])
+            barrier()  # every rank has read the parts of other launches before one merges
+            self.synced = time.time()
         self.resumed = len(self.done)
         return self
 
@@ -124,102 +110,168 @@ class Output:
             self.file.close()
             self.file = None
         if self.lock:
-            if self.complete:
+            if self.complete and os.path.exists(self.note):
                 os.unlink(self.note)
             self.lock.close()
+            self.lock = None
 
-    def _own_part(self):
-        return self.part if self.rank == 0 else f"{self.part}.{self.rank}"
+    # ------------------------------------------------------------ what is there
 
-    def _parts(self):
-        others = sorted(
-            p
-            for p in map(str, Path(self.part).parent.glob(Path(self.part).name + ".*"))
-            if p.rsplit(".", 1)[1].isdigit()
-        )
-        return [p for p in [self.part, *others] if os.path.exists(p)]
+    def refuse_to_replace(self, others):
+        """Raise StageError (exit code 2) where writing this output would replace something of the user's: an
+        input, a model in use, or what no stage made.
+        """
+        own = os.path.realpath(self.path)
+        for other in map(str, others):
+            if not os.path.exists(other):
+                continue
+            real = os.path.realpath(other)
+            if own == real or self.folder and real.startswith(own + os.sep):
+                raise StageError(
+                    f"{self.path}: is, or holds, {other}, which this stage reads; write elsewhere with -o",
+                    code=2,
+                )
+        if os.path.exists(self.path) and not self._is_ours():
+            raise StageError(
+                f"{self.path}: exists, and no stage made it (no {'DONE in' if self.folder else 'sidecar of'}"
+                " it); "
+                "it is not replaced: write elsewhere with -o, or move it away",
+                code=2,
+            )
+        if self.folder and os.path.isdir(self.part) and not os.path.exists(self.note):
+            raise StageError(f"{self.part}: exists, and no stage began it; write elsewhere with -o", code=2)
+
+    def _is_ours(self):
+        """Whether what stands at the path is an output of a stage, or an empty folder."""
+        if self.folder:
+            held = os.listdir(self.path) if os.path.isdir(self.path) else ["no folder"]
+            return not held or "DONE" in held
+        return os.path.isfile(self.path) and "settings" in self._meta()
+
+    def _meta(self):
+        return read_json(f"{self.path}.meta.json")
+
+    def _is_complete(self):
+        meta = self._meta()
+        old = content_of(meta)
+        if not old or self._others(old):
+            return False
+        if self.folder:
+            done = Path(self.path) / "DONE"
+            return done.is_file() and done.read_text().strip() == meta.get("identity", identity_of(old))
+        return os.path.isfile(self.path) and meta.get("output_sha256") == sha256(self.path)
+
+    def _others(self, old):
+        """The names of what differs from the content `old`, code that is trusted aside: that is noted."""
+        names = differing(old, self.content)
+        if self.trust:
+            self.trusted |= {name: [old[name], self.content[name]] for name in names if name.startswith(CODE)}
+            names = [name for name in names if not name.startswith(CODE)]
+        return names
+
+    def _confirm(self):
+        """For make: newer than its inputs, whose content is the same. Trusted code is noted as such."""
+        if self.trusted:
+            meta = self._meta()
+            code = {"prompts": self.about["prompts"], "code": self.about["code"]}
+            trusted = {**meta.get("trusted", {}), **self.trusted}
+            write_atomically(
+                f"{self.path}.meta.json", json.dumps({**meta, **code, "trusted": trusted}, indent=1)
+            )
+        os.utime(os.path.join(self.path, "DONE") if self.folder else self.path)
+
+    # ------------------------------------------------------------ begin
 
     def _acquire(self):
+        """Take the lock, for this job alone or beside other shards, and note with what settings it begins."""
+        alone = self.shard == WHOLE
+        deadline = time.time() + (0 if alone else PATIENCE)
         while True:
             lock = open(self.note, "a+")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            taken = self._take(lock, fcntl.LOCK_EX) or not alone and self._take(lock, fcntl.LOCK_SH)
+            current = (
+                os.path.exists(self.note) and os.fstat(lock.fileno()).st_ino == os.stat(self.note).st_ino
+            )
+            if taken and current and (taken == fcntl.LOCK_EX or os.fstat(lock.fileno()).st_size):
+                break
+            lock.close()  # another writer has just finished and removed the note, or is about to fill it
+            if not taken and time.time() > deadline:
                 raise StageError(
                     f"{self.path}: another process is writing it now; wait for it, or write elsewhere with -o"
-                ) from None
-            if os.path.exists(self.note) and os.fstat(lock.fileno()).st_ino == os.stat(self.note).st_ino:
-                break
-            lock.close()  # the other writer has just finished and removed the note
+                )
+            time.sleep(0 if alone else random.uniform(0.05, 0.3))
         self.lock = lock
-        lock.seek(0)
-        text = lock.read()
+        self._begin(taken == fcntl.LOCK_EX)
+        if not alone:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+
+    def _take(self, lock, kind):
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            return kind
+        except BlockingIOError:
+            return None
+
+    def _begin(self, may_write):
+        """Compare with what the part was begun with, and note it. Raises StageError where it is something
+        else.
+        """
+        self.lock.seek(0)
+        text = self.lock.read()
         begun = json.loads(text) if text.strip() else None
         if self._is_complete():
             return
-        if os.path.exists(self.path) and not self.overwrite:
+        if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
             if begun is None:
                 os.unlink(self.note)
             raise StageError(
                 f"{self.path}: exists already, made with other settings:\n"
                 f"{differences(content_of(self._meta()), self.content)}\n  write elsewhere with -o, or "
-                "replace "
-                "it with --overwrite"
+                "replace it with --overwrite" + self._way_out(content_of(self._meta()))
             )
-        if self.resume and begun not in (None, self.content) and self._parts():
+        there = parts_of(self.path) if not self.folder else os.path.exists(self.part)
+        if self.resume and begun is None and there:
+            raise StageError(
+                f"{self.part}: with what settings it was begun is not known ({self.note} is gone); "
+                f"remove {self.part}* to start anew"
+            )
+        if self.resume and begun is not None and self._others(begun) and there:
             raise StageError(
                 f"{self.part}: begun with other settings:\n{differences(begun, self.content)}\n  use those "
-                f"settings to go on, or remove {self.part}* to start anew"
+                f"settings to go on, or remove {self.part}* to start anew" + self._way_out(begun)
             )
-        lock.seek(0), lock.truncate()
-        lock.write(json.dumps(self.content, indent=1))
-        lock.flush()
+        if may_write:
+            self.lock.seek(0), self.lock.truncate()
+            self.lock.write(json.dumps(self.content, indent=1))
+            self.lock.flush()
 
-    def _meta(self):
-        try:
-            with open(f"{self.path}.meta.json", encoding="utf-8") as file:
-                return json.load(file)
-        except (FileNotFoundError, json.JSONDecodeError):
-            return {}
+    def _replaces_nothing(self):
+        return self.folder and not os.listdir(self.path)
 
-    def _is_complete(self):
-        if self.folder:
-            done = Path(self.path) / "DONE"
-            return done.exists() and done.read_text().strip() == self.identity
-        meta = self._meta()
-        return (
-            os.path.isfile(self.path)
-            and content_of(meta) == self.content
-            and meta.get("output_sha256") == sha256(self.path)
-        )
+    def _way_out(self, old):
+        """What to do where only code differs."""
+        if all(name.startswith(CODE) for name in differing(old, self.content)):
+            return ", or take it as it is with --trust-code (make: TRUST=yes)"
+        return ""
 
-    def _read_part(self, part):
-        with open(part, "rb+") as file:
-            good = 0
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break  # a torn last line: the process died while writing it
-                try:
-                    record = json.loads(line)
-                except (UnicodeDecodeError, json.JSONDecodeError):
-                    raise StageError(
-                        f"{part}:{number}: not JSON; found {line[:60]!r}; remove this line and run the same "
-                        "command again"
-                    ) from None
-                good += len(line)
-                if "error" not in record:
-                    self.done[key_of(record)] = record
-            number = 0 if part == self.part else int(part.rsplit(".", 1)[1])
-            if number % self.world == self.rank:  # its own, and those of a launch with more processes
-                file.truncate(good)
+    def _own_part(self):
+        return part_of(self.path, self.share)
+
+    def _parts_to_read(self):
+        """Its own part, and those of launches with other shares. What the other processes of this launch have
+        finished is not this one's.
+        """
+        own, count = self._own_part(), self.share[1]
+        return [part for part, (_, of) in parts_of(self.path).items() if part == own or of != count]
+
+    # ------------------------------------------------------------ work
 
     def write(self, *records):
         """Append finished records; they survive the death of this process from here on."""
         for record in records:
             self.file.write(line_of(record))
-            self.failed += "error" in record
-            if self.resume:
-                self.done[key_of(record)] = record
+            if "error" in record:
+                self.failed, self.last_error = self.failed + 1, f"{record['id']}: {record['error']}"
         self.file.flush()
         if time.time() - self.synced > FSYNC_SECONDS:
             os.fsync(self.file.fileno())
@@ -230,21 +282,21 @@ class Output:
         below 1, else a count.
         """
         if self.failed > (allowed * total if allowed < 1 else allowed):
-            last = next((r for r in reversed(self.done.values()) if "error" in r), None)
+            last = f"; the last: {self.last_error}" if self.last_error else ""
             raise StageError(
                 f"{self.failed} of {total} records failed, more than --max-failures {allowed:g} allows"
-                + (f"; the last: {last['id']}: {last['error']}" if last else "")
-                + (
-                    f"\n  {self.part} keeps what is finished: mend the cause and run the same command again, "
-                    "or raise --max-failures"
-                )
+                f"{last}\n"
+                f"  {self.part} keeps what is finished: mend the cause and run the same command again, "
+                "or raise --max-failures"
             )
 
-    def finish(self, keys=None, allowed=1.0, **counts):
-        """Complete the output: all parts merged in the order of `keys` (None: this process's part as it is),
-        sidecar, rename. Rank 0 alone writes.
+    # ------------------------------------------------------------ finish
 
-        Raises StageError where a key is missing or more than `allowed` failed.
+    def finish(self, keys=None, allowed=1.0, **counts):
+        """Complete the output: all parts merged in the order of `keys` (an iterable of all of them; None:
+        this process's part as it is), sidecar, rename. Rank 0 alone writes; of several shards the last one.
+
+        Raises StageError where a key is missing or more than `allowed` failed. `complete` says whether it is.
         """
         if not self.folder:
             self.file.flush()
@@ -252,54 +304,63 @@ class Output:
         barrier()
         if self.rank == 0:
             if self.folder:
-                write_atomically(os.path.join(self.part, "DONE"), self.identity + "\n")
-                self._write_meta(None, **counts)
-                if os.path.isdir(
-                    self.path
-                ):  # replaced: two renames, no moment at which a half checkpoint bears the name
-                    shutil.rmtree(f"{self.path}.old", ignore_errors=True)
-                    os.rename(self.path, f"{self.path}.old")
-                os.rename(self.part, self.path)
-                shutil.rmtree(f"{self.path}.old", ignore_errors=True)
+                self._replace_folder(counts)
             elif keys is None:
-                self._write_meta(sha256(self.part), **counts)
+                self._write_meta(output_sha256=sha256(self.part), **counts)
                 os.replace(self.part, self.path)
-            else:
+            elif self.shard == WHOLE or self._is_last():
                 self._merge(keys, allowed, counts)
+            else:
+                return
             self.complete = True
         barrier()
 
+    def _replace_folder(self, counts):
+        """Two renames: there is no moment at which a half checkpoint bears the name."""
+        identity = identity_of(self.content)
+        write_atomically(os.path.join(self.part, "DONE"), identity + "\n")
+        self._write_meta(identity=identity, **counts)
+        before = f"{self.part}.before"
+        if os.path.isdir(self.path):
+            shutil.rmtree(before, ignore_errors=True)
+            os.rename(self.path, before)
+        os.rename(self.part, self.path)
+        shutil.rmtree(before, ignore_errors=True)
+
+    def _is_last(self):
+        """Whether all shards are finished and this one is alone, so that it may merge."""
+        number, count = self.shard
+        write_atomically(f"{part_of(self.path, self.shard)}.finished", "")
+        left = [n for n in range(count) if not os.path.exists(f"{part_of(self.path, (n, count))}.finished")]
+        if left:
+            others = ", ".join(f"{n}/{count}" for n in left)
+            print(f"{self.path}: shard {number}/{count} is finished; not yet: {others}", flush=True)
+            return False
+        if not self._take(self.lock, fcntl.LOCK_EX):
+            print(f"{self.path}: shard {number}/{count} is finished; another one is at work", flush=True)
+            return False
+        return True
+
     def _merge(self, keys, allowed, counts):
-        for part in self._parts():  # what other ranks finished meanwhile; an answer beats an error
-            for _, record in read_jsonl(part):
-                if "error" not in record or key_of(record) not in self.done:
-                    self.done[key_of(record)] = record
-        missing = [key for key in keys if key not in self.done]
+        merged = f"{self.part}.merged"
+        total, self.failed, missing, first = merge(list(parts_of(self.path)), keys, merged)
         if missing:
+            os.unlink(merged)
             raise StageError(
-                f"{self.part}: {len(missing)} of {len(keys)} records are missing, the first {missing[0]!r}; "
+                f"{self.part}: {missing} of {total + missing} records are missing, the first {first!r}; "
                 "run the same command again"
             )
-        self.failed = sum("error" in self.done[key] for key in keys)
-        self.check_budget(allowed, len(keys))
-        merged = f"{self.path}.merged"
-        with open(merged, "wb") as file:
-            file.writelines(line_of(self.done[key]) for key in keys)
-            file.flush()
-            os.fsync(file.fileno())
-        self._write_meta(
-            sha256(merged), records=len(keys), failed=self.failed, resumed_records=self.resumed, **counts
-        )
+        self.check_budget(allowed, total)
+        about = {"records": total, "failed": self.failed, "resumed_records": self.resumed}
+        self._write_meta(output_sha256=sha256(merged), **about, **counts)
         os.replace(merged, self.path)
-        for part in self._parts():
-            os.unlink(part)
+        self.total = total
+        for kind in ("", *BESIDE):
+            for file in side_files(self.path, kind):
+                os.unlink(file)
 
-    def _write_meta(self, digest, **counts):
-        meta = {
-            **self.about,
-            "output_sha256": digest,
-            "seconds": round(time.time() - BEGAN, 1),
-            "processes": self.world,
-            **counts,
-        }
+    def _write_meta(self, **counts):
+        meta = {**self.about, "seconds": round(time.time() - BEGAN, 1), "processes": self.world, **counts}
+        if self.trusted:
+            meta["trusted"] = self.trusted
         write_atomically(f"{self.path}.meta.json", json.dumps(meta, indent=1))

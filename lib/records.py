@@ -5,6 +5,9 @@ position.
 import json
 import math
 import os
+from array import array
+
+import numpy as np
 
 
 class StageError(Exception):
@@ -114,7 +117,12 @@ def record_problem(record):
 
 
 def read_jsonl(path):
-    """Yields (line number, object) of a JSONL file, split on \\n only.
+    """Yields (line number, object) of a JSONL file, as sized_lines."""
+    return ((number, value) for number, value, _ in sized_lines(path))
+
+
+def sized_lines(path):
+    """Yields (line number, object, size of the line in bytes) of a JSONL file, split on \\n only.
 
     Raises StageError with path:line for anything that is not one object a line.
     """
@@ -133,7 +141,7 @@ def read_jsonl(path):
                 value = json.loads(line)
             except (UnicodeDecodeError, json.JSONDecodeError) as error:
                 raise StageError(f"{where}: not JSON ({error}); found {line[:60]!r}") from None
-            yield number, value
+            yield number, value, len(line)
 
 
 def line_of(record):
@@ -146,31 +154,47 @@ def key_of(record):
     return record["id"], record.get("origin", ""), record.get("sample", 0)
 
 
-def read_records(path, answers=False, limit=None):
-    """All records of a JSONL file (of the first `limit` ids), checked: ids are unique.
+def placed_records(path, answers=False, limit=None):
+    """Yields (place, size, record) of a JSONL file (of the first `limit` ids), checked: ids are unique. Place
+    and size of the line in bytes are what must be kept to read the record again; of each a hash is held here.
 
     `answers`: a file of 02, 03 or 04, where an id may stand once per origin and sample. Raises StageError
     with path:line.
     """
-    records, lines, ids = [], {}, set()
-    for number, record in read_jsonl(path):
+    keys, ids, place = array("q"), set(), 0
+    for number, record, size in sized_lines(path):
         problem = record_problem(record)
         if problem is None and answers and not {"answer", "error"} & record.keys():
             problem = "neither answer nor error: this is not a file of 02_generate.py or 03_rationalize.py"
         if problem:
             raise StageError(f"{path}:{number}: {problem}")
+        if limit is not None:
+            if record["id"] not in ids and len(ids) >= limit:
+                break
+            ids.add(record["id"])
+        keys.append(hash(key_of(record) if answers else record["id"]))
+        yield place, size, record
+        place += size
+    if not keys:
+        raise StageError(f"{path}: no records")
+    if len(np.unique(np.frombuffer(keys, np.int64))) < len(keys):
+        raise duplicate(path, answers)
+
+
+def duplicate(path, answers):
+    """The StageError that names the first key that stands twice in a JSONL file, and both places."""
+    lines = {}
+    for number, record in read_jsonl(path):
         key = key_of(record) if answers else record["id"]
         if key in lines:
             first = f"first on line {lines[key]}; ids must be unique"
-            raise StageError(f"{path}:{number}: duplicate id {key!r}, {first}")
+            return StageError(f"{path}:{number}: duplicate id {key!r}, {first}")
         lines[key] = number
-        if limit is not None and record["id"] not in ids and len(ids) >= limit:
-            break
-        ids.add(record["id"])
-        records.append(record)
-    if not records:
-        raise StageError(f"{path}: no records")
-    return records
+
+
+def read_records(path, answers=False, limit=None):
+    """The records of placed_records, as a list."""
+    return [record for _, _, record in placed_records(path, answers, limit)]
 
 
 def video_path(record, jsonl):

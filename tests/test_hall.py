@@ -12,7 +12,8 @@ from conftest import ROOT, Fork, lines
 from families import build
 from test_video import coded_clip
 
-HALL = {"records", "prompts", "output", "command", "video", "confidence", "verifier", "model"}
+HALL = {"records", "prompts", "output", "parts", "provenance", "command", "video", "confidence"}
+HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}
 # the rooms that a stage opens beside the hall
 OPENS = {

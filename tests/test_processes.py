@@ -119,7 +119,7 @@ def undisturbed(smoke, tmp_path_factory):
 
 
 def halfway(folder):
-    parts = [folder / "generated.jsonl.part", folder / "generated.jsonl.part.1"]
+    parts = [folder / f"generated.jsonl.part.{rank}of2" for rank in (0, 1)]
     return lambda: all(part.exists() and part.read_bytes().count(b"\n") >= 8 for part in parts)
 
 
@@ -141,9 +141,9 @@ def test_a_rank_killed_under_torchrun_costs_nothing_finished(smoke, undisturbed,
     process.communicate(timeout=LIMIT)
     assert process.returncode == 1 and not any(Path(f"/proc/{rank}").exists() for rank in ranks.values())
     assert sorted(p.name for p in two.iterdir()) == [
-        f"generated.jsonl.part{end}" for end in ("", ".1", ".json")
+        f"generated.jsonl.part{end}" for end in (".0of2", ".1of2", ".json")
     ]
-    parts = [two / "generated.jsonl.part", two / "generated.jsonl.part.1"]
+    parts = [two / f"generated.jsonl.part.{rank}of2" for rank in (0, 1)]
     whole = set(undisturbed.splitlines(True))
     kept = [[line for line in part.read_bytes().splitlines(True) if line.endswith(b"\n")] for part in parts]
     assert all(len(part) >= 8 for part in kept) and set(sum(kept, [])) <= whole

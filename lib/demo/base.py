@@ -213,6 +213,7 @@ def main():
     add = parser.add_argument
     add("-o", "--output", required=True, help="folder of the base model; it is complete when it holds DONE")
     add("--overwrite", action="store_true", help="replace a base that was made with other settings")
+    add("--trust-code", action="store_true", help="take a base that other code made as it is")
     add("--seed", type=int, default=0, help="seed of initialisation and clips (default: %(default)s)")
     add("--steps", type=int, default=500, help="training steps (default: %(default)s)")
     add(
@@ -223,8 +224,9 @@ def main():
     )
     add("--learning-rate", type=float, default=2e-3, help="peak of the cosine (default: %(default)s)")
     args = parser.parse_args()
-    settings = {k: v for k, v in vars(args).items() if k not in ("output", "overwrite")}
-    with Output(args.output, settings, [], args.overwrite, folder=True) as output:
+    settings = {k: v for k, v in vars(args).items() if k not in ("output", "overwrite", "trust_code")}
+    about = {"styles": ["direct", "short"], "trust": args.trust_code}
+    with Output(args.output, settings, [], args.overwrite, folder=True, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

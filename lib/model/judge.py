@@ -12,11 +12,11 @@ def ask_judge(judge, prompts, path, inputs, settings, overwrite=False, max_failu
     limit, dtype and batch_size.
     """
     about = {"judge": judge, **{key: settings.get(key) for key in ("seed", "limit", "dtype")}}
-    with Output(path, about, inputs, overwrite) as output:
+    with Output(path, about, inputs, overwrite, trust=settings.get("trust_code", False)) as output:
         if output.complete:
             return
         keys = {id: (id, "judge", 0) for id in prompts}
-        left = [(id, text) for id, text in prompts.items() if keys[id] not in output.done]
+        left = [(id, text) for id, text in prompts.items() if hash(keys[id]) not in output.done]
         left = left[world()[0] :: world()[1]]
         ask = ask_text(
             judge, left, settings.get("batch_size") or 8, tokens, about["seed"], about["dtype"] or "auto"

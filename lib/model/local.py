@@ -1,8 +1,8 @@
 """A video model of transformers in this process: questions in, answered records out, batch by batch.
 
-Batches are planned over all questions before any is skipped, and a batch is computed whole, in parts only
-where memory runs out: so the arithmetic of an answer, and with it its text, is the same after a restart, and
-in any number of processes.
+Batches are planned over all questions before any is skipped (questions.py), and a batch is computed whole, in
+parts only where memory runs out: so the arithmetic of an answer, and with it its text, is the same after a
+restart.
 """
 
 import time
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
+from lib.model.questions import plan_batches
 from lib.prompts import strip_placeholders
 from lib.records import key_of
 from lib.video import VideoError, prefetch, viewed
@@ -28,23 +29,6 @@ class Batch(NamedTuple):
     clips: dict  # {clip: its encoding, or the VideoError that says why there is none}
     good: list  # those of the questions whose clip is encoded
     prepared: dict | None  # what generate.prepare made of the good ones
-
-
-def plan_batches(questions, size):
-    """Lists of `size` questions. Those about one clip share its decoding; like lengths go together, so that
-    little is padded.
-    """
-    about = {}
-    for question in questions:
-        about.setdefault(question.clip, []).append(question)
-    longest_first = sorted(about.values(), key=longest, reverse=True)
-    ordered = [question for group in longest_first for question in group]
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
-
-
-def longest(questions):
-    """Length of the longest prompt, in characters."""
-    return max(len(question.prompt) for question in questions)
 
 
 def in_halves(compute, items, at_once):
@@ -107,17 +91,15 @@ class Local:
         self.frame_cache, self.feature_cache = frame_cache, feature_cache
 
     def answers(self, questions, done=(), temperature=0.0, top_p=1.0, max_new_tokens=1024, what="answer"):
-        """Yields the finished records of each batch, those whose key is in `done` left out: a list of dicts.
+        """Yields the finished records of each batch, those whose key's hash is in `done` left out: a list of
+        dicts. `questions`: a list, or a questions.Questions.
 
         Each has "answer", "tokens", and "truncated" where the limit ended it; or "error" where its video
-        cannot be read: it costs its own records. Under torchrun each process takes every n-th batch, the
-        largest first: where memory does not suffice, that shows at once. `report` holds how fast it was, and
-        how often a batch was halved.
+        cannot be read: it costs its own records. `report` holds how fast it was, and how often a batch was
+        halved.
         """
-        began, (rank, processes) = time.time(), world()
-        batches = plan_batches(questions, self.batch_size)[rank::processes]
-        batches = [batch for batch in batches if any(key_of(q.record) not in done for q in batch)]
-        batches.sort(key=lambda batch: len(batch) * longest(batch), reverse=True)
+        began = time.time()
+        batches = plan_batches(questions, self.batch_size, done)
         if not batches:
             return
         self._load()
@@ -130,7 +112,8 @@ class Local:
             "new_tokens": 0,
         }
         began = time.time()
-        read_ahead = prefetch(self._read, batches, self.workers, ahead=2 * self.workers)
+        asked = ([questions[n] for n in batch] for batch in batches)
+        read_ahead = prefetch(self._read, asked, self.workers, ahead=2 * self.workers)
         for batch in progress(read_ahead, len(batches), what):
             answers = self._answer(batch, sampling)
             self._keep_features(batch)
@@ -138,7 +121,7 @@ class Local:
             yield [
                 record_of(question, answers, batch)
                 for question in batch.questions
-                if key_of(question.record) not in done
+                if hash(key_of(question.record)) not in done
             ]
         self._finish(speed, time.time() - began)
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
+from lib.model.questions import columns
 from lib.model.server import Failure, as_they_come, complete, server_of
 from lib.prompts import ONLY_ANSWER, strip_placeholders
-from lib.records import StageError, key_of
+from lib.records import StageError
 from lib.video import VideoError, viewed
 
 
@@ -102,12 +103,12 @@ class Served:
         What concerns one record (its video, a refusal) becomes its "error". A server that answers nothing any
         more is a StageError.
         """
-        rank, processes = world()
-        left = [question for question in questions[rank::processes] if key_of(question.record) not in done]
+        keys, _, _ = columns(questions)
+        left = [number for number, key in enumerate(keys.tolist()) if key not in done]
         if not left:
             return
-        server = self.server
-        if rank == 0:
+        server, asked = self.server, (questions[number] for number in left)
+        if world()[0] == 0:
             first = questions[0].prompt.replace("\n", "\n  ")
             print(
                 f"model: {server.name} at {server.url}, {self.in_flight} requests in flight, "
@@ -127,7 +128,7 @@ class Served:
             return await self._answer(client, question, content, sampling)
 
         try:
-            with closing(as_they_come(server, answer, left, self.in_flight)) as finished:
+            with closing(as_they_come(server, answer, asked, self.in_flight)) as finished:
                 for record in progress(finished, len(left), what):
                     yield [record]
         finally:

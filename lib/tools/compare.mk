@@ -36,19 +36,19 @@ compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal 
 
 # what MODEL answers without the video as it is (DROP)
 $(RUN)/blind.jsonl $(RUN)/shuffled.jsonl: $(DATA)/train.jsonl $(call done_of,$(MODEL)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)
-	$(LAUNCH) 02_generate.py $(DATA)/train.jsonl -o $@ --overwrite --model $(MODEL) --view $(basename $(@F)) $(flags_generate)
+	$(LAUNCH) 02_generate.py $(DATA)/train.jsonl -o $@ $(replace) --model $(MODEL) --view $(basename $(@F)) $(flags_generate)
 
 $(RUN)/bound/verified.jsonl: $(DATA)/train.jsonl | $(READY)
 	$(PY) -m lib.tools.baselines truth $< $@
 $(RUN)/template/verified.jsonl: $(DATA)/train.jsonl | $(READY)
 	$(PY) -m lib.tools.baselines template $< $@
 $(RUN)/teacher/generated.jsonl: $(DATA)/train.jsonl $(call done_of,$(TEACHER)) $(RUN)/flags/generate | $(READY)
-	$(LAUNCH) 02_generate.py $< -o $@ --overwrite --limit 500 --model $(TEACHER) $(flags_generate)
+	$(LAUNCH) 02_generate.py $< -o $@ $(replace) --limit 500 --model $(TEACHER) $(flags_generate)
 $(RUN)/teacher/answers.jsonl: $(RUN)/teacher/generated.jsonl $(RUN)/flags/verify
-	$(PY) 04_verify.py $< -o $@ --overwrite $(flags_verify)
+	$(PY) 04_verify.py $< -o $@ $(replace) $(flags_verify)
 $(RUN)/teacher/verified.jsonl: $(DATA)/train.jsonl $(RUN)/teacher/answers.jsonl
 	$(PY) -m lib.tools.baselines template $< $@ --share 0.5 --add $(RUN)/teacher/answers.jsonl
-$(RUN)/final/verified.jsonl: $(RUN)/cycle$(N)/generated.jsonl $(RUN)/flags/verify | $(READY)
-	$(PY) 04_verify.py $< -o $@ --overwrite $(flags_verify)
-$(RUN)/preferences/model/DONE: $(RUN)/cycle$(N)/verified.jsonl $(RUN)/cycle$(N)/model/DONE $(RUN)/flags/preferences | $(READY)
-	$(LAUNCH) 05_finetune.py $< -o $(@D) --overwrite --model $(RUN)/cycle$(N)/model --preferences 0.1 $(flags_preferences)
+$(RUN)/final/verified.jsonl: $(RUN)/cycle$(LAST)/generated.jsonl $(RUN)/flags/verify | $(READY)
+	$(PY) 04_verify.py $< -o $@ $(replace) $(flags_verify)
+$(RUN)/preferences/model/DONE: $(RUN)/cycle$(LAST)/verified.jsonl $(RUN)/cycle$(LAST)/model/DONE $(RUN)/flags/preferences | $(READY)
+	$(LAUNCH) 05_finetune.py $< -o $(@D) $(replace) --model $(RUN)/cycle$(LAST)/model --preferences 0.1 $(flags_preferences)

@@ -1,0 +1,77 @@
+# What a run was made with stands in RUN/run.mk: any later target needs RUN= and nothing else. Included by the Makefile before
+# its defaults. What a run's content hangs on is FIXED once something was made; another flag of a stage is remembered, and
+# re-makes what it concerns.
+OF_DATA    := DATASET VIDEOS ANNOTATIONS SEED DATA
+OF_MODEL   := MODEL BASE ORIGINS
+OF_STAGES  := N DROP PY LAUNCH SERVE SERVED PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TEACHER SEEDS STEPS PREFER
+REMEMBERED := $(OF_DATA) $(OF_MODEL) $(OF_STAGES)
+ABOUT_CODE := help smoke audit bench lint test test-slow setup# targets that look at no run, or make one of their own
+READS_ONLY := plan results report export
+GOALS      := $(filter-out $(ABOUT_CODE),$(or $(MAKECMDGOALS),help))
+ASKS_ONLY  := $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))
+MAKES      := $(if $(ASKS_ONLY),,$(filter-out $(READS_ONLY),$(GOALS)))
+
+# paths and names go to bash as they are: one that bash would split or read otherwise is refused
+hash := \#
+UNSAFE := ' " \ $$ ` ; & | < > ( ) * ? [ ] { } !
+given = $(filter command environment,$(firstword $(origin $(1))))
+unsafe_in = $(strip $(foreach sign,$(UNSAFE),$(if $(findstring $(sign),$(value $(1))),$(sign))))
+words_of = $(if $(filter ANNOTATIONS,$(1)),1,$(words $(value $(1))))
+odd_name = $(if $(call unsafe_in,$(1)),$(1) is '$(value $(1))': it holds $(call unsafe_in,$(1)); name a path without such signs,\
+	$(if $(filter-out 0 1,$(call words_of,$(1))),$(1) is '$(value $(1))': expected one path without spaces))
+$(foreach v,RUN VIDEOS ANNOTATIONS MODEL BASE DATA DATASET SEED,$(if $(call given,$v),$(if $(strip $(call odd_name,$v)),$(error $(strip $(call odd_name,$v))))))
+digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$(1)))))))))))
+odd_number = $(if $(call digits,$(filter-out auto,$(1))),x,$(filter-out 1,$(words $(1))))
+$(if $(call given,N),$(if $(call odd_number,$(N)),$(error N is '$(N)': expected a number of cycles, or auto)))
+ifneq (1,$(words $(RUN)))
+$(error RUN is '$(RUN)': expected one path without spaces)
+endif
+
+# A make that makes something leaves its name in RUN/making first, and looks who else is there. A make started by it is part of it.
+export VIDEO_STAR_MAKES
+INSIDE := $(filter $(abspath $(RUN)),$(VIDEO_STAR_MAKES))
+define others
+begun() { cut -d' ' -f22 /proc/$$1/stat 2>/dev/null || ps -o lstart= -p $$1 2>/dev/null || true; };
+cd '$(RUN)/making'; me=$$HOSTNAME.$$PPID; begun $$PPID > $$me;
+for name in *; do
+  if [ "$$name" = $$me ]; then continue; fi;
+  if [ "$${name%.*}" = $$HOSTNAME ] && [ "$$(begun $${name##*.})" != "$$(cat "$$name")" ]; then rm -f "$$name"; else echo "$$name"; fi;
+done
+endef
+ifneq (,$(if $(INSIDE),,$(MAKES)))
+$(shell mkdir -p '$(RUN)/making')
+OTHERS := $(shell $(others))
+VIDEO_STAR_MAKES += $(abspath $(RUN))
+endif
+
+$(eval $(file <$(RUN)/run.mk))
+# what of the run stands fast: its data once they are there, its model once it answered
+BOUND := $(if $(wildcard $(RUN)/data/train.jsonl $(RUN)/cycle*/*.jsonl),$(OF_DATA)) $(if $(wildcard $(RUN)/cycle*/*.jsonl),$(OF_MODEL))
+defined = $(filter-out undefined,$(origin $(1)))
+made_with = $(if $(call defined,run_$(1)),run_$(1),was_$(1))# named by the user, or what it was without
+REFUSE = $(error $(RUN) was made with $(1)=$($(call made_with,$(1))), now $(1)=$($(1)): leave $(1) out to go on with it, or name another RUN (its memory is $(RUN)/run.mk))
+same   = $(if $(subst x$(1),,x$(2))$(subst x$(2),,x$(1)),,same)
+same_path = $(or $(call same,$(strip $(1)),$(strip $(2))),$(call same,$(abspath $(1)),$(abspath $(2))))
+ifneq (,$(GOALS))
+$(foreach v,$(if $(INSIDE),,$(BOUND)),$(if $(call given,$v),$(if $(call defined,$(call made_with,$v)),$(if $(call same_path,$($v),$($(call made_with,$v))),,$(call REFUSE,$v)))))
+ifeq (,$(call defined,$(call made_with,DATASET)))
+ifneq (,$(wildcard $(RUN)/data/train.jsonl))
+ifneq (,$(if $(call given,DATASET),,$(if $(findstring --dataset demo,$(file <$(RUN)/flags/prepare)),,x)))
+$(error $(RUN) holds data, and no $(RUN)/run.mk says of what: name DATASET=, and what else it was made with, once)
+endif
+endif
+endif
+TOLD := $(foreach v,$(REMEMBERED),$(if $(call given,$v),$v,$(if $(call defined,run_$v),$(eval $v := $$(run_$v))$v)))
+endif
+
+# after the defaults: remember. A variable that names something in the run does so wherever the run is moved
+define newline
+
+
+endef
+in_run = $(foreach word,$(subst $$,$$$$,$(1)),$(patsubst $(RUN)/%,$$(RUN)/%,$(word)))
+memory_of = define $(if $(filter $(1),$(TOLD)),run,was)_$(1)$(newline)$(if $(filter $(OF_DATA) $(OF_MODEL),$(1)),$(call in_run,$($(1))),$(subst $$,$$$$,$($(1))))$(newline)endef$(newline)
+memory = $(subst $(newline) ,$(newline),$(hash) What this run was made with; later targets need RUN= alone.$(newline)$(foreach v,$(sort $(TOLD) $(OF_DATA) $(OF_MODEL)),$(call memory_of,$v)))
+BUSY = $(error $(RUN): another make is at work on it with other variables ($(OTHERS)): wait for it, or name another RUN; if it is not, remove $(OTHERS:%=$(RUN)/making/%))
+changed  = $(if $(INSIDE),,$(if $(MAKES),$(if $(call same,$(strip $(memory)),$(strip $(file <$(RUN)/run.mk))),,x)))
+remember = $(if $(changed),$(if $(OTHERS),$(BUSY))$(file >$(RUN)/run.mk,$(memory)))

@@ -1,0 +1,295 @@
+"""Outputs: nothing of the user's is replaced, edited prompts and code are noticed, shards merge."""
+
+import json
+import os
+import shutil
+import sys
+
+import pytest
+from conftest import ROOT, Fork, lines, sh, wait_for
+
+from lib import prompts, provenance
+from lib.output import Output
+from lib.parts import merge, parts_of
+from lib.records import StageError, line_of
+
+
+def content(path):
+    """All that lies at a path, as bytes by name."""
+    if path.is_file():
+        return path.read_bytes()
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def cycle(smoke, tmp_path):
+    """A folder with a base and the files of a cycle, of which `own` is no stage's."""
+    shutil.copytree(smoke / "base", tmp_path / "base")
+    shutil.copytree(smoke / "cycle1", tmp_path / "cycle1")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/thesis.txt").write_text("years of work")
+    (tmp_path / "own.jsonl").write_text('{"mine": 1}\n')
+    (tmp_path / "own.json").write_text('{"mine": 1}\n')
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "cycle1/generated.jsonl")
+    (tmp_path / "link").symlink_to(tmp_path / "base")
+    (tmp_path / "cycle1/model/kept.jsonl").write_bytes((tmp_path / "cycle1/verified.jsonl").read_bytes())
+    return tmp_path
+
+
+REPLACES = [
+    "03_rationalize.py cycle1/generated.jsonl -o cycle1/generated.jsonl --model base",
+    "03_rationalize.py cycle1/generated.jsonl -o link.jsonl --model base",
+    "03_rationalize.py cycle1/generated.jsonl -o cycle1/../cycle1/generated.jsonl --model base",
+    "04_verify.py cycle1/generated.jsonl cycle1/rationalized.jsonl -o cycle1/rationalized.jsonl",
+    "04_verify.py cycle1/generated.jsonl --drop-answered cycle1/rationalized.jsonl -o "
+    "cycle1/rationalized.jsonl",
+    "04_verify.py cycle1/generated.jsonl -o own.jsonl",
+    "04_verify.py cycle1/generated.jsonl -o own",
+    "02_generate.py cycle1/generated.jsonl -o cycle1/generated.jsonl --model base",
+    "05_finetune.py cycle1/verified.jsonl -o base --model base",
+    "05_finetune.py cycle1/verified.jsonl -o base/ --model base",
+    "05_finetune.py cycle1/verified.jsonl -o link --model base",
+    "05_finetune.py cycle1/verified.jsonl -o own --model base",
+    "05_finetune.py cycle1/verified.jsonl -o . --model base",
+    "05_finetune.py cycle1/model/kept.jsonl -o cycle1/model --model base",
+    "05_finetune.py cycle1/verified.jsonl -o cycle1/model --model base --mix cycle1/model/kept.jsonl",
+    "05_finetune.py cycle1/verified.jsonl -o own.jsonl --model base",
+    "06_eval.py cycle1/generated.jsonl -o cycle1/generated.jsonl --predictions cycle1/predictions.jsonl",
+    "06_eval.py cycle1/generated.jsonl -o own.json --predictions cycle1/predictions.jsonl",
+    "06_eval.py cycle1/generated.jsonl -o own.jsonl --predictions cycle1/predictions.jsonl",
+    "06_eval.py cycle1/generated.jsonl -o cycle1/predictions.jsonl --predictions cycle1/predictions.jsonl",
+    "01_prepare.py --dataset jsonl --annotations own.jsonl -o own",
+]
+
+
+@pytest.mark.parametrize("command", REPLACES)
+def test_overwrite_replaces_no_input_no_model_and_nothing_that_no_stage_made(cycle, command):
+    if command.startswith("01"):
+        (cycle / "own/test.jsonl").write_text("my own test set\n")
+    before = content(cycle)
+    script, *words = command.split()
+    names = [str(cycle / word) if (cycle / word).exists() else word for word in words]
+    names = [
+        f"{cycle}/base/" if word == "base/" else str(cycle) if word == str(cycle / ".") else word
+        for word in names
+    ]
+    done = sh(script, *names, *([] if script.startswith("06") else ["--overwrite"]), check=False)
+    assert done.returncode == 2 and "error: " in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert content(cycle) == before
+
+
+def test_a_users_folder_beside_the_output_stays(tmp_path):
+    for name in ("model.old", "model.before"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("x")
+    for steps in (1, 2):
+        with Output(tmp_path / "model/", {"steps": steps}, [], overwrite=True, folder=True) as output:
+            (tmp_path / "model.part/weights").write_text(str(steps))
+            output.finish()
+    assert content(tmp_path / "model") == {"weights": b"2", "DONE": (tmp_path / "model/DONE").read_bytes()}
+    assert (tmp_path / "model.old/mine").exists() and (tmp_path / "model.before/mine").exists()
+
+
+def test_a_part_that_no_stage_began_is_not_gone_on_with(tmp_path):
+    (tmp_path / "x.jsonl.part").write_text('{"id": "mine"}\n')
+    (tmp_path / "model.part").mkdir()
+    for path, folder in ((tmp_path / "x.jsonl", False), (tmp_path / "model", True)):
+        with (
+            pytest.raises(StageError, match="not known|no stage began it"),
+            Output(path, {}, [], folder=folder),
+        ):
+            pass
+    assert (tmp_path / "x.jsonl.part").read_text() == '{"id": "mine"}\n'
+
+
+# ---------------------------------------------------------------- prompts and code
+
+
+def made(path, monkeypatch, styles=("direct",), trust=False, settings=None):
+    """Whether the output was complete; where not, it is made."""
+    with Output(path, settings or {"a": 1}, [], styles=styles, trust=trust, overwrite=True) as output:
+        if output.complete:
+            return "complete"
+        output.write({"id": "x"})
+        output.finish([("x", "", 0)])
+        return "made"
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """A script of the user's, which is what runs."""
+    path = tmp_path / "stage.py"
+    path.write_text('"""What it does."""\nimport lib.video\nLIMIT = 3\n')
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    provenance.code_of.cache_clear()
+    provenance.prompts_digest.cache_clear()
+    yield path
+    provenance.code_of.cache_clear()
+    provenance.prompts_digest.cache_clear()
+
+
+def edit(change):
+    change()
+    provenance.code_of.cache_clear()
+    provenance.prompts_digest.cache_clear()
+
+
+def test_an_edited_prompt_concerns_the_stages_that_use_it(script, tmp_path, monkeypatch):
+    out, hinted = tmp_path / "x.jsonl", tmp_path / "y.jsonl"
+    assert made(out, monkeypatch) == "made" and made(hinted, monkeypatch, ("rationalized",)) == "made"
+    edit(
+        lambda: monkeypatch.setitem(prompts.STYLES, "rationalized", "Other words: {question} {label} {form}")
+    )
+    assert made(out, monkeypatch) == "complete" and made(hinted, monkeypatch, ("rationalized",)) == "made"
+    edit(lambda: monkeypatch.setitem(prompts.FORMS, "interval", "FROM, UNTIL"))
+    assert made(out, monkeypatch) == "made"
+
+
+def test_edited_code_is_other_code_and_a_comment_is_not(script, tmp_path, monkeypatch):
+    out = tmp_path / "x.jsonl"
+    assert made(out, monkeypatch) == "made"
+    edit(lambda: script.write_text('"""Other words."""\nimport lib.video\n\n# why three\nLIMIT = (3)\n'))
+    assert made(out, monkeypatch) == "complete"
+    edit(lambda: script.write_text('"""Other words."""\nimport lib.video\nLIMIT = 4\n'))
+    assert made(out, monkeypatch) == "made"
+
+
+def test_trusted_code_is_taken_and_noted(script, tmp_path, monkeypatch):
+    out = tmp_path / "x.jsonl"
+    made(out, monkeypatch)
+    edit(lambda: script.write_text("import lib.video\nLIMIT = 4\n"))
+    assert made(out, monkeypatch, trust=True) == "complete"
+    meta = json.loads((tmp_path / "x.jsonl.meta.json").read_text())
+    assert list(meta["trusted"]) == ["code stage.py"] and len(set(meta["trusted"]["code stage.py"])) == 2
+    assert made(out, monkeypatch) == "complete"  # from then on it is as if today's code had made it
+    assert made(out, monkeypatch, trust=True, settings={"a": 2}) == "made"  # settings are never trusted
+
+
+def test_a_part_of_other_code_is_refused_with_the_way_out(script, tmp_path, monkeypatch):
+    out = tmp_path / "x.jsonl"
+    with Output(out, {}, [], styles=("direct",)) as output:
+        output.write({"id": "x"})
+    edit(lambda: script.write_text("import lib.video\nLIMIT = 4\n"))
+    with (
+        pytest.raises(StageError, match=r"code stage.py: then .*, now (.|\n)*--trust-code"),
+        Output(out, {}, []),
+    ):
+        pass
+    with Output(out, {}, [], trust=True) as output:
+        assert len(output.done) == 1
+        output.finish([("x", "", 0)])
+    assert "trusted" in json.loads((tmp_path / "x.jsonl.meta.json").read_text())
+
+
+def test_what_was_made_before_code_was_noted_is_complete(script, tmp_path, monkeypatch):
+    out, sidecar = tmp_path / "x.jsonl", tmp_path / "x.jsonl.meta.json"
+    made(out, monkeypatch)
+    meta = json.loads(sidecar.read_text())
+    sidecar.write_text(
+        json.dumps({k: v for k, v in meta.items() if k != "code"} | {"prompts": "a file's hash"})
+    )
+    assert made(out, monkeypatch) == "complete"
+
+
+def test_every_stage_is_known_by_its_code_and_what_it_runs():
+    for stage, modules in {
+        "02_generate.py": ["lib/model/generate.py", "lib/model/served.py", "lib/video.py"],
+        "03_rationalize.py": ["lib/verifier/verdicts.py", "lib/model/generate.py"],
+        "04_verify.py": ["lib/verifier/texts.py"],
+        "05_finetune.py": ["lib/training/loss.py"],
+        "06_eval.py": ["lib/benchmarks/labels.py"],
+        "01_prepare.py": ["lib/datasets/own.py", "lib/demo/world.py"],
+    }.items():
+        code = provenance.code_of(ROOT / stage)
+        assert {stage, *modules} <= code.keys(), stage
+        assert not {"lib/tools/report.py", "lib/output.py"} & code.keys()
+
+
+# ---------------------------------------------------------------- shards
+
+
+def generate(smoke, out, *more):
+    words = ["--samples", "2", "--temperature", "0.7", "--max-new-tokens", "24", "--batch-size", "4"]
+    return ["02_generate.py", smoke / "data/train.jsonl", "-o", out, "--model", smoke / "base", *words, *more]
+
+
+def test_five_shards_of_which_two_are_killed_and_one_never_starts(smoke, tmp_path):
+    whole, out = tmp_path / "whole/x.jsonl", tmp_path / "shards/x.jsonl"
+    sh(*generate(smoke, whole))
+    killed = [Fork([sys.executable, *map(str, generate(smoke, out, "--shard", f"{n}/5"))]) for n in (1, 3)]
+    parts = [out.with_name(f"x.jsonl.part.{n}of5") for n in (1, 3)]
+    for process, part in zip(killed, parts):
+        wait_for(part.exists, process)
+        process.send_signal(9)
+        process.wait()
+    for n in (0, 2):
+        assert "not yet: " in sh(*generate(smoke, out, "--shard", f"{n}/5")).stdout and not out.exists()
+    missing = sh(*generate(smoke, out, "--merge"), check=False)
+    assert missing.returncode == 1 and "records are missing" in missing.stderr and not out.exists()
+    for n in (3, 1, 4):
+        assert not out.exists()
+        said = sh(*generate(smoke, out, "--shard", f"{n}/5")).stdout
+    assert "answers to" in said and lines(out) == lines(whole)
+    assert sorted(os.listdir(out.parent)) == ["x.jsonl", "x.jsonl.meta.json"]
+    assert "complete already" in sh(*generate(smoke, out, "--shard", "2/5")).stdout
+
+
+def test_shards_of_rationalization_verify_their_own_share_and_give_the_same(smoke, tmp_path):
+    generated, base = smoke / "cycle1/generated.jsonl", smoke / "base"
+    words = ["--model", base, "--max-new-tokens", "24", "--batch-size", "4", "--temperature", "0.5"]
+    whole, out = tmp_path / "whole/x.jsonl", tmp_path / "shards/x.jsonl"
+    said = sh("03_rationalize.py", generated, "-o", whole, *words).stdout
+    for n in (1, 0, 2):
+        last = sh("03_rationalize.py", generated, "-o", out, *words, "--shard", f"{n}/3").stdout
+    assert lines(out) == lines(whole)
+    totals = [line for line in said.splitlines() if "questions were answered rightly" in line]
+    assert totals and totals[0] in last
+    assert sorted(os.listdir(out.parent)) == ["x.jsonl", "x.jsonl.meta.json"]
+
+
+def test_two_jobs_of_one_shard_and_other_settings_are_turned_away(smoke, tmp_path):
+    out = tmp_path / "x.jsonl"
+    first = Fork([sys.executable, *map(str, generate(smoke, out, "--shard", "0/2"))])
+    wait_for((tmp_path / "x.jsonl.part.0of2").exists, first)
+    first.send_signal(19)
+    same = sh(*generate(smoke, out, "--shard", "0/2"), check=False)
+    assert same.returncode == 1 and "another process is writing it" in same.stderr
+    other = sh(*generate(smoke, out, "--shard", "1/2", "--seed", "5"), check=False)
+    assert other.returncode == 1 and "seed: then 0, now 5" in other.stderr
+    alone = sh(*generate(smoke, out), check=False)
+    assert alone.returncode == 1 and "another process is writing it" in alone.stderr
+    first.send_signal(18)
+    assert first.wait() == 0
+    # fewer jobs go on with what others finished
+    done = sh(*generate(smoke, out))
+    assert "resuming: " in done.stdout and len(lines(out)) == 2 * len(lines(smoke / "data/train.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--shard", "2/2"],
+        ["--shard", "1"],
+        ["--shard", "1/0"],
+        ["--shard", "-1/2"],
+        ["--shard", "0/2", "--merge"],
+    ],
+)
+def test_shards_that_there_are_not(tmp_path, words):
+    done = sh("02_generate.py", "x.jsonl", "-o", tmp_path / "y.jsonl", "--model", "m", *words, check=False)
+    assert done.returncode == 2 and "expected" in done.stderr
+
+
+def test_merging_takes_an_answer_before_an_error_and_keeps_the_order(tmp_path):
+    for name, records in {
+        "x.jsonl.part": [{"id": "a", "error": "e"}, {"id": "c", "answer": "1"}, {"id": "b", "error": "e"}],
+        "x.jsonl.part.0of2": [{"id": "a", "answer": "2"}, {"id": "c", "answer": "again"}],
+        "x.jsonl.part.json": [{}],
+        "x.jsonl.part.notes": [{"id": "mine"}],
+    }.items():
+        (tmp_path / name).write_bytes(b"".join(map(line_of, records)))
+    parts = parts_of(tmp_path / "x.jsonl")
+    assert list(parts.values()) == [(0, 1), (0, 2)]
+    keys = [(name, "", 0) for name in "abcd"]
+    assert merge(list(parts), keys, tmp_path / "all") == (3, 1, 1, ("d", "", 0))
+    assert [record.get("answer") for record in lines(tmp_path / "all")] == ["2", None, "1"]
