@@ -8,7 +8,7 @@
     python 01_prepare.py --dataset nextqa --annotations val.csv --check
 
 folder: a class per sub-folder (clips/diving/0412.mp4: "diving"), or per file name (clips/wave.mp4: "wave").
-csv: columns video,label (and id,question,start,end,split). jsonl: records as in the README. The other
+csv: columns video,label (and id,question,start,end,split,source). jsonl: records as in the README. The other
 datasets are read from their official files. --check validates and writes nothing; official annotations can be
 checked alone, without any video.
 
@@ -16,7 +16,8 @@ Every video is opened and one frame decoded; what was found is remembered in mem
 Bad records are listed, each with where it stands, what was found and what to do; they are left out, and more
 of them than --max-failures allows end the stage with exit code 1. What an official file is known to get wrong
 (intervals past the end, videos that are gone) is mended or dropped and counted by reason. Records are read
-one by one, so memory stays small. The split puts no video on both sides.
+one by one, so memory stays small. The split puts no video on both sides: no file under two names, no copy, no
+clips of one source, which official files name and data of your own may (column or key `source`).
 """
 
 import hashlib
@@ -31,6 +32,7 @@ import numpy as np
 
 from lib.command import check_flags, parser_of, progress, run, settings_of
 from lib.datasets import READERS, own
+from lib.datasets.groups import groups_of, link_of
 from lib.datasets.questions import rewritten
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
 from lib.output import Output, write_atomically
@@ -150,17 +152,21 @@ def rendered(args):
 
 
 def survey(args):
-    """A first pass over the annotations alone: (how many, whether their split is to be used). Missing videos
-    are the first thing printed."""
+    """A first pass over the annotations alone: (how many, whether their split is to be used, {(video, source,
+    split)}). Missing videos are the first thing printed."""
     if args.dataset == "demo":
-        return 0, True
-    total, missing, example, splits = 0, 0, "", set()
+        return 0, True, set()
+    total, missing, example, splits, videos = 0, 0, "", set(), set()
     for where, record, note in annotated(args):
         total += 1
         if note == NO_VIDEO:
             missing, example = missing + 1, example or where
         if record:
             splits.add(record.get("split"))
+        if record and isinstance(record["video"], str):
+            source = record.get("source")
+            source = None if source in (None, "") else str(source).strip()
+            videos.add((record["video"], source, record.get("split")))
     if args.dataset not in OWN and args.videos:
         first = f", the first at {example}" if missing else ""
         print(f"{missing} of {total} annotations have no video in {args.videos}{first}", flush=True)
@@ -173,7 +179,7 @@ def survey(args):
             f"--test-share {args.test_share:g} of the videos is held out instead",
             flush=True,
         )
-    return total, not one_sided
+    return total, not one_sided, videos
 
 
 # ---------------------------------------------------------------- check videos
@@ -254,38 +260,86 @@ def report(args, tally):
 # ---------------------------------------------------------------- split and write
 
 
-def side_of(record, args, own_split):
-    """train, test or dev: as the record says, else by a hash of its video, so that all questions on a video
-    fall on one side; dev is taken from train."""
-    # wherever the dataset lies, its split is the same
-    root = args.videos or os.path.dirname((args.annotations or [os.path.join(args.output, "")])[0])
-    inside = os.path.relpath(record["video"], root or ".")
-    digest = hashlib.sha256(f"{args.seed} {inside}".encode()).digest()
+def root_of(args):
+    """The folder that videos are named from: wherever the dataset lies, its split is the same."""
+    return args.videos or os.path.dirname((args.annotations or [os.path.join(args.output, "")])[0]) or "."
+
+
+def grouped(args, videos, memory):
+    """{video: the one that stands for its group} of those that are not alone, said in a line."""
+    groups, names, copies = groups_of(videos, root_of(args), memory, args.workers)
+    count = len({video for video, *_ in videos})
+    sources = count - len(groups) + len(set(groups.values()))
+    line = f"split by source video: {count} videos of {sources} sources"
+    line += f", {names} under a second name" if names else ""
+    line += f", {copies} a copy of another" if copies else ""
+    if videos:
+        print(line, flush=True)
+    return groups
+
+
+def splits_of(videos, groups):
+    """{group: its split} of those groups of which some records name a split and others do not."""
+    without = {groups.get(video, video) for video, _, split in videos if not split}
+    named = ((groups.get(video, video), split) for video, _, split in videos if split)
+    # of a group on both sides the rest is not trained on: test comes last
+    return dict(sorted((pair for pair in named if pair[0] in without), reverse=True))
+
+
+def side_of(record, args, group, splits):
+    """train, test or dev: as the record or another of its group says, else by a hash of the video that stands
+    for the group, so that all questions on it fall on one side; dev is taken from train. `splits`: as
+    splits_of() has it, None where no record's split is to be used."""
+    inside = os.path.relpath(group, root_of(args))
+    digest = hashlib.sha256(f"{args.seed} {inside}".encode("utf-8", "surrogatepass")).digest()
     test_draw, dev_draw = (int.from_bytes(digest[n : n + 8], "big") / 2**64 for n in (0, 8))
-    side = record.get("split") if own_split else None
+    side = None if splits is None else record.get("split") or splits.get(group)
     if not side:
         side = "test" if test_draw < args.test_share else "train"
     return "dev" if side == "train" and dev_draw < args.dev_share else side
 
 
-def write(args, records, own_split, output, apart):
+def write(args, records, groups, splits, output, apart):
     """Write each record to its side: train to `output`, the others to parts beside it. Returns (number of
-    records by side, {video: side}, videos that stand on two sides)."""
-    here, counts, sides, both = os.path.abspath(args.output), Counter(), {}, set()
+    records by side, {video: side}, {group: two of its videos} of groups that stand on two sides)."""
+    here, counts, sides, firsts, both = os.path.abspath(args.output), Counter(), {}, {}, {}
+    # a source of one's own is the user's key, as any other is
+    left_out = ("split",) if args.dataset in OWN else ("split", "source")
     with ExitStack() as files:
         parts = {side: files.enter_context(open(f"{args.output}/{side}.jsonl.part", "wb")) for side in apart}
         for record in records:
-            side, inside = side_of(record, args, own_split), os.path.relpath(record["video"], here)
+            video = record["video"]
+            group, inside = groups.get(video, video), os.path.relpath(video, here)
+            side = side_of(record, args, group, splits)
             counts[side] += 1
-            if sides.setdefault(record["video"], side) != side:
-                both.add(record["video"])
-            line = {k: v for k, v in record.items() if k != "split"}
-            line["video"] = record["video"] if inside.startswith("..") else inside
+            for other in (video, firsts.setdefault(group, video)):
+                if sides.setdefault(other, side) != side:
+                    both.setdefault(group, (other, video))
+            line = {k: v for k, v in record.items() if k not in left_out}
+            line["video"] = video if inside.startswith("..") else inside
             if side == "train":
                 output.write(line)
             else:
                 parts[side].write(line_of(line))
     return counts, sides, both
+
+
+def split_problem(args, both, videos, memory, tally):
+    """What is wrong with a split of one's own that parts groups, or None. A published split stays as it is:
+    others have tested by it. There such groups are counted."""
+    if not both:
+        return None
+    one, other = min(both.values())
+    pair = one
+    if one != other:
+        pair = f"{one} and {other} ({link_of(one, other, videos, memory, args.workers)})"
+    if args.dataset not in OWN:
+        tally["notes"]["kept: source video in both splits, as published"] = [len(both), pair]
+        return None
+    return (
+        f"{pair}, and {len(both) - 1} more source videos, have records in both splits; "
+        "a video must stand on one side: mend the split column"
+    )
 
 
 def settings(args):
@@ -309,21 +363,22 @@ def prepare(args, tally):
             print(f"{target}: complete already; nothing to do")
             return
         memory = sqlite3.connect(os.path.join(args.output, "memory.sqlite"))
-        total, own_split = survey(args)
+        total, own_split, videos = survey(args)
+        groups = grouped(args, videos, memory)
+        splits = splits_of(videos, groups) if own_split else None
         records = checked(args, total, tally, memory)
         if args.questions_from:
             records = rewritten(records, args.questions_from, memory, tally)
-        counts, sides, both = write(args, records, own_split, output, apart)
+        counts, sides, both = write(args, records, groups, splits, output, apart)
+        problem = split_problem(args, both, videos, memory, tally)
         report(args, tally)
-        if both:
-            raise StageError(
-                f"{min(both)} and {len(both) - 1} more videos have records in both splits; "
-                "a video must stand on one side: mend the split column"
-            )
+        if problem:
+            raise StageError(problem)
         for side in ("train", *apart):
             if not counts[side]:
                 raise StageError(
-                    f"no {'training' if side == 'train' else side} records among {tally['good']}; "
+                    f"no {'training' if side == 'train' else side} records among {tally['good']}, "
+                    f"of {len({groups.get(video, video) for video in sides})} source videos; "
                     "use more videos, another --test-share, or another --seed"
                 )
         for side in apart:
@@ -340,7 +395,7 @@ def prepare(args, tally):
 
 def check(args, tally):
     """Validate and report; write nothing."""
-    total, _ = survey(args)
+    total, *_ = survey(args)
     for _ in checked(args, total, tally, sqlite3.connect(":memory:")):
         pass
     report(args, tally)

@@ -24,7 +24,8 @@ def records_of(where, path, video, entry, seed):
     if len(times) != len(sentences):
         yield None, "dropped: timestamps and sentences differ in number"
         return
-    stems, more, events = (video, video.removeprefix("v_")), split_of(path), []
+    stems, events = (video, video.removeprefix("v_")), []
+    more = {**split_of(path), "source": stems[1]}
     for n, ((start, end), sentence) in enumerate(zip(times, map(str.strip, sentences))):
         id, (interval, note) = f"{video}#{Path(path).stem}-{n}", span(start, end, duration)
         if interval is None or not sentence:

@@ -41,17 +41,17 @@ def records_of(where, competition, n, dive, table, seed, split):
     keys = ("action_type", "dive_score", "frames_labels", "sub-action_types")
     kind, score, frames, types = need(where, dive, *keys)
     id = f"{competition}_{n}"
-    video = whole(f"{competition}/{n}", id)
-    yield record(f"{id}#dive", video, ask("dive", seed, id), "dive", "class", str(kind), **split), None
+    video, more = whole(f"{competition}/{n}", id), {**split, "source": id}
+    yield record(f"{id}#dive", video, ask("dive", seed, id), "dive", "class", str(kind), **more), None
     if number(score) is None:
         yield None, "dropped: score not a number"
     else:
         question = ask("score", seed, id)
-        yield record(f"{id}#score", video, question, "score", "number", float(score), **split), None
+        yield record(f"{id}#score", video, question, "score", "number", float(score), **more), None
     names = {int(key): str(name).strip() for key, name in {**table, **types}.items()}
     steps = [step for step, _ in groupby(int(frame) for frame in frames)]
     if not steps or not set(steps) <= names.keys():
         yield None, "dropped: a step without a name"
     else:
         steps, question = [names[step] for step in steps], ask("dive steps", seed, id)
-        yield record(f"{id}#steps", video, question, "steps", "sequence", steps, **split), None
+        yield record(f"{id}#steps", video, question, "steps", "sequence", steps, **more), None

@@ -17,4 +17,5 @@ def read(path, seed, durations=None):
             continue
         id = f"{video}_{int(clip[0]):06d}_{int(clip[1]):06d}"
         stems, question = [*whole(f"{name}/{id}", id), (video, *clip)], ask("action", seed, id)
-        yield where, record(id, stems, question, "action", "class", name, split=SPLITS[split]), None
+        more = {"split": SPLITS[split], "source": video}
+        yield where, record(id, stems, question, "action", "class", name, **more), None

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from lib.datasets.videos import ENDINGS
-from lib.records import StageError, read_jsonl
+from lib.records import StageError, is_number, is_words, read_jsonl
 
 CLASS_QUESTION = "What is happening in the video?"
 
@@ -43,7 +43,7 @@ def folder(root, question=None):
 
 def table(path, question=None):
     """Yields (where, record or problem) of a CSV with columns video and label; optional id, question, start,
-    end, split, kind (default class)."""
+    end, split, source, kind (default class)."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not reader.fieldnames or not {"video", "label"} <= set(reader.fieldnames):
@@ -74,12 +74,17 @@ def row_record(row, line, question):
         record |= {key: float(row[key]) for key in ("start", "end") if row.get(key)}
     except ValueError:
         return f"start {row.get('start')!r}, end {row.get('end')!r}: expected seconds"
-    if row.get("split"):
-        record["split"] = row["split"]
+    record |= {key: row[key] for key in ("split", "source") if row.get(key)}
     return record
 
 
 def lines(path):
-    """Yields (where, record) of a JSONL file of records; `split` ("train" or "test") is optional."""
+    """Yields (where, record or problem) of a JSONL file of records; optional are `split` ("train" or "test")
+    and `source`, the name of the video that a clip was cut from."""
     for number, record in read_jsonl(path):
-        yield f"{path}:{number}", record
+        source = record.get("source") if isinstance(record, dict) else None
+        if source in (None, "") or is_words(source) or is_number(source):
+            yield f"{path}:{number}", record
+        else:
+            expected = "expected the name of the video it was cut from; else give the key another name"
+            yield f"{path}:{number}", f"source is {source!r:.60}, {expected}"

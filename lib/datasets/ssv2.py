@@ -7,11 +7,12 @@ from lib.datasets.questions import ask
 def read(path, seed, durations=None):
     """train.json, validation.json: class (the template without brackets, one of labels.json where that is
     beside it) and text."""
-    names, more = beside(path, "labels.json"), split_of(path)
+    names = beside(path, "labels.json")
     names = load(names) if names else {}
     for where, item in items(path):
         id, text, template = need(where, item, "id", "label", "template")
         name, video = template.replace("[", "").replace("]", ""), whole(str(id))
+        more = {**split_of(path), "source": str(id)}
         if names and name not in names:
             yield where, None, "dropped: template not in labels.json"
         else:
