@@ -366,6 +366,7 @@ def prepare(args, tally):
         total, own_split, videos = survey(args)
         groups = grouped(args, videos, memory)
         splits = splits_of(videos, groups) if own_split else None
+        videos = {entry for entry in videos if entry[0] in groups}  # so that memory stays small
         records = checked(args, total, tally, memory)
         if args.questions_from:
             records = rewritten(records, args.questions_from, memory, tally)

@@ -24,20 +24,24 @@ def groups_of(videos, root, memory, workers):
     size and time of change; `workers` threads read.
     """
     paths = sorted({path for path, *_ in videos}, key=lambda path: os.path.relpath(path, root))
-    names, sizes, sources = {}, {}, {}
+    files, sizes, alike, links = {}, {}, {}, []
     for path in paths:
         about = file_of(path)
+        if about is None:
+            continue
         # links, symbolic or hard, have the inode of their file
-        same = names.setdefault((about.st_dev, about.st_ino), []) if about else []
-        same.append(path)
-        if about and about.st_size and len(same) == 1:
-            sizes.setdefault(about.st_size, []).append(path)
+        one = files.setdefault((about.st_dev, about.st_ino), path)
+        if one != path:
+            links.append((one, path))
+        elif about.st_size and (first := sizes.setdefault(about.st_size, path)) != path:
+            alike.setdefault(about.st_size, [first]).append(path)
+    names = len(links)
+    links += copies_of(list(alike.values()), memory, workers)
+    copies, sources = len(links) - names, {}
     for path, source, _ in videos:
-        if source is not None:
-            sources.setdefault(source, []).append(path)
-    names, copies = list(names.values()), copies_of(list(sizes.values()), memory, workers)
-    groups = joined(paths, [*names, *copies, *sources.values()])
-    return groups, *(sum(len(same) - 1 for same in alike) for alike in (names, copies))
+        if source is not None and (one := sources.setdefault(source, path)) != path:
+            links.append((one, path))
+    return joined(links, paths), names, copies
 
 
 def file_of(path):
@@ -49,28 +53,29 @@ def file_of(path):
     return about if stat.S_ISREG(about.st_mode) else None
 
 
-def joined(paths, alike):
-    """{path: the first of `paths` in its group} of all that share a group, directly or through others;
-    `alike`: lists of paths that belong together."""
+def joined(links, paths):
+    """{path: the first of `paths` in its group} of all paths that `links`, pairs of them, join directly or
+    through others."""
+    if not links:
+        return {}
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    number = {path: n for n, path in enumerate(paths)}
-    links = [(number[same[0]], number[path]) for same in alike for path in same[1:]]
-    if not links:
-        return {}
-    table = coo_array((np.ones(len(links)), np.array(links).T), shape=(len(paths), len(paths)))
+    linked = {path for pair in links for path in pair}
+    linked = [path for path in paths if path in linked]
+    number = {path: n for n, path in enumerate(linked)}
+    pairs = np.array([[number[path] for path in pair] for pair in links])
+    table = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(linked), len(linked)))
     _, group = connected_components(table, directed=False)
-    _, first, sizes = np.unique(group, return_index=True, return_counts=True)
-    return {path: paths[first[n]] for path, n in zip(paths, group) if sizes[n] > 1}
+    _, first = np.unique(group, return_index=True)
+    return {path: linked[first[n]] for path, n in zip(linked, group)}
 
 
 # ---------------------------------------------------------------- content
 
 
 def copies_of(alike, memory, workers):
-    """Lists of paths whose files hold the same bytes; `alike`: lists of different files of one size."""
-    alike = [same for same in alike if len(same) > 1]
+    """Pairs of paths whose files hold the same bytes; `alike`: lists of different files of one size."""
     for look in (ends, digests):
         paths, finer = [path for same in alike for path in same], {}
         found = look(paths, memory, workers)
@@ -78,7 +83,7 @@ def copies_of(alike, memory, workers):
             for path in same:
                 finer.setdefault((n, found[path]), []).append(path)
         alike = [same for (_, value), same in finer.items() if value and len(same) > 1]
-    return alike
+    return [(same[0], path) for same in alike for path in same[1:]]
 
 
 def ends(paths, memory, workers):
