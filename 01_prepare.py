@@ -8,16 +8,16 @@
     python 01_prepare.py --dataset nextqa --annotations val.csv --check
 
 folder: a class per sub-folder (clips/diving/0412.mp4: "diving"), or per file name (clips/wave.mp4: "wave").
-csv: columns video,label (and id,question,start,end,split,source). jsonl: records as in the README. The other
-datasets are read from their official files. --check validates and writes nothing; official annotations can be
-checked alone, without any video.
+csv: columns video,label (and id,question,start,end,split,source_video). jsonl: records as in the README. The
+other datasets are read from their official files. --check validates and writes nothing; official annotations
+can be checked alone, without any video.
 
 Every video is opened and one frame decoded; what was found is remembered in memory.sqlite beside the output.
 Bad records are listed, each with where it stands, what was found and what to do; they are left out, and more
 of them than --max-failures allows end the stage with exit code 1. What an official file is known to get wrong
 (intervals past the end, videos that are gone) is mended or dropped and counted by reason. Records are read
 one by one, so memory stays small. The split puts no video on both sides: no file under two names, no copy, no
-clips of one source, which official files name and data of your own may (column or key `source`).
+clips of one source, which official files name and data of your own may (column or key `source_video`).
 """
 
 import hashlib
@@ -164,7 +164,7 @@ def survey(args):
         if record:
             splits.add(record.get("split"))
         if record and isinstance(record["video"], str):
-            source = record.get("source")
+            source = record.get("source_video")
             source = None if source in (None, "") else str(source).strip()
             videos.add((record["video"], source, record.get("split")))
     if args.dataset not in OWN and args.videos:
@@ -304,7 +304,7 @@ def write(args, records, groups, splits, output, apart):
     records by side, {video: side}, {group: two of its videos} of groups that stand on two sides)."""
     here, counts, sides, firsts, both = os.path.abspath(args.output), Counter(), {}, {}, {}
     # a source of one's own is the user's key, as any other is
-    left_out = ("split",) if args.dataset in OWN else ("split", "source")
+    left_out = ("split",) if args.dataset in OWN else ("split", "source_video")
     with ExitStack() as files:
         parts = {side: files.enter_context(open(f"{args.output}/{side}.jsonl.part", "wb")) for side in apart}
         for record in records:
@@ -356,6 +356,11 @@ def prepare(args, tally):
     """Write the checked records of each side; train.jsonl comes last, and means that all is there."""
     target, apart = os.path.join(args.output, "train.jsonl"), ["test", "dev"] if args.dev_share else ["test"]
     inputs = [path for path in args.annotations or [] if os.path.isfile(path)]
+    for path in (f"{args.output}/{side}.jsonl" for side in apart):
+        of_input = any(os.path.exists(path) and os.path.samefile(path, other) for other in inputs)
+        if of_input or os.path.exists(path) and not os.path.exists(f"{target}.meta.json"):
+            problem = "is an input" if of_input else "exists, and was not made by this stage"
+            raise StageError(f"{path}: {problem}; it is not replaced: write elsewhere with -o", code=2)
     with Output(
         target, settings(args), inputs, args.overwrite, resume=False, trust=args.trust_code
     ) as output:

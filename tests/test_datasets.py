@@ -45,7 +45,7 @@ def read(name, path, **options):
             isinstance(stem, str) and (start is None) == (end is None) for stem, start, end in record["video"]
         ), record["video"]
         assert record.get("split") in (None, "train", "test")
-        assert name == "conversations" or record["source"], "its source is not said"
+        assert name == "conversations" or record["source_video"], "its source is not said"
         if not any(label.get("unit") == "pixels" for label in record["labels"]):
             assert record_problem({**record, "video": "a clip"}) is None, record
         records.append(record)
@@ -122,7 +122,7 @@ def test_nextqa_as_published():
         "video": [("4010069381", None, None)],
         "question": "how do the two man play the instrument?",
         "split": "test",
-        "source": "4010069381",
+        "source_video": "4010069381",
         "type": "CH",
         "labels": [
             {
@@ -673,7 +673,7 @@ def test_nextqa_open_ended_and_folders_of_vidor(tmp_path):
             "video": [("0101/2909445186", None, None), ("2909445186", None, None)],
             "question": "why, then, did he wave?",
             "split": "train",
-            "source": "2909445186",
+            "source_video": "2909445186",
             "type": "CW",
             "labels": [{"name": "answer", "kind": "text", "value": "to greet"}],
         }

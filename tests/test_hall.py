@@ -85,6 +85,8 @@ def test_a_stage_copied_with_what_it_names_runs_elsewhere(tmp_path):
         "lib/records.py",
         "lib/prompts.py",
         "lib/output.py",
+        "lib/parts.py",
+        "lib/provenance.py",
         "lib/command.py",
         "lib/video.py",
     ):

@@ -210,7 +210,7 @@ def test_clips_of_one_source_stand_on_one_side(dataset, tmp_path):
     assert len(found) in (16, 32)
     assert_whole(found, source_of)
     assert f"split by source video: {len(found)} videos of 8 sources\n" in done.stdout
-    assert not any("source" in r for side in SIDES for r in lines(tmp_path / f"data/{side}.jsonl"))
+    assert not any("source_video" in r for side in SIDES for r in lines(tmp_path / f"data/{side}.jsonl"))
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -219,22 +219,24 @@ def test_own_data_names_its_sources(form, tmp_path):
     for name in names:
         clip(tmp_path / name)
     path = tmp_path / f"mine.{form}"
-    rows = [{**row, "source": n % 8} for n, row in enumerate(records(names))]
+    rows = [{**row, "source_video": n % 8} for n, row in enumerate(records(names))]
     if form == "csv":
-        path.write_text("video,label,source\n" + "".join(f"{r['video']},red, {r['source']}\n" for r in rows))
+        path.write_text(
+            "video,label,source_video\n" + "".join(f"{r['video']},red, {r['source_video']}\n" for r in rows)
+        )
     else:
         jsonl(path, rows)
     done = prepare(form, path, tmp_path / "data", *THREE)
     assert_whole(sides(tmp_path / "data"), lambda video: int(video[4:-4]) % 8)
     assert "split by source video: 16 videos of 8 sources\n" in done.stdout
-    assert all(str(r["source"]) in "01234567" for r in lines(tmp_path / "data/train.jsonl"))
+    assert all(str(r["source_video"]) in "01234567" for r in lines(tmp_path / "data/train.jsonl"))
 
 
 def test_a_source_that_is_no_name_is_a_bad_record(tmp_path):
     clip(tmp_path / "a.mp4")
     rows = [{**row, "id": f"{n}"} for n, row in enumerate(records(["a.mp4"] * 5))]
     for row, source in zip(rows, (["a"], {"of": "a"}, True, None, "")):
-        row["source"] = source
+        row["source_video"] = source
     done = sh(
         *("01_prepare.py", "--dataset", "jsonl", "--annotations", jsonl(tmp_path / "mine.jsonl", rows)),
         *("--check", "--max-failures", "3"),
@@ -277,7 +279,7 @@ def test_the_split_depends_neither_on_the_order_of_rows_nor_on_the_place(tmp_pat
             (root / f"clips/a{5 - n}.mp4").symlink_to(f"c{n}.mp4")
             clip(root / f"clips/of{n}.mp4")
         rows = [
-            {**row, "source": row["video"][-5]} if "of" in row["video"] or "/c" in row["video"] else row
+            {**row, "source_video": row["video"][-5]} if "of" in row["video"] or "/c" in row["video"] else row
             for row in records(sorted(f"clips/{path.name}" for path in (root / "clips").iterdir()))
         ]
         random.Random(place).shuffle(rows)
@@ -289,20 +291,24 @@ def test_the_split_depends_neither_on_the_order_of_rows_nor_on_the_place(tmp_pat
 # ---------------------------------------------------------------- a split that the data brings
 
 
-@pytest.mark.parametrize("kind", ["link", "copy", "source"])
+@pytest.mark.parametrize("kind", ["link", "copy", "source_video"])
 def test_an_own_split_that_parts_one_video_is_an_error_that_names_both(kind, tmp_path):
     for name in ("a.mp4", "b.mp4", "x.mp4"):
         clip(tmp_path / name)
-    if kind != "source":
+    if kind != "source_video":
         (tmp_path / "x.mp4").unlink()
         {"link": os.symlink, "copy": shutil.copy}[kind](tmp_path / "a.mp4", tmp_path / "x.mp4")
     rows = records(["a.mp4", "b.mp4", "x.mp4"])
     for row, split in zip(rows, ("train", "train", "test")):
         row |= {"split": split} | (
-            {"source": "tape 3"} if kind == "source" and row["video"] != "b.mp4" else {}
+            {"source_video": "tape 3"} if kind == "source_video" and row["video"] != "b.mp4" else {}
         )
     done = prepare("jsonl", jsonl(tmp_path / "mine.jsonl", rows), tmp_path / "data", check=False)
-    why = {"link": "two names of one file", "copy": "the same content", "source": "both of source 'tape 3'"}
+    why = {
+        "link": "two names of one file",
+        "copy": "the same content",
+        "source_video": "both of source 'tape 3'",
+    }
     assert done.returncode == 1 and not (tmp_path / "data/train.jsonl").exists()
     assert f"{tmp_path}/a.mp4 and {tmp_path}/x.mp4 ({why[kind]})" in done.stderr
     assert "have records in both splits" in done.stderr and "mend the split column" in done.stderr
@@ -337,6 +343,6 @@ def test_a_published_split_stays_and_what_it_parts_is_counted(tmp_path):
 def test_sources_of_one_name_leave_nothing_to_test_and_say_so(tmp_path):
     for name in "abc":
         clip(tmp_path / f"{name}.mp4")
-    rows = records(["a.mp4", "b.mp4", "c.mp4"], source="webvid")
+    rows = records(["a.mp4", "b.mp4", "c.mp4"], source_video="webvid")
     done = prepare("jsonl", jsonl(tmp_path / "mine.jsonl", rows), tmp_path / "data", check=False)
     assert done.returncode == 1 and "records among 3, of 1 source videos" in done.stderr

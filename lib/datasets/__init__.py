@@ -6,8 +6,8 @@ or folder, the seed and, where there is one, a file of durations, and yields (wh
 (an annotation is lost; record is None), "clamped: ..." (the record was mended), "not asked: ..." (the
 annotation has other records, but this kind of question cannot be asked of it; record is None).
 
-A record's `source` is the name of the video that it and others were cut from, where the dataset says it: the
-split parts none of one source. Stage 01 does not write it.
+A record's `source_video` is the name of the video that it and others were cut from, where the dataset says
+it: the split parts none of one source. Stage 01 does not write it.
 
 A record's `video` is a list of candidates (stem, start, end), the best first, which all show the same clip:
 the file whose path without its ending ends with `stem` (or which is `stem`, if that is absolute), cut from

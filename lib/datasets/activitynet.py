@@ -25,7 +25,7 @@ def records_of(where, path, video, entry, seed):
         yield None, "dropped: timestamps and sentences differ in number"
         return
     stems, events = (video, video.removeprefix("v_")), []
-    more = {**split_of(path), "source": stems[1]}
+    more = {**split_of(path), "source_video": stems[1]}
     for n, ((start, end), sentence) in enumerate(zip(times, map(str.strip, sentences))):
         id, (interval, note) = f"{video}#{Path(path).stem}-{n}", span(start, end, duration)
         if interval is None or not sentence:

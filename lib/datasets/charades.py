@@ -27,6 +27,6 @@ def read(path, seed, durations=None):
             if interval:
                 id = f"{video}#{Path(path).stem}-{line}"
                 question = ask("interval", seed, id, sentence=sentence.strip().rstrip("."))
-                more = {**split_of(path), "source": video}
+                more = {**split_of(path), "source_video": video}
                 found = record(id, whole(video), question, "interval", "interval", interval, **more)
             yield f"{path}:{line}", found, note

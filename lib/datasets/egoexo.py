@@ -28,7 +28,7 @@ def read(path, seed, durations=None):
                 yield f"{file}: {uid}", None, "dropped: an annotation of another kind"
                 continue
             for found, note in READERS[kind](f"{uid}#{file.stem}-{n}", annotation, takes.get(uid), seed):
-                yield f"{file}: {uid}", found and {**found, **split_of(file), "source": uid}, note
+                yield f"{file}: {uid}", found and {**found, **split_of(file), "source_video": uid}, note
 
 
 def annotations(file):

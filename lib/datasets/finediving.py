@@ -41,7 +41,7 @@ def records_of(where, competition, n, dive, table, seed, split):
     keys = ("action_type", "dive_score", "frames_labels", "sub-action_types")
     kind, score, frames, types = need(where, dive, *keys)
     id = f"{competition}_{n}"
-    video, more = whole(f"{competition}/{n}", id), {**split, "source": id}
+    video, more = whole(f"{competition}/{n}", id), {**split, "source_video": id}
     yield record(f"{id}#dive", video, ask("dive", seed, id), "dive", "class", str(kind), **more), None
     if number(score) is None:
         yield None, "dropped: score not a number"

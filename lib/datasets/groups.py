@@ -9,7 +9,7 @@ import stat
 import numpy as np
 
 from lib.command import progress
-from lib.output import sha256
+from lib.provenance import sha256
 from lib.video import prefetch
 
 END = 1 << 16  # bytes at a file's start, and at its end: few files of one size share both, and are read whole

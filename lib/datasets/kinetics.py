@@ -17,5 +17,5 @@ def read(path, seed, durations=None):
             continue
         id = f"{video}_{int(clip[0]):06d}_{int(clip[1]):06d}"
         stems, question = [*whole(f"{name}/{id}", id), (video, *clip)], ask("action", seed, id)
-        more = {"split": SPLITS[split], "source": video}
+        more = {"split": SPLITS[split], "source_video": video}
         yield where, record(id, stems, question, "action", "class", name, **more), None

@@ -32,7 +32,7 @@ def records_of(where, item, seed, sides):
         return
     (start, end), id, raw = clip, activity["id"], f"raw/{os.path.splitext(name)[0]}"
     video = [*whole(f"activity_fr/{id}", f"activity/{id}"), (raw, start, end)]
-    more = {"source": raw, **sides.get(id, {})}
+    more = {"source_video": raw, **sides.get(id, {})}
     parts = sorted(activity["sub_activities"], key=lambda part: part["start_time"])
     spans = [span(part["start_time"] - start, part["end_time"] - start, end - start) for part in parts]
     # again at once is one step, as an answer would say it

@@ -23,5 +23,5 @@ def read(path, seed, durations=None):
         id, stems = f"{video}#{Path(path).stem}-{row['qid']}", whole(mapping.get(video, video), video)
         if not question.endswith(("?", ".")):
             question += "?"
-        more = {**split_of(path), "source": video, "type": row["type"]}
+        more = {**split_of(path), "source_video": video, "type": row["type"]}
         yield where, record(id, stems, question, "answer", kind, value, options, **more), None

@@ -43,7 +43,7 @@ def folder(root, question=None):
 
 def table(path, question=None):
     """Yields (where, record or problem) of a CSV with columns video and label; optional id, question, start,
-    end, split, source, kind (default class)."""
+    end, split, source_video, kind (default class)."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not reader.fieldnames or not {"video", "label"} <= set(reader.fieldnames):
@@ -74,15 +74,15 @@ def row_record(row, line, question):
         record |= {key: float(row[key]) for key in ("start", "end") if row.get(key)}
     except ValueError:
         return f"start {row.get('start')!r}, end {row.get('end')!r}: expected seconds"
-    record |= {key: row[key] for key in ("split", "source") if row.get(key)}
+    record |= {key: row[key] for key in ("split", "source_video") if row.get(key)}
     return record
 
 
 def lines(path):
     """Yields (where, record or problem) of a JSONL file of records; optional are `split` ("train" or "test")
-    and `source`, the name of the video that a clip was cut from."""
+    and `source_video`, the name of the video that a clip was cut from."""
     for number, record in read_jsonl(path):
-        source = record.get("source") if isinstance(record, dict) else None
+        source = record.get("source_video") if isinstance(record, dict) else None
         if source in (None, "") or is_words(source) or is_number(source):
             yield f"{path}:{number}", record
         else:

@@ -12,7 +12,7 @@ def read(path, seed, durations=None):
     for where, item in items(path):
         id, text, template = need(where, item, "id", "label", "template")
         name, video = template.replace("[", "").replace("]", ""), whole(str(id))
-        more = {**split_of(path), "source": str(id)}
+        more = {**split_of(path), "source_video": str(id)}
         if names and name not in names:
             yield where, None, "dropped: template not in labels.json"
         else:

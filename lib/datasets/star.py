@@ -44,7 +44,7 @@ def records_of(where, item, names, rates, seed, split):
     if interval is None or answer not in options:
         yield None, note or "dropped: answer is none of the options"
         return
-    id, more = f"{video}#{number}", {**split, "source": video, "type": number.split("_")[0]}
+    id, more = f"{video}#{number}", {**split, "source_video": video, "type": number.split("_")[0]}
     clip, letter = [*whole(f"{video}_{start}_{end}"), (video, *interval)], chr(65 + options.index(answer))
     yield record(id, clip, question, "answer", "choice", letter, options, **more), None
     if len(answer.split()) > 2:
