@@ -102,10 +102,12 @@ def show(training, batches):
 
     args, processes = training.args, training.accelerator.num_processes
     number = sum(parameter.numel() for parameter in training.trained.values())
+    left = len(batches.rows) % batches.size
+    last = f" ({left} in the last of an epoch)" if left else ""
     print(
         f"{'full' if args.full else 'LoRA'}: {number:,} of {training.model.num_parameters():,} parameters "
         "trained, "
-        f"{len(batches.rows)} rows, {len(batches.steps)} steps of {batches.size}, "
+        f"{len(batches.rows)} rows, {len(batches.steps)} steps of {batches.size}{last}, "
         f"{str(training.dtype).removeprefix('torch.')} on {training.accelerator.device}, {processes} "
         "process(es)"
     )
@@ -137,16 +139,16 @@ def gradients(training, data, step, batches, failed, optimizer):
     while True:
         if data.too_large(batches):
             batches, failed = data.of_step(step)  # made before memory ran out
-        data.leave_out(failed, batches)
+        data.leave_out(failed)
         data.example = batches[0] if batches else data.example
         try:
-            # in place of lost rows, gradients of zero: processes go through shared layers equally often, on
-            # which they agree before the first pass
+            # in place of rows lost, or left to others in a short step, gradients of zero: processes go
+            # through shared layers equally often, on which they agree before the first pass
             spare = 0 if batches else 1
             if training.sharded:
                 spare = missing(len(batches), training.accelerator.device)
             total = backward(training, batches, tokens, count)
-            backward(training, [data.example] * spare, math.inf, math.inf)
+            backward(training, [data.spare()] * spare if spare else [], math.inf, math.inf)
             break
         except torch.OutOfMemoryError:
             optimizer.zero_grad(set_to_none=True)  # of the batches before, or of half a backward pass
@@ -174,18 +176,16 @@ def optimizer_of(training, steps):
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
-def finetune(training, data, folder):
-    """Train, from the last state saved in `folder` on, to the same result; returns (loss of every step,
-    halvings, speed).
+def finetune(training, data, folder, optimizer, schedule, losses):
+    """Train the steps after those of `losses`, to the same result as in one go; states are saved in `folder`.
+    Returns (loss of every step, halvings, speed).
     """
     import torch
 
     from lib.model.load import peak_memory
-    from lib.training.checkpoint import load_state, save_state
+    from lib.training.checkpoint import save_state
 
     accelerator, args = training.accelerator, training.args
-    optimizer, schedule = optimizer_of(training, len(data.steps))
-    losses = load_state(training, folder / "state.pt", optimizer, schedule, len(data.steps))
     left, halvings, tokens = range(len(losses), len(data.steps)), 0, 0
     began = last = time.time()
     read_ahead = prefetch(data.of_step, left, args.workers, ahead=2 * args.workers)
@@ -203,7 +203,10 @@ def finetune(training, data, folder):
             raise StageError(
                 f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate, or use --dtype float32"
             )
-        if len(losses) % args.save_every == 0 and len(losses) < len(data.steps):
+        due = len(losses) % args.save_every == 0
+        if len(losses) == len(data.steps):  # LoRA's is small: a checkpoint without room costs no training
+            due = not args.full
+        if due:
             save_state(training, folder / "state.pt", optimizer, schedule, losses)
         if accelerator.is_main_process and (time.time() - last > 30 or len(losses) in (1, len(data.steps))):
             last = time.time()
@@ -213,7 +216,8 @@ def finetune(training, data, folder):
             )
     counts = torch.tensor([tokens, halvings], device=accelerator.device)
     tokens, halvings = accelerator.reduce(counts, "sum").tolist()  # waits for everyone
-    speed = {"steps": len(left), "tokens": tokens, "seconds": round(time.time() - began, 2)}
+    speed = {"steps": len(left), "rows": sum(len(data.steps[step]) for step in left)}
+    speed |= {"tokens": tokens, "seconds": round(time.time() - began, 2)}
     speed["peak_memory_gib"] = peak_memory(accelerator.device)
     return losses, halvings, speed
 
@@ -232,7 +236,7 @@ def train(args, rows, folder, fsdp=False):
     from accelerate import Accelerator
 
     from lib.training.batches import Batches
-    from lib.training.checkpoint import save_model
+    from lib.training.checkpoint import load_state, save_model
 
     start = time.time()
     # without cpu=True, CPU processes would not know of each other
@@ -244,23 +248,27 @@ def train(args, rows, folder, fsdp=False):
         print(f"{args.output}: 0 steps: this checkpoint is {args.model}, unchanged", flush=True)
     if accelerator.is_main_process:
         show(training, batches)
-    batches.encode(folder)
+    optimizer, schedule = optimizer_of(training, len(batches.steps))
+    losses = load_state(training, folder / "state.pt", optimizer, schedule, len(batches.steps))
+    resumed = time.time()
+    batches.encode(folder, len(losses))
     encoded = time.time()
-    losses, halvings, speed = finetune(training, batches, folder)
+    losses, halvings, speed = finetune(training, batches, folder, optimizer, schedule, losses)
     speed.update(
         load_seconds=round(loaded - start, 2),
-        encode_seconds=round(encoded - loaded, 2),
-        clips_encoded_once=len(batches.prompts) if batches.features else 0,
+        encode_seconds=round(encoded - resumed, 2),
+        clips_encoded_once=len(batches.encoded),
+        bytes_of_features=sum(batches.encoded),
         parameters=training.model.num_parameters(),
         trainable=sum(parameter.numel() for parameter in training.trained.values()),
         trained_share=round(batches.trained_share, 4),
     )
-    if accelerator.is_main_process and losses:
+    if accelerator.is_main_process and speed["steps"]:
         print(
             f"{speed['tokens'] / speed['seconds']:,.0f} tokens/s, peak memory {speed['peak_memory_gib']} GiB"
             + (
-                f", {len(batches.prompts)} clips encoded once in {encoded - loaded:.0f} s"
-                if batches.features
+                f", {len(batches.encoded)} clips encoded once in {encoded - resumed:.0f} s"
+                if batches.encoded
                 else ""
             ),
             flush=True,
@@ -279,12 +287,11 @@ def flags():
         action="store_true",
         help="train language model and projector whole instead of LoRA on the former",
     )
-    add("--lora-rank", type=int, default=16, help="rank of LoRA, alpha is twice it (default: %(default)s)")
+    add("--lora-rank", type=int, help="rank of LoRA, alpha is twice it (default: 16)")
     add(
         "--pairs",
         choices=("both", "reasoning", "short"),
-        default="both",
-        help="rows per kept answer (default: %(default)s)",
+        help="rows per kept answer (default: both)",
     )
     add(
         "--preferences",
@@ -298,7 +305,7 @@ def flags():
         metavar="FILE",
         help="other instruction data to train along: JSONL with video, question, answer",
     )
-    add("--epochs", type=int, default=1, help="passes over the rows (default: %(default)s, as the paper)")
+    add("--epochs", type=int, help="passes over the rows (default: 1, as the paper)")
     add(
         "--steps",
         type=int,
@@ -349,10 +356,31 @@ def check_usage(parser, args, fsdp):
         )
     if args.preferences is not None and (args.mix or args.preferences <= 0):
         parser.error("--preferences: expected a beta above 0, and no --mix, which has no wrong answers")
-    if args.epochs < 1 or args.accumulate < 1 or args.lora_rank < 1 or args.save_every < 1:
+    for flag, ignored, reason in (
+        ("--feature-cache", args.full and args.feature_cache, "--full trains the projector"),
+        ("--lora-rank", args.full and args.lora_rank is not None, "--full trains without LoRA"),
+        ("--epochs", args.steps and args.epochs is not None, "--steps says how long to train"),
+        ("--pairs", args.preferences and args.pairs, "--preferences trains on whole answers"),
+    ):
+        if ignored:
+            parser.error(f"{flag}: {reason}: leave out one of the two")
+    counts = (args.epochs, args.accumulate, args.lora_rank, args.save_every)
+    if any(count is not None and count < 1 for count in counts):
         parser.error("expected --epochs, --accumulate, --lora-rank and --save-every of at least 1")
     for folder in filter(None, (args.frame_cache, args.feature_cache)):
         open_cache(folder)
+
+
+def set_defaults(args):
+    """What a flag is that was not given and has a meaning beside the others; it stays None without one."""
+    if args.learning_rate is None:
+        args.learning_rate = 2e-5 if args.full else 2e-4
+    if args.lora_rank is None and not args.full:
+        args.lora_rank = 16
+    if args.epochs is None and not args.steps:
+        args.epochs = 1
+    if args.pairs is None and not args.preferences:
+        args.pairs = "both"
 
 
 def main():
@@ -362,8 +390,7 @@ def main():
     parser = flags()
     args = parser.parse_args()
     check_usage(parser, args, fsdp)
-    if args.learning_rate is None:
-        args.learning_rate = 2e-5 if args.full else 2e-4
+    set_defaults(args)
     # as the batch size, these two change the memory needed and not the result
     settings = {**settings_of(args, leave_out=("accumulate", "checkpointing")), **identity(args.model)}
     settings["global_batch"] = args.batch_size * args.accumulate * world()[1]

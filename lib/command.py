@@ -46,17 +46,38 @@ def run(main):
     except BrokenPipeError:  # `... | head`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except OSError as error:
-        if error.errno not in FULL + REFUSED:
+    except Exception as error:  # of a full disk each library raises one of its own
+        refused = refusal(error)
+        if refused is None:
             raise
         advice = "check the path and its permissions"
-        if error.errno in FULL:
+        if refused.errno in FULL:
             advice = "free some space and run the same command again"
-        where = error.filename or "writing"
+        where = refused.filename or "writing"
         print(
-            f"{name}: error: {where}: {error.strerror}; nothing finished is lost: {advice}", file=sys.stderr
+            f"{name}: error: {where}: {refused.strerror}; nothing finished is lost: {advice}", file=sys.stderr
         )
         sys.exit(1)
+
+
+def refusal(error, path=None):
+    """The OSError, one of FULL or REFUSED and of `path` if given, with which the system refused what a
+    library wrote; None where the error comes of something else.
+
+    torch raises a RuntimeError while it handles the OSError; safetensors and tokenizers write its number into
+    their own errors' text ("... (os error 28)"); sqlite knows its own words only.
+    """
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+    if number is None and "database or disk is full" in str(error):
+        number = errno.ENOSPC
+    cause = error.__context__
+    while number is None and cause is not None:
+        number = cause.errno if isinstance(cause, OSError) and cause.errno in FULL else None
+        cause = cause.__context__
+    if number not in FULL + REFUSED:
+        return None
+    return OSError(number, os.strerror(number), getattr(error, "filename", None) or path and str(path))
 
 
 # the flags that several stages share, by the group that a stage asks for

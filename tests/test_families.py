@@ -528,7 +528,7 @@ def test_training_halves_its_batches_to_the_same_steps(base, kept, tmp_path, mon
         def full(module, _, inputs):
             seen.append(len(inputs["input_ids"]))
             if (
-                len(seen) > 3 and seen[-1] > room
+                len(seen) > 5 and seen[-1] > room
             ):  # in the middle of a step: half of its gradients are there already
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -544,7 +544,7 @@ def test_training_halves_its_batches_to_the_same_steps(base, kept, tmp_path, mon
     plenty, little = (
         json.loads((tmp_path / f"{name}.meta.json").read_text()) for name in ("plenty", "little")
     )
-    assert seen[:8] == [3, 3, 3, 3, 2, 2, 2, 2] and plenty["losses"] == pytest.approx(
+    assert seen[:9] == [3, 3, 3, 1, 3, 3, 2, 2, 2] and plenty["losses"] == pytest.approx(
         little["losses"], abs=2e-4
     )
     assert (plenty["out_of_memory"], little["out_of_memory"]) == (

@@ -221,3 +221,62 @@ def test_models_that_cannot_chat_about_videos_say_so(smoke, tmp_path):
     (tmp_path / "mute/chat_template.jinja").unlink()
     with pytest.raises(StageError, match="no chat template"):
         load(str(tmp_path / "mute"), "cpu", "auto")
+
+
+def test_an_epoch_has_every_row_once_and_its_last_step_what_is_left():
+    from lib.training.rows import plan_steps
+
+    lengths = [5 * (i % 7) for i in range(45)]
+    steps = plan_steps(lengths, 2, 2, 0)
+    for epoch in (steps[:23], steps[23:]):
+        assert [len(step) for step in epoch] == [2] * 22 + [1]
+        assert sorted(i for step in epoch for i in step) == list(range(45))
+    assert steps[:23] != steps[23:] and plan_steps(lengths, 2, None, 0, most=30) == steps[:30]
+    assert plan_steps([3], 128, 1, 0) == [[0]] and plan_steps([3], 128, None, 0, most=3) == [[0]] * 3
+    assert [len(step) for step in plan_steps([1] * 129, 128, 1, 0)] == [128, 1]
+    assert plan_steps([], 8, 1, 0) == plan_steps([], 8, None, 0, most=5) == []
+
+
+def test_an_answer_that_was_cut_off_is_no_row(tmp_path, capsys):
+    import json
+
+    from lib.training.rows import mixed_rows, preference_rows, rows_of
+
+    path, mixed = tmp_path / "verified.jsonl", tmp_path / "mixed.jsonl"
+    said = [
+        ("cut while kept", True, "correct", True),
+        ("whole and kept", True, "correct", False),
+        ("cut while wrong", False, "wrong", True),
+        ("whole and wrong", False, "wrong", False),
+        ("cut and not judged so", False, "unfinished", True),
+    ]
+    rows = [
+        {**QUESTION, "sample": n, "answer": answer, "keep": keep, "verdict": verdict, "truncated": cut}
+        for n, (answer, keep, verdict, cut) in enumerate(said)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [answers for _, _, answers, _ in rows_of(path, "reasoning", None)] == [("whole and kept",)]
+    assert f"{path}: 1 answers were cut off (truncated): not trained on" in capsys.readouterr().out
+    assert [a for _, _, a, _ in preference_rows(path, None)] == [("whole and kept", "whole and wrong")]
+    assert f"{path}: 2 answers were cut off" in capsys.readouterr().out
+    mixed.write_text("".join(json.dumps({**row, "id": str(n)}) + "\n" for n, row in enumerate(rows[:2])))
+    assert [answers for _, _, answers, _ in mixed_rows(mixed)] == [("whole and kept",)]
+    assert f"{mixed}: 1 answers were cut off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--full", "--lora-rank", "16"], "--lora-rank: --full trains without LoRA"),
+        (["--full", "--feature-cache", "cache"], "--feature-cache: --full trains the projector"),
+        (["--epochs", "1", "--steps", "5"], "--epochs: --steps says how long to train"),
+        (["--preferences", "0.1", "--pairs", "short"], "--pairs: --preferences trains on whole answers"),
+        (["--epochs", "0"], "of at least 1"),
+        (["--lora-rank", "0"], "of at least 1"),
+    ],
+)
+def test_a_flag_of_finetuning_that_would_be_ignored_is_bad_usage(tmp_path, words, said):
+    from conftest import sh
+
+    done = sh("05_finetune.py", "in.jsonl", "-o", tmp_path / "m", "--model", "m", *words, check=False)
+    assert done.returncode == 2 and said in done.stderr and not list(tmp_path.iterdir())

@@ -10,9 +10,11 @@ import pytest
 import torch
 from conftest import lines, sh
 from families import FAMILIES, build
+from test_families import TAKES_FEATURES
 
 from lib.model.load import processor_of
 from lib.tools import costs, plan
+from lib.tools.plan_rows import tuning
 
 FRAMES = 8
 CLIP = (
@@ -218,6 +220,51 @@ def test_warnings_where_it_does_not_fit(smoke, tmp_path, monkeypatch, capsys):
         and "no trial: " in said
         and "time not known" in said
     )
+
+
+@pytest.mark.skipif(not TAKES_FEATURES, reason="transformers 5.20 or newer is needed")
+@pytest.mark.parametrize("family", ["video_llava", "qwen3_vl"])
+def test_bytes_of_features_are_those_that_are_kept(family, tmp_path):
+    from lib.model.features import encoding_of, features_of
+    from lib.model.inputs import chat
+    from lib.model.load import load
+
+    build(family, tmp_path)
+    model, processor = load(tmp_path, torch.device("cpu"), torch.float32)
+    encoding = encoding_of(processor, chat(processor, "What colour is it?"), CLIP)
+    connected = int(encoding["inputs"]["input_ids"][0].bincount().max())
+    features_of(model, encoding)
+    kept = torch.utils._pytree.tree_leaves([encoding["made"], encoding["deepstack"]])
+    numbers = sum(part.numel() for part in kept if torch.is_tensor(part))
+    assert costs.feature_numbers(costs.sizes(model), connected) == pytest.approx(numbers, rel=0.05)
+
+
+def test_features_and_states_are_counted_and_a_short_disk_is_said(smoke, monkeypatch, capsys):
+    clips = {(r["video"], r.get("start"), r.get("end")) for r in lines(smoke / "data/train.jsonl")}
+    for free, warned in ((2**50, False), (2**30 + 2**22, True)):
+        monkeypatch.setattr(plan.shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        said = planned(monkeypatch, capsys, *words_of(smoke, smoke / "base", "--trial", "0"))
+        assert re.search(rf"while it trains: 1 states .*iB, features of {len(clips)} clips .*iB", said)
+        assert ("are left for these features" in said) == warned
+        assert re.search(r"of disk and .*iB while 05 trains \(", said)
+    full = [
+        str(w).replace("--batch-size 4", "--batch-size 4 --full") for w in words_of(smoke, smoke / "base")
+    ]
+    said = planned(monkeypatch, capsys, *full, "--trial", "0")
+    assert "features of 0 clips 0 B" in said
+
+
+def test_the_rows_of_short_last_steps_are_counted_once():
+    def passed(kept, **words):
+        flags = dict(pairs="both", batch_size=8, accumulate=2, epochs=1, steps=None, full=True)
+        more = dict(save_every=200, checkpointing=False, feature_cache=None)
+        flags = Namespace(**{**flags, **more, **words})
+        facts = SimpleNamespace(flags={"finetune": flags}, trial={}, answer=10, mixed=0, clips=(5,), visual=1)
+        vars(facts).update(text={"generate": 1}, base=seven_billion(), clip=0, read=(1,), checkpoint=1)
+        return tuning(facts, kept)["answers"]
+
+    assert passed(17) == 34 and passed(17, epochs=3) == 102 and passed(0) == passed(0, steps=9) == 0
+    assert passed(17, steps=5) == 34 + 2 * 16 and passed(1, steps=4) == 8
 
 
 def test_what_cannot_be_planned_says_what_to_do(smoke, tmp_path):

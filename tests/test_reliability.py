@@ -362,6 +362,17 @@ def test_two_processes_train_as_one(smoke, kept, tmp_path):
     assert len(one) == len(two) and one == pytest.approx(two, rel=1e-3)
 
 
+@pytest.mark.parametrize("limit, batch", [("1", "1"), ("5", "2")])
+def test_a_process_without_rows_in_the_last_step_waits_for_the_others(smoke, kept, tmp_path, limit, batch):
+    """One row alone, in the first step; the fifth of five, in the second."""
+    command = ["05_finetune.py", str(kept), "--model", str(smoke / "base"), "--full", "--pairs", "reasoning"]
+    command += ["--learning-rate", "5e-4", "--epochs", "2", "--limit", limit]
+    sh(*command, "--batch-size", str(2 * int(batch)), "-o", tmp_path / "one")
+    finished(ranks([*command, "--batch-size", batch, "-o", tmp_path / "two"]))
+    one, two = (json.loads((tmp_path / f"{name}.meta.json").read_text()) for name in ("one", "two"))
+    assert one["losses"] == pytest.approx(two["losses"], rel=1e-3) and one["speed"]["rows"] == 2 * int(limit)
+
+
 def test_two_processes_evaluate_as_one(smoke, tmp_path):
     command = [
         "06_eval.py",

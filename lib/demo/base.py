@@ -10,7 +10,6 @@ instructions bfloat16 is ten to ninety times slower.
 
 import argparse
 import math
-import os
 import time
 from pathlib import Path
 
@@ -138,6 +137,7 @@ def train(args, folder):
     import torch
 
     from lib.model.load import device_of, load
+    from lib.model.save import save
 
     device, saved = device_of(), folder / "state.pt"
     build(folder, args.seed)
@@ -167,8 +167,7 @@ def train(args, folder):
         if len(losses) % 100 == 0:
             mean, seconds = np.mean(losses[-50:]), time.time() - began
             print(f"step {len(losses):5d}/{args.steps}  loss {mean:.3f}  {seconds:.0f} s", flush=True)
-            torch.save([*(part.state_dict() for part in parts), losses], f"{saved}.tmp")
-            os.replace(f"{saved}.tmp", saved)
+            save([*(part.state_dict() for part in parts), losses], saved)
     finish(model, folder)
     return float(np.mean(losses[-50:])), model.eval(), processor
 

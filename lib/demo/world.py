@@ -150,11 +150,14 @@ def draw(picture, facts, style, index):
 def write_clip(path, facts, style, rng):
     """Render a clip into an .mp4 file. Raises OSError where OpenCV cannot write it."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), FPS, (SIDE, SIDE))
-    if not writer.isOpened():
-        raise OSError(f"{path}: OpenCV cannot write an mp4v video here")
     for index in range(SECONDS * FPS):
         writer.write(cv2.cvtColor(frame(facts, style, index, rng), cv2.COLOR_RGB2BGR))
     writer.release()
+    with open(path, "ab+") as file:
+        file.seek(0)
+        if b"moov" not in file.read():  # the index, which comes last: OpenCV raises nothing on a full disk
+            file.write(bytes(1 << 16))  # the system does
+            raise OSError(f"{path}: OpenCV cannot write an mp4v video here")
 
 
 def place_text(facts, when):

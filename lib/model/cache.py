@@ -19,9 +19,12 @@ import time
 import zipfile
 from collections import deque
 
+from lib.command import refusal
 from lib.records import StageError
 
 BOUND = 20  # GiB, where none is given
+# of a disk that others need too: bytes taken at most, and bytes always left
+MOST, RESERVE = 200 * 2**30, 2**30
 UNUSED = 24 * 3600  # seconds without use after which a clip makes room
 FRAMES, FEATURES, PART = SUFFIXES = (
     ".frames.npz",
@@ -31,7 +34,7 @@ FRAMES, FEATURES, PART = SUFFIXES = (
 _folders, _lock = {}, threading.Lock()
 
 
-def _scan(folder):
+def scan(folder):
     """{"bytes": of all clips in the folder, "added": since then, "unused": [(path, bytes)] oldest first}."""
     files = []
     for entry in os.scandir(folder):
@@ -65,13 +68,18 @@ def open_cache(cache):
             try:
                 os.makedirs(folder, exist_ok=True)
                 tempfile.TemporaryFile(dir=folder).close()
-                _folders[folder] = _scan(folder)
+                _folders[folder] = scan(folder)
             except OSError as error:
                 raise StageError(
                     f"cache {folder}: cannot be written ({error.strerror}); name a folder that can, or leave "
                     "the cache out"
                 ) from None
     return folder, int(bound * 2**30)
+
+
+def room(free, needed):
+    """Bytes for a cache on a disk with `free` bytes, of which other work needs some: half of what is left."""
+    return int(max(0, min(MOST, (free - needed - RESERVE) / 2)))
 
 
 def clip_file(folder, suffix, path, *asked):
@@ -108,7 +116,7 @@ def _room(folder, bound, size):
     """Whether `size` more bytes fit, after clips that went unused made room."""
     state = _folders[folder]
     if state["added"] > bound / 20:  # other processes add as well
-        state.update(_scan(folder))
+        state.update(scan(folder))
     while state["bytes"] + size > bound and state["unused"]:
         path, unused = state["unused"].popleft()
         try:
@@ -130,13 +138,15 @@ def _stop(folder, why):
 
 
 def add(folder, bound, file, size, write):
-    """Make `file` by write(path), if its `size` in bytes fits: whole or not at all."""
+    """Make `file` by write(path), if its `size` in bytes fits: whole or not at all. Returns whether more may
+    be added.
+    """
     with _lock:
         state = _folders[folder]
+        if not state.get("stopped") and not _room(folder, bound, size):
+            _stop(folder, f"full ({bound / 2**30:g} GiB; to allow more: DIR,GIB)")
         if state.get("stopped"):
-            return
-        if not _room(folder, bound, size):
-            return _stop(folder, f"full ({bound / 2**30:g} GiB; to allow more: DIR,GIB)")
+            return False
         state["bytes"] += size
         state["added"] += size
     part = f"{file}.{os.getpid()}-{threading.get_ident()}{PART}"
@@ -145,10 +155,14 @@ def add(folder, bound, file, size, write):
         write(part)
         os.replace(part, file)
     except FileNotFoundError:  # the folder was deleted just now
-        return
-    except OSError as error:
+        pass
+    except Exception as error:  # of a full disk each library raises one of its own
+        refused = refusal(error)
+        if refused is None:
+            raise
         with _lock:
             if not state.get("stopped"):
-                _stop(folder, f"cannot be written any more ({error.strerror})")
+                _stop(folder, f"cannot be written any more ({refused.strerror})")
         if os.path.exists(part):
             os.remove(part)
+    return not state.get("stopped")

@@ -13,6 +13,7 @@ from lib.command import barrier, progress, world
 from lib.model import cache, clips
 from lib.model.features import encoding_of, features_of, moved, row_of, takes_features
 from lib.model.inputs import chat, unexpanded
+from lib.model.save import write
 from lib.records import StageError
 from lib.video import VideoError, prefetch
 
@@ -53,12 +54,17 @@ class FeatureCache:
             return None  # not there, or of another tokenizer
         return None if None in [row_of(self.processor, encoding, text) for text in texts] else encoding
 
+    def size(self, clip):
+        """Bytes of what is kept of a clip; 0 where nothing is."""
+        file = self.file(clip) if os.path.isfile(clip[0]) else ""
+        return os.path.getsize(file) if os.path.isfile(file) else 0
+
     def add(self, clip, encoding):
-        """Keep the encoding of a clip, if there is room."""
+        """Keep the encoding of a clip, if there is room; returns whether there may be more."""
         kept = moved({key: value for key, value in encoding.items() if key != "clip"}, "cpu")
         tensors = filter(torch.is_tensor, torch.utils._pytree.tree_leaves(kept))
         size = sum(tensor.nbytes for tensor in tensors) + 10_000
-        cache.add(self.folder, self.bound, self.file(clip), size, lambda path: torch.save(kept, path))
+        return cache.add(self.folder, self.bound, self.file(clip), size, lambda path: write(kept, path))
 
 
 def encoder_digest(model, processor):
@@ -77,7 +83,7 @@ def encode_all(model, processor, prompts, features, decode, workers):
     share.
 
     `prompts`: {clip (path, start, end): a user's turn about it}; `decode(clip)`: its frames and metadata. A
-    clip that cannot be decoded is passed over: whoever needs it says why.
+    clip that cannot be decoded is passed over: whoever needs it says why. Ends where there is no more room.
     """
     mine = [clip for clip in list(prompts)[world()[0] :: world()[1]] if features.load(clip) is None]
 
@@ -90,5 +96,6 @@ def encode_all(model, processor, prompts, features, decode, workers):
     for clip, encoding in progress(prefetch(encoded, mine, workers, ahead=2 * workers), len(mine), "encode"):
         if encoding:
             features_of(model, encoding)
-            features.add(clip, encoding)
+            if not features.add(clip, encoding):
+                break
     barrier()

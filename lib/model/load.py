@@ -3,9 +3,14 @@
 import os
 import resource
 import sys
+from collections import Counter
+from math import prod
+from pathlib import Path
 
 import torch
-from transformers import AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
+from huggingface_hub import try_to_load_from_cache
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers.utils import is_bitsandbytes_available, logging
 
 from lib.command import world
@@ -26,6 +31,34 @@ def dtype_of(name, device):
     if name != "auto":
         return getattr(torch, name)
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}  # in safetensors' words
+
+
+def parts_of(config):
+    """A model's config, that of its language model and those of its other parts."""
+    others = [getattr(config, name, None) for name in config.sub_configs]
+    return [config, config.get_text_config(), *filter(None, others)]
+
+
+def stored_dtype(path):
+    """The precision of a checkpoint (folder or hub id): that of its config, of its language model's config
+    (where Qwen3-VL's stands), of any other part's, of most numbers in its safetensors files; else float32.
+    """
+    for part in parts_of(AutoConfig.from_pretrained(path)):
+        dtype = getattr(part, "dtype", None)
+        if dtype is not None:
+            return getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    folder, numbers = Path(path), Counter()
+    if not folder.is_dir():
+        folder = Path(try_to_load_from_cache(str(path), "config.json") or "").parent
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as tensors:  # reads its header
+            for tensor in map(tensors.get_slice, tensors.keys()):
+                numbers[STORED.get(tensor.get_dtype())] += prod(tensor.get_shape())
+    del numbers[None]  # integers, quantized weights
+    return numbers.most_common(1)[0][0] if numbers else torch.float32
 
 
 def peak_memory(device):

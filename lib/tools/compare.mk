@@ -1,7 +1,7 @@
 # Baselines, ablations and what else is trained once beside the loop; included by the Makefile.
 TEACHER     ?= $(RUN)/bound/model# the stronger model of baseline-teacher
 SEEDS       ?= 0 1 2#     of make compare
-STEPS       ?= 1000#      optimiser steps of every arm of make compare, where FINETUNE names none: equal budgets
+STEPS       ?= 1000#      optimiser steps of every arm of make compare, where FINETUNE names neither them nor --epochs: equal budgets
 PREFER      ?= $(if $(filter demo,$(DATASET)),--full --batch-size 32 --learning-rate 5e-5)# flags of 05 with --preferences
 flags_preferences = --seed $(SEED) $(PREFER)
 VARIABLES += TEACHER SEEDS STEPS PREFER
@@ -31,7 +31,7 @@ final: $(RUN)/final/eval.json  ## the paper's last model: trained on the direct 
 arms: cycle baseline-template ablation-direct-only ablation-rationalized-only final
 
 compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal training STEPS: one table
-	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE="$(FINETUNE)$(if $(findstring --steps,$(FINETUNE)),, --steps $(STEPS))"; done
+	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE="$(FINETUNE)$(if $(findstring --steps,$(FINETUNE))$(findstring --epochs,$(FINETUNE)),, --steps $(STEPS))"; done
 	$(PY) -m lib.tools.compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
 
 # what MODEL answers without the video as it is (DROP)

@@ -149,6 +149,8 @@ def sizes(model):
         width=max(min(weight.shape) for weight in adapted),
         inner=max(max(weight.shape) for weight in adapted),
         vocabulary=head.shape[0],
+        embedding=embedding.shape[1],
+        deepstack=len(getattr(model.config.vision_config, "deepstack_visual_indexes", None) or ()),
         tower_layers=layers["tower"],
         tower_width=patches[0].shape[0],
         patch=patches[0][0].numel(),  # numbers
@@ -161,10 +163,12 @@ def sizes_of(path):
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    from lib.model.load import stored_dtype
+
     config = AutoConfig.from_pretrained(path)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
-    return sizes(model), (config.dtype or torch.float32).itemsize
+    return sizes(model), stored_dtype(path).itemsize
 
 
 def language_flops(size, tokens, positions):
@@ -207,6 +211,16 @@ def training_memory(size, tokens, answer, full, rank, in_4bit, checkpointing, nu
     kept = size.layers * size.width * number + layer if checkpointing else size.layers * layer
     trained = 12 * size.trained if full else 16 * rank * size.lora
     return weights, trained, tokens * kept + 12 * answer * size.vocabulary
+
+
+def feature_numbers(size, connected):
+    """Numbers that 05 keeps of a clip of `connected` tokens: what the connector gives, at each depth."""
+    return connected * size.embedding * (1 + size.deepstack)
+
+
+def state_bytes(size, full, rank):
+    """Of a state that 05 goes on from: what is trained and two moments of each, in float32."""
+    return 12 * (size.trained if full else rank * size.lora)
 
 
 def device():

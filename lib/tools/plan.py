@@ -21,17 +21,19 @@ from types import SimpleNamespace
 
 from lib.command import parser_of, run
 from lib.confidence import wilson
-from lib.model import is_served
+from lib.model import cache, is_served
 from lib.records import StageError, read_jsonl, read_records
 from lib.tools.costs import (
     bytes_of,
     clip_tokens,
     device,
     duration,
+    feature_numbers,
     human,
     human_bytes,
     prompt_tokens,
     sizes_of,
+    state_bytes,
     tower_flops,
     training_memory,
     weights_memory,
@@ -64,6 +66,7 @@ def flags_of(args):
         # the defaults are the stages' own
         for name, default in (("--lora-rank", 16), ("--epochs", 1), ("--steps", None), ("--accumulate", 1)):
             add(name, type=int, default=default)
+        add("--save-every", type=int, default=200)
         for name, default in (("--pairs", "both"), ("--mix", None), ("--embedder", None)):
             add(name, default=default)
         for name in ("--full", "--checkpointing", "--conclude-unaided"):
@@ -98,10 +101,37 @@ def show(rows, most, sums):
         print(first.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:])), sep="  ")
 
 
+def bytes_of_number(flags, number):
+    """Of the arithmetic of 05, on a device whose own choice is `number`."""
+    return {"auto": number, "float32": 4}.get(flags.dtype, 2)
+
+
+def disk_of(facts, rows, number, free):
+    """(bytes that 05 takes of the disk while it trains, those of them that it cannot do without, lines about
+    them): states and features, where `free` bytes are left beside all that the run writes.
+    """
+    flags, cost = facts.flags["finetune"], facts.trial.get("finetune")
+    row = next(row for name, _, row in rows if name == "finetune")
+    states = row["states"] * state_bytes(facts.base, flags.full, flags.lora_rank)
+    numbers = feature_numbers(facts.base, facts.connected)
+    clip = cost.size if cost and cost.size else numbers * bytes_of_number(flags, number)
+    features, room = row["clips"] * clip, cache.room(free, states)
+    lines = [
+        f"disk of 05 while it trains: {row['states']} states {human_bytes(states)}, features of "
+        f"{row['clips']:,.0f} clips {human_bytes(features)} ({human_bytes(clip)} each)"
+    ]
+    if features > room:
+        lines.append(
+            f"WARNING: {human_bytes(room)} are left for these features (half of what is free beside all "
+            f"else): 05 keeps those of {room / features:.0%} of the clips, and encodes the others each time"
+        )
+    return states + min(features, room), states, lines
+
+
 def memory_of(facts, name, held, number):
     """(lines on the memory of 05 by arithmetic, whether one row fits) on a device that holds `held` bytes."""
     flags = facts.flags["finetune"]
-    number = {"auto": number, "float32": 4}.get(flags.dtype, 2)
+    number = bytes_of_number(flags, number)
     tokens = facts.visual + facts.text["generate"] + facts.answer
     how = (flags.full, flags.lora_rank, flags.load_in_4bit, flags.checkpointing, number)
     weights, optimiser, row = training_memory(facts.base, tokens, facts.answer, *how)
@@ -149,6 +179,7 @@ def facts_of(args, flags, train, test):
         base=base,
         model=None if is_served(args.model) else sizes_of(args.model)[0],
         visual=visual,
+        connected=connected,
         clip=tower_flops(base, patches, connected, asking.frames),
         checkpoint=base.total * stored,
         line=os.path.getsize(args.input) / len(train),
@@ -252,11 +283,13 @@ def main():
     sums = {column: total(rows, column) for column in TITLES}
     show(rows, table(facts, args, [1, 1, 1]), sums)
     disk, free, spent = human_bytes(sums["disk"]), free_bytes(args.run), "time not known"
-    lines, peak = memory_of(facts, *place)[0], getattr(facts.trial.get("finetune"), "peak", None)
+    more, states, lines = disk_of(facts, rows, place[2], free - sums["disk"])
+    lines, peak = memory_of(facts, *place)[0] + lines, getattr(facts.trial.get("finetune"), "peak", None)
     if peak is not None and not place[0].startswith("CPU"):  # there it would be Python's and torch's own
         lines.append(f"measured in the trial of 05: {peak} GiB at its peak")
-    if free < sums["disk"]:
-        lines.append(f"WARNING: {args.run} needs {disk}, and {human_bytes(free)} are free on its disk")
+    if free < sums["disk"] + states:
+        needed = human_bytes(sums["disk"] + states)
+        lines.append(f"WARNING: {args.run} needs {needed}, and {human_bytes(free)} are free on its disk")
     print(*lines, sep="\n")
     if sums["seconds"] is not None:
         alone, busy = duration(had * total(least, "seconds")), duration(total(most, "seconds"))
@@ -266,7 +299,8 @@ def main():
         )
     print(
         f"{args.cycles} cycle{'s' if args.cycles > 1 else ''}: {spent}, {disk} of disk "
-        f"({human_bytes(free)} free)" + (f"; the trial took {duration(took)}" if facts.trial else "")
+        f"and {human_bytes(more)} while 05 trains ({human_bytes(free)} free)"
+        + (f"; the trial took {duration(took)}" if facts.trial else "")
     )
 
 

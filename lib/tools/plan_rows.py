@@ -40,7 +40,11 @@ def tuning(facts, count):
     answer = facts.answer / of_an_answer  # of a pair one is a few words
     rows = count * of_an_answer + facts.mixed
     batch = flags.batch_size * flags.accumulate
-    passed = (flags.steps or math.ceil(rows / batch) * flags.epochs) * batch if rows > 0 else 0
+    passed, steps = 0, 0
+    if rows > 0:  # the last step of an epoch has the rows that are left over
+        each = math.ceil(rows / batch)
+        steps = flags.steps or each * flags.epochs
+        passed = steps // each * rows + steps % each * batch
     encoded = 0 if flags.full else min(facts.clips[0], passed)  # LoRA leaves the tower as it is: once
     text = facts.text["generate"]
     tokens, clip = facts.visual + text + answer, facts.clip if flags.full else 0
@@ -54,6 +58,9 @@ def tuning(facts, count):
         read=facts.read[0] * min(passed, 1),
         seconds=cost and cost.fixed + cost.each * passed + cost.clip * encoded,
         disk=facts.checkpoint,
+        # kept on the disk while it trains
+        states=min(2, (steps - 1) // flags.save_every + (not flags.full)) if steps else 0,
+        clips=encoded if passed > encoded and not flags.feature_cache else 0,
     )
 
 

@@ -1,5 +1,6 @@
 """The trial of make plan: the stages themselves, as processes, on some records in a temporary folder."""
 
+import argparse
 import json
 import math
 import os
@@ -114,20 +115,28 @@ def verify(args, folder, flags):
     return cost, shares, records
 
 
-def finetune(args, folder, records, batch):
-    """05 on every answer, as if all were kept: seconds besides the rows, of a row and of a clip; peak GiB."""
+def finetune(args, folder, records, flags):
+    """05 on every answer, as if all were kept: seconds besides the rows, of a row and of a clip; peak GiB;
+    bytes of a clip's features. `flags`: what its flags say.
+    """
     answers = [record for record in records if "answer" in record]
     rows = [{**record, "keep": True, "answer": record["answer"].strip() or "none"} for record in answers]
     (folder / "kept.jsonl").write_bytes(b"".join(map(line_of, rows)))
-    words = [*shlex.split(args.finetune), "--accumulate", 1, "--steps", STEPS, *NO_LIMIT]
+    words = shlex.split(args.finetune)
+    if flags.steps is None:  # 05 takes one of the two
+        passes = argparse.ArgumentParser(add_help=False)
+        passes.add_argument("--epochs")
+        words = passes.parse_known_args(words)[1]
+    words += ["--accumulate", 1, "--steps", STEPS, *NO_LIMIT]
     wall = stage("05_finetune.py", folder / "kept.jsonl", "-o", folder / "model", *words)
     speed = speed_of(folder / "model")
     clips = speed["clips_encoded_once"]
     return SimpleNamespace(
         fixed=wall - speed["seconds"] - (speed["encode_seconds"] if clips else 0),
-        each=speed["seconds"] / STEPS / batch,
+        each=speed["seconds"] / speed["rows"],
         peak=speed.get("peak_memory_gib"),
         clip=speed["encode_seconds"] / clips if clips else 0,
+        size=speed["bytes_of_features"] / clips if clips else 0,
     )
 
 
@@ -143,5 +152,5 @@ def trial(args, flags, train, test, with_training):
         costs = ask(args, folder)
         costs["verify"], shares, records = verify(args, folder, flags["verify"])
         if with_training:
-            costs["finetune"] = finetune(args, folder, records, flags["finetune"].batch_size)
+            costs["finetune"] = finetune(args, folder, records, flags["finetune"])
     return costs, shares, count

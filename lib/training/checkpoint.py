@@ -4,17 +4,18 @@ Not accelerate's save_state: it writes the whole base model each time, for LoRA 
 trained, and file by file, so that a kill in between leaves a state of two steps.
 """
 
-import os
 import shutil
 import warnings
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig
 
-from lib.model.load import load
+from lib.command import FULL, refusal
+from lib.model.load import load, parts_of, stored_dtype
+from lib.model.save import save
 from lib.training.sharding import gathered, scattered
 
+FEATURES = "features"  # folder beside the state: what clips were encoded to, for this run alone
 # "all-linear" would hit the vision tower too
 LANGUAGE = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"
 
@@ -28,6 +29,29 @@ def with_lora(model, rank):
         return get_peft_model(model, config)
 
 
+def state_bytes(training):
+    """Size of a saved state: what is trained and two moments of each, in float32."""
+    return 12 * sum(parameter.numel() for parameter in training.trained.values())
+
+
+def with_room(write, folder):
+    """write() into `folder`; where its disk is full, once more after the features kept there made room: they
+    are only a cache. Raises OSError where the system refuses.
+    """
+    features = folder / FEATURES
+    for last in (not features.is_dir(), True):
+        try:
+            return write()
+        except Exception as error:  # of a full disk each library raises one of its own
+            refused = refusal(error, folder)
+            if refused is None:
+                raise
+            if last or refused.errno not in FULL:
+                raise refused from error
+        shutil.rmtree(features, ignore_errors=True)
+        print(f"{folder}: the disk is full: features removed; clips are encoded when needed", flush=True)
+
+
 def save_state(training, path, optimizer, schedule, losses):
     """What training goes on from, in one file that is there as a whole or not at all."""
     state = {
@@ -38,8 +62,7 @@ def save_state(training, path, optimizer, schedule, losses):
     }
     state = gathered(state)
     if training.accelerator.is_main_process:
-        torch.save(state, f"{path}.tmp")
-        os.replace(f"{path}.tmp", path)
+        with_room(lambda: save(state, path), path.parent)
 
 
 def load_state(training, path, optimizer, schedule, steps):
@@ -61,7 +84,7 @@ def load_state(training, path, optimizer, schedule, steps):
 
 def save_model(training, folder):
     """The checkpoint, in the base's own precision, LoRA merged into the weights as they are, not as 4 bits
-    round them.
+    round them. Raises OSError where the system refuses.
     """
     args, model = training.args, training.model
     trained = gathered({name: parameter.detach() for name, parameter in training.trained.items()})
@@ -74,8 +97,21 @@ def save_model(training, folder):
         model = model if args.full else with_lora(model, args.lora_rank)
         model.load_state_dict({name: part.cpu() for name, part in trained.items()}, strict=False)
     merged = model if args.full else model.merge_and_unload()
-    merged.to(AutoConfig.from_pretrained(args.model).dtype or torch.float32).save_pretrained(folder)
-    training.processor.save_pretrained(folder)
+    dtype = stored_dtype(args.model)
+    merged.to(dtype)
+    for part in parts_of(merged.config):  # loading has set all to what training lay in
+        part.dtype = dtype
+
+    def write():
+        merged.save_pretrained(folder)
+        training.processor.save_pretrained(folder)
+
+    try:
+        with_room(write, folder)
+    except OSError:
+        for half in folder.glob("*.safetensors"):  # it would hold the disk in vain
+            half.unlink()
+        raise
     for state in folder.glob("state.pt*"):
         state.unlink()
-    shutil.rmtree(folder / "features", ignore_errors=True)
+    shutil.rmtree(folder / FEATURES, ignore_errors=True)

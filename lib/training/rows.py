@@ -1,9 +1,14 @@
-"""What is trained on: the rows of a verified file, and which of them each optimiser step takes."""
+"""What is trained on: the rows of a verified file, and which of them each optimiser step takes.
+
+An answer that was cut off (`truncated`) is no row, kept, wrong or mixed in: behind it stands the end token,
+and a model would learn to stop in the middle.
+"""
 
 import math
 
 import numpy as np
 
+from lib.command import world
 from lib.prompts import label_text, render, strip_placeholders
 from lib.records import StageError, read_jsonl, read_records, video_path
 from lib.verifier import clean, final
@@ -14,12 +19,19 @@ def clip_of(record, path):
     return video_path(record, path), record.get("start"), record.get("end")
 
 
+def whole(path, records):
+    """Those of a file's records whose answer was not cut off; prints how many were (rank 0)."""
+    found = [record for record in records if not record.get("truncated")]
+    if len(found) < len(records) and world()[0] == 0:
+        number = len(records) - len(found)
+        print(f"{path}: {number} answers were cut off (truncated): not trained on", flush=True)
+    return found
+
+
 def rows_of(path, pairs, limit):
     """The training rows of a verified file: (id, user's turn, (answer,), clip), in its order."""
-    rows = []
-    for record in read_records(path, answers=True, limit=limit):
-        if not record.get("keep"):
-            continue
+    rows, records = [], read_records(path, answers=True, limit=limit)
+    for record in whole(path, [record for record in records if record.get("keep")]):
         clip, answer = clip_of(record, path), strip_placeholders(record["answer"])
         if pairs in ("both", "reasoning"):
             rows.append((record["id"], render(record, "direct"), (answer,), clip))
@@ -36,12 +48,13 @@ def preference_rows(path, limit):
     """As rows_of, with two answers a row: the n-th kept one and the n-th that asserts another label, of every
     question that
     has both."""
-    questions = {}
-    for record in read_records(path, answers=True, limit=limit):
+    questions, records = {}, read_records(path, answers=True, limit=limit)
+    judged = [record for record in records if record.get("keep") or record.get("verdict") == "wrong"]
+    for record in whole(path, judged):
         _, chosen, rejected = questions.setdefault(record["id"], (record, [], []))
         if record.get("keep"):
             chosen.append(strip_placeholders(record["answer"]))
-        elif record.get("verdict") == "wrong":
+        else:
             rejected.append(strip_placeholders(record["answer"]))
     return [
         (name, render(record, "direct"), answers, clip_of(record, path))
@@ -54,31 +67,41 @@ def mixed_rows(path):
     """Rows of other instruction data: JSONL with `video`, `question`, `answer` (and `id`, `start`, `end`),
     asked as they stand.
     """
-    rows = []
+    records = []
     for number, record in read_jsonl(path):
         for key in ("video", "question", "answer"):
             if not (isinstance(record.get(key), str) and record[key].strip()):
                 raise StageError(f"{path}:{number}: {key} is {record.get(key)!r}, expected words")
-        question, answer = strip_placeholders(record["question"]), strip_placeholders(record["answer"])
-        rows.append((record.get("id", f"{path}:{number}"), question, (answer,), clip_of(record, path)))
-    return rows
+        records.append({"id": f"{path}:{number}", **record})
+    return [
+        (
+            record["id"],
+            strip_placeholders(record["question"]),
+            (strip_placeholders(record["answer"]),),
+            clip_of(record, path),
+        )
+        for record in whole(path, records)
+    ]
 
 
 def plan_steps(lengths, batch, epochs, seed, most=None):
-    """Row indices of every optimiser step: each epoch a fresh permutation, its last batch filled from its
-    beginning.
+    """Row indices of every optimiser step: each epoch a fresh permutation, whose last step has the rows that
+    are left over, none twice.
 
-    `most`: that many steps instead. Within stretches of 16 steps rows of like length share a step, so that
-    little is padded; the steps of a stretch are shuffled again.
+    `most`: that many steps instead, of as many epochs as they need. Within stretches of 16 steps rows of like
+    length share a step, so that little is padded; the steps of a stretch are shuffled again.
     """
     steps = []
-    if most and lengths:
-        epochs = math.ceil(most * batch / len(lengths))
+    even = len(lengths) // batch * batch  # rows in steps of a whole batch
+    if most:
+        epochs = math.ceil(most / math.ceil(len(lengths) / batch)) if lengths else 0
     for epoch in range(epochs):
         rng = np.random.default_rng([seed, epoch])
-        order = np.resize(rng.permutation(len(lengths)), math.ceil(len(lengths) / batch) * batch)
-        for stretch in np.split(order, range(16 * batch, len(order), 16 * batch)):
+        order = rng.permutation(len(lengths))
+        for stretch in np.split(order[:even], range(16 * batch, even, 16 * batch)):
             grouped = sorted(stretch.tolist(), key=lambda i: lengths[i])
             together = [grouped[i : i + batch] for i in range(0, len(grouped), batch)]
             steps += [together[i] for i in rng.permutation(len(together))]
+        if even < len(order):
+            steps.append(sorted(order[even:].tolist(), key=lambda i: lengths[i]))
     return steps[:most]
