@@ -5,13 +5,17 @@ anything is decoded: from the table of an mp4 or mov, else from one pass over th
 at the nearest key frame, and what no other frame needs is not decoded on the way. What a container says about
 itself is not trusted, though: where a frame that it promises does not come out of the decoder (truncated or
 damaged files), the file is decoded from its start and the frames that decode are counted.
+
+Seconds count from the first frame that is shown. A clock of so many ticks a second (Clock) tells which frame
+is on screen: at a constant rate tick n shows frame n, else the last frame whose time stamp is not later.
 """
 
 import os
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -20,6 +24,9 @@ from av.video.reformatter import VideoReformatter
 
 SEEK_GAP = 2  # frames; decoding on over fewer costs less than starting anew at a key frame
 REORDER = 16  # frames; the most that H.264 and HEVC bring forward or put off
+DRIFT = (
+    2e-6  # a rate is no other one where it is off by this share, as 29.97 and 19001 / 634 for 30000 / 1001
+)
 NO_FRAME = (
     "0 frames decode (an encrypted or cut off stream?); re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
 )
@@ -72,6 +79,50 @@ def _rate(stream):
     return rate if 0 < rate <= 1000 else 25.0
 
 
+def _period(stream):
+    """From one frame to the next, in units of the time base."""
+    return 1 / (_rate(stream) * float(stream.time_base))
+
+
+def _rounding(period):
+    """By how much rounding to units moves time stamps against each other; a frame left out does by more."""
+    return min(0.995, period / 2)
+
+
+class Clock(NamedTuple):
+    """Which frame is on screen when: the n-th from tick times[n] on, counted from the first frame."""
+
+    ticks: int  # up to the end of the last frame
+    rate: float  # ticks a second
+    times: list | range  # ascending
+
+
+def _constant(frames, stream):
+    """The Clock of frames whose time stamps are not known: one frame a tick."""
+    return Clock(frames, _rate(stream), range(frames))
+
+
+def _clock(stream, times, last):
+    """The Clock of frames with these time stamps, ascending, the last of which is shown for `last` (None or
+    0: not known), all in units of the time base.
+
+    At a constant rate, but for rounding and for some frames left out, a tick is a frame of that rate; else it
+    is a unit of the time base, so that no time stamp is rounded.
+    """
+    rate, period, times = _rate(stream), _period(stream), np.array(times) - times[0]
+    span, last = int(times[-1]), last or max(round(period), 1)
+    ticks = np.rint(times / period).astype(int)
+    centred = ticks - ticks.mean()
+    slope = centred @ times / (centred @ centred or 1)
+    step = np.clip(slope, period * (1 - DRIFT), period * (1 + DRIFT))
+    keeps = np.ptp(times - ticks * step) < _rounding(period) and (np.diff(ticks) > 0).all()
+    if keeps and 2 * len(ticks) > ticks[-1]:
+        return Clock(max(round((span + last) / step), int(ticks[-1]) + 1), rate, ticks.tolist())
+    if len(times) > 1 and abs(last - period) <= 1:  # what FFmpeg says where the file says nothing
+        last = min(last, int(times[-1] - times[-2]))
+    return Clock(span + max(last, 1), float(1 / stream.time_base), times.tolist())
+
+
 def _packets(container, stream):
     """Packets up to the end, or as far as the file can be read; the last one is empty and makes the decoder
     hand out what it holds.
@@ -94,7 +145,7 @@ def _reorders(container, stream):
 
 
 def _by_table(container, stream):
-    """(number of frames, place) from the table of an mp4, mov or avi, or None.
+    """(number of frames, place, Clock) from the table of an mp4, mov or avi, or None where it does not tell.
 
     place(index) is (pts, number of the key frame before it), or None where the frames about it are unevenly
     spaced: the table is in order of decoding, and only even spacing tells the times of presentation.
@@ -110,7 +161,16 @@ def _by_table(container, stream):
         or _reorders(container, stream)
     ):
         return None
-    first, step = table[0].timestamp, table[1].timestamp - table[0].timestamp if total > 1 else 1
+    first, span = table[0].timestamp, table[total - 1].timestamp - table[0].timestamp
+    step = table[1].timestamp - first if total > 1 else 1
+    period = _period(stream)
+    # between the ends only what is wanted is looked at: to go through the table of hours costs more than that
+    if (
+        span != (total - 1) * step
+        or abs(span - (total - 1) * period) > _rounding(period) + DRIFT * span
+        or (stream.duration or 0) >= (total + 0.5) * period  # the last frame is shown for longer
+    ):
+        return None
 
     def place(index):
         begin = max(index - REORDER, 0)
@@ -119,7 +179,7 @@ def _by_table(container, stream):
             return stream.start_time + index * step, table.search_timestamp(first + index * step)
         return None
 
-    return total, place
+    return total, place, _constant(total, stream)
 
 
 def _by_packets(container, stream):
@@ -130,18 +190,31 @@ def _by_packets(container, stream):
         stream.codec_context.name == "vp8"
     )  # which keeps pictures that are never shown in packets of their own
     packets = [
-        (p.pts, p.dts, p.is_keyframe)
+        (p.pts, p.dts, p.is_keyframe, p.is_discard, p.duration)
         for p in _packets(container, stream)
-        if p.size and not p.is_discard and not (hides and not bytes(p)[0] & 16)
+        if p.size and not (hides and not bytes(p)[0] & 16)
     ]
-    times = sorted({pts for pts, _, _ in packets if pts is not None})
-    keys = sorted(pts for pts, _, key in packets if key and pts is not None)
-    stored = [dts for _, dts, _ in packets if dts is not None]
-    if not keys or len(times) < len(packets) or stored != sorted(stored) or _reorders(container, stream):
-        return len(packets), None
-    times = times[times.index(keys[0]) :]  # what comes before the first key frame cannot be decoded
+    # what an edit list cuts off is not shown, but decoding may begin at it
+    keys = sorted(pts for pts, _, key, _, _ in packets if key and pts is not None)
+    packets = [packet for packet in packets if not packet[3]]
+    if any(pts is None for pts, *_ in packets):  # a raw stream
+        return len(packets), None, _constant(len(packets), stream)
+    durations = {pts: duration or 0 for pts, *_, duration in packets}
+    times = sorted(durations)
+    stored = [dts for _, dts, *_ in packets if dts is not None]
+    if not keys or len(times) < len(packets) or stored != sorted(stored):
+        return _by_decoding(container, stream)
+    last = durations[times[-1]]
+    if packets[-1][0] != times[-1]:  # an mp4's packet lasts up to the next one stored, not shown
+        last = min(last, times[-1] - times[-2])
+    if _reorders(container, stream):
+        return len(times), None, _clock(stream, times, last)
+    times = times[bisect_left(times, keys[0]) :]  # what comes before the first key frame cannot be decoded
+    if not times:
+        return 0, None, _constant(0, stream)
     numbers = [bisect_right(times, key) - 1 for key in keys]
-    return len(times), lambda index: (times[index], numbers[bisect_right(numbers, index) - 1])
+    clock = _clock(stream, times, last)
+    return len(times), lambda index: (times[index], numbers[bisect_right(numbers, index) - 1]), clock
 
 
 def _by_container(container, stream):
@@ -150,8 +223,16 @@ def _by_container(container, stream):
 
 
 def _by_decoding(container, stream):
-    """The same with nothing taken on trust: the frames that decode are counted."""
-    return sum(1 for _ in _frames(container.name)), None
+    """The same with nothing taken on trust: the frames that decode are counted, and their time stamps used
+    where they have any that are in order.
+    """
+    frames = [(frame.pts, frame.duration) for frame in _frames(container.name)]
+    times = [pts for pts, _ in frames if pts is not None]
+    if _reorders(container, stream):
+        times.sort()  # AVI's are in order of decoding
+    if times and len(times) == len(frames) and times == sorted(times):
+        return len(frames), None, _clock(stream, times, frames[-1][1])
+    return len(frames), None, _constant(len(frames), stream)
 
 
 def _frames(path):
@@ -247,8 +328,8 @@ def _gather(container, stream, place, wanted):
 
 
 def _centres(first, last, count):
-    """Indices of the centres of `count` equal segments of [first, last): repeats frames where there are fewer
-    than asked.
+    """Centres of `count` equal segments of the ticks [first, last): repeats them where there are fewer than
+    asked.
     """
     return [first + int((k + 0.5) * (last - first) / count) for k in range(count)]
 
@@ -257,9 +338,10 @@ def read_frames(path, count, start=None, end=None):
     """`count` frames, evenly spread over the clip [start, end] (seconds; None: the whole file).
 
     Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of
-    transformers' VideoMetadata, with frames_indices counted from the clip's start. Rotation flags are
-    applied. A clip shorter than `count` frames repeats frames. Raises VideoError, naming the file, where
-    nothing decodes or the clip lies outside the file.
+    transformers' VideoMetadata, with frames_indices counted from the clip's start. What it counts are ticks
+    of the Clock: index / fps is the second at which a frame was on screen. Rotation flags are applied. A clip
+    shorter than `count` frames repeats frames. Raises VideoError, naming the file, where nothing decodes or
+    the clip lies outside the file.
     """
     for look in (
         _by_container,
@@ -268,17 +350,19 @@ def read_frames(path, count, start=None, end=None):
     ):  # each trusts the container less than the one before
         container, stream = _open(path)
         with container:
-            (total, place), fps = look(container, stream), _rate(stream)
+            total, place, clock = look(container, stream)
             if total < 1:
                 continue
-            first = min(int((start or 0) * fps), total)
-            last = min(round(end * fps), total) if end is not None else total
-            if first >= total:
+            ticks, fps = clock.ticks, clock.rate
+            first = min(int((start or 0) * fps), ticks)
+            last = min(round(end * fps), ticks) if end is not None else ticks
+            if first >= ticks:
                 raise VideoError(
-                    f"{path}: the clip starts at {start} s, the video ends at {total / fps:.2f} s"
+                    f"{path}: the clip starts at {start} s, the video ends at {ticks / fps:.2f} s"
                 )
             wanted = _centres(first, max(last, first + 1), count)
-            frames = _gather(container, stream, place, wanted)
+            shown = [bisect_right(clock.times, tick) - 1 for tick in wanted]
+            frames = _gather(container, stream, place, shown)
             if frames is not None:
                 break
     else:
@@ -287,7 +371,7 @@ def read_frames(path, count, start=None, end=None):
     metadata = dict(
         total_num_frames=length,
         fps=fps,
-        frames_indices=[index - first for index in wanted],
+        frames_indices=[tick - first for tick in wanted],
         duration=length / fps,
         height=frames.shape[1],
         width=frames.shape[2],
@@ -314,9 +398,10 @@ def probe(path):
     height, width = (frame.width, frame.height) if frame.rotation % 180 else (frame.height, frame.width)
     container, stream = _open(path)
     with container:
-        frames, fps = _by_container(container, stream)[0], _rate(stream)
+        frames, _, clock = _by_container(container, stream)
+        fps = _rate(stream)
     return {
-        "duration": round(frames / fps, 3),
+        "duration": round(clock.ticks / clock.rate, 3),
         "frames": frames,
         "fps": fps,
         "width": width,

@@ -1,7 +1,10 @@
 """Exact frames: every frame of these clips has its number drawn into it, so what was read is checked."""
 
 import csv
+import json
 import os
+import re
+import shutil
 import sys
 import threading
 import time
@@ -12,12 +15,14 @@ import av
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, Fork
+from conftest import ROOT, Fork, lines, sh
+from families import FAMILIES
 
 from lib import video
 from lib.model import cache as clip_cache
 from lib.model import clips as clip_frames
 from lib.model.clips import frames_of
+from lib.model.inputs import encode
 from lib.records import StageError
 from lib.video import VideoError, prefetch, probe, read_frames
 
@@ -51,8 +56,8 @@ def number_of(frame):
     )
 
 
-def encoded_clip(path, encoder, frames=90, times=None, **options):
-    """The same of 128 x 128, by any encoder of FFmpeg; times: when each frame is shown, in 1/30 s."""
+def encoded_clip(path, encoder, frames=90, times=None, unit=Fraction(1, 30), **options):
+    """The same of 128 x 128, by any encoder of FFmpeg; times: when each frame is shown, in units."""
     if encoder not in av.codecs_available:
         pytest.skip(f"this PyAV has no encoder {encoder}")
     with av.open(
@@ -66,13 +71,15 @@ def encoded_clip(path, encoder, frames=90, times=None, **options):
             pix_fmt="yuvj420p" if encoder == "mjpeg" else "yuv420p",
             options={key.replace("_", "-"): str(value) for key, value in options.items()},
         )
-        for n in range(frames):
+        if times:
+            stream.time_base = stream.codec_context.time_base = unit
+        for n in range(len(times or range(frames))):
             bits = np.array([n >> bit & 1 for bit in range(16)], np.uint8).reshape(4, 4) * 200 + 20
             picture = np.vstack(
                 [np.kron(bits, np.ones((32, 32), np.uint8)), np.full((64, 128), 128, np.uint8)]
             )
             frame = av.VideoFrame.from_ndarray(picture, format="yuv420p").reformat(format=stream.pix_fmt)
-            frame.pts, frame.time_base = times[n] if times else n, Fraction(1, 30)
+            frame.pts, frame.time_base = times[n] if times else n, unit
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
@@ -155,16 +162,220 @@ def test_long_distances_are_sought_and_not_decoded(tmp_path, monkeypatch):
     assert len(decoded) <= 8 * 12
 
 
+MS = Fraction(1, 1000)
+SLOW_FAST = [1000 * n for n in range(20)] + [20000 + round(n * 1000 / 30) for n in range(120)]  # 24 s
+# when frames are shown, in units; how long the last one is may be anybody's guess
+UNEVEN = {
+    "slow, then fast": (SLOW_FAST, MS),
+    "a phone's jitter": (np.random.default_rng(0).integers(25, 43, 250).cumsum().tolist(), MS),
+    "a screen": (np.random.default_rng(1).choice([17, 33, 50, 500, 3000], 40).cumsum().tolist(), MS),
+    "slides": ([0, 5000, 12000, 13000, 13400], MS),
+    "frames dropped": ([n for n in range(150) if n % 17 != 3 and not 40 < n < 60], Fraction(1, 30)),
+}
+B_FRAMES = FORMS["short.mp4"]
+CONTAINERS = {
+    "mp4": B_FRAMES,
+    "mkv": B_FRAMES,
+    "ts": B_FRAMES,
+    "mov": FORMS["mp4v.mp4"],
+    "webm": FORMS["vp9.webm"],
+    "av1.mp4": FORMS["av1.mp4"],
+}
+
+
+def shown(path):
+    """[(seconds after the first frame, number)] of every frame, as a player decodes them, from the start."""
+    with av.open(str(path)) as container:
+        frames = [
+            (frame.time, number_of(frame.to_ndarray(format="rgb24"))) for frame in container.decode(video=0)
+        ]
+    return [(second - frames[0][0], number) for second, number in frames]
+
+
+def on_screen(frames, second):
+    """The number of the last frame of shown() that is not later than a second."""
+    return max(frame for frame in frames if frame[0] <= second + 1e-9)[1]
+
+
+def assert_by_time(path, count, start=None, end=None):
+    """That read_frames shows what is on screen at its own time marks, evenly spread over the clip."""
+    frames, seconds = shown(path), probe(path)["duration"]
+    got, meta = read_frames(path, count, start, end)
+    first, last = start or 0.0, min(end or seconds, seconds)
+    marks = [first + index / meta["fps"] for index in meta["frames_indices"]]
+    rounded = 1e-3 if path.suffix in (".mkv", ".webm") else 1e-4  # milliseconds
+    for frame, mark in zip(got, marks):
+        assert number_of(frame) in {on_screen(frames, mark), on_screen(frames, mark + rounded)}
+    even = [first + (k + 0.5) * (last - first) / count for k in range(count)]
+    assert np.allclose(marks, even, rtol=0, atol=max(1 / 30, 1 / meta["fps"]) + 1e-3)
+    assert meta["duration"] == pytest.approx(last - first, abs=max(0.02, 1 / meta["fps"]))
+    assert meta["duration"] == pytest.approx(meta["total_num_frames"] / meta["fps"])
+
+
+@pytest.mark.parametrize("suffix", CONTAINERS)
+@pytest.mark.parametrize("name", UNEVEN)
+def test_at_an_uneven_rate_frames_follow_the_time(tmp_path, name, suffix):
+    """Whole and cut; few frames, and more than there are; each frame in its own time."""
+    (encoder, options), (times, unit) = CONTAINERS[suffix], UNEVEN[name]
+    path = encoded_clip(tmp_path / f"x.{suffix}", encoder, times=times, unit=unit, **options)
+    frames, about = shown(path), probe(path)
+    seconds = float((times[-1] - times[0]) * unit)
+    assert len(frames) == len(times) == about["frames"]
+    # few files tell when the last frame ends: it is shown for no longer than the one before
+    assert seconds < about["duration"] <= seconds + float((times[-1] - times[-2]) * unit) + 0.05
+    for count in (1, 8, 60):
+        assert_by_time(path, count)
+    assert_by_time(path, 4, 0.2 * seconds, 0.7 * seconds)
+    alone = list(zip(frames, frames[1:]))[:: len(frames) // 5]
+    for (begin, number), (end, _) in alone:
+        assert number_of(read_frames(path, 1, begin + 1e-4, end)[0][0]) == number
+    with pytest.raises(VideoError, match=f"the video ends at {about['duration']:.2f} s"):
+        read_frames(path, 1, start=about["duration"] + 0.1)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_variable_frame_rate_counts_frames_not_seconds(tmp_path, suffix):
-    times = [
-        n if n < 30 else 30 + 3 * (n - 30) for n in range(90)
-    ]  # from the 30th frame on at a third of the rate
-    path = encoded_clip(tmp_path / f"x.{suffix}", "libx264", times=times, **FORMS["short.mp4"][1])
-    got, meta = read_frames(path, 9)
-    assert [number_of(f) for f in got] == [5, 15, 25, 35, 45, 55, 65, 75, 85] and meta[
-        "total_num_frames"
-    ] == 90
+def test_clips_and_durations_are_seconds_whatever_the_rate(tmp_path, suffix):
+    """20 frames in 20 s, then 120 in 4 s."""
+    encoder, options = CONTAINERS[suffix]
+    path = encoded_clip(tmp_path / f"x.{suffix}", encoder, times=SLOW_FAST, unit=MS, **options)
+    assert probe(path)["duration"] == pytest.approx(24, abs=0.002)
+    numbers = lambda *clip: [number_of(f) for f in read_frames(path, *clip)[0]]
+    assert numbers(8) == [1, 4, 7, 10, 13, 16, 19, 95]  # 22.5 s is 2.5 s into the fast part
+    assert numbers(4, 1.0, 3.0) == [1, 1, 2, 2]
+    assert numbers(2, 20.0, 24.0) == [50, 110]
+
+
+@pytest.mark.parametrize(
+    "delays", [[50, 200, 10, 40, 200, 3], [10, 13, 7, 70, 1, 2, 1, 9], [4] * 30, [500, 2]]
+)
+def test_a_gif_is_shown_by_its_delays(tmp_path, delays):
+    times = [sum(delays[:n]) for n in range(len(delays))]
+    path = tmp_path / "x.gif"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("gif", rate=100, width=64, height=64, pix_fmt="gray")
+        for n, time_stamp in enumerate(times):
+            bits = np.array([n >> bit & 1 for bit in range(16)], np.uint8).reshape(4, 4) * 255
+            frame = av.VideoFrame.from_ndarray(np.kron(bits, np.ones((16, 16), np.uint8)), format="gray")
+            frame.pts, frame.time_base = time_stamp, Fraction(1, 100)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert 0 < probe(path)["duration"] - times[-1] / 100 <= max(delays) / 100 + 1e-9
+    for count in (1, 5, 24):
+        assert_by_time(path, count)
+    assert_by_time(path, 3, 0.1, times[-1] / 100)
+
+
+def remuxed(source, path, shift, drop=0, stays=0):
+    """The packets of a clip in another file, `shift` seconds later, without the first ones; `stays`: seconds
+    that the last is shown for.
+    """
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        video = old.streams.video[0]
+        stream = new.add_stream_from_template(video, opaque=True)
+        packets = [packet for packet in old.demux(video) if packet.size][drop:]
+        packets[-1].duration = round(stays / video.time_base) or packets[-1].duration
+        for packet in packets:
+            ticks = round(shift / packet.time_base)
+            packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, stream
+            new.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    "times", [None, SLOW_FAST, UNEVEN["a phone's jitter"][0]], ids=["even", "slow", "phone"]
+)
+@pytest.mark.parametrize(
+    "suffix,shift,drop",
+    [("mp4", -0.5, 0), ("mp4", 7.5, 0), ("mkv", 7.5, 0), ("ts", 7.5, 0), ("ts", 0, 5), ("mkv", 0, 5)],
+    ids=[
+        "an edit list's cut",
+        "late.mp4",
+        "late.mkv",
+        "late.ts",
+        "no key frame first.ts",
+        "no key frame.mkv",
+    ],
+)
+def test_seconds_count_from_the_first_frame_shown(tmp_path, times, suffix, shift, drop):
+    encoder, options = B_FRAMES
+    unit = MS if times else Fraction(1, 30)
+    whole = encoded_clip(tmp_path / "whole.mp4", encoder, times=times, unit=unit, **options)
+    path = remuxed(whole, tmp_path / f"x.{suffix}", shift, drop)
+    assert len(shown(path)) == probe(path)["frames"]
+    for clip in ((8,), (3, 0.3, 1.7)):
+        assert_by_time(path, *clip)
+
+
+def test_a_last_frame_that_stays_on_screen_is_part_of_the_video(tmp_path):
+    encoder, options = FORMS["mp4v.mp4"]
+    whole = encoded_clip(tmp_path / "whole.mp4", encoder, 31, **options)
+    path = remuxed(whole, tmp_path / "x.mp4", 0, stays=3)
+    assert probe(path) == probe(whole) | {"duration": 4.0}
+    got, meta = read_frames(path, 4)
+    assert [number_of(f) for f in got] == [15, 30, 30, 30] and meta["frames_indices"] == [15, 45, 75, 105]
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(24000, 1001), 25, 60])
+@pytest.mark.parametrize("suffix", ["mkv", "webm", "mp4", "ts"])
+def test_rounded_time_stamps_are_a_constant_rate_still(tmp_path, suffix, rate):
+    """Matroska's milliseconds: what counts are the frames, as in an mp4 of the same rate."""
+    encoder, options = CONTAINERS[suffix]
+    path = tmp_path / f"x.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            encoder,
+            rate=rate,
+            width=64,
+            height=64,
+            pix_fmt="yuv420p",
+            options={key.replace("_", "-"): str(value) for key, value in options.items()},
+        )
+        for n in range(200):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 64), n, np.uint8), format="yuv420p")
+            frame.pts, frame.time_base = n, 1 / Fraction(rate)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert probe(path)["frames"] == 200 and probe(path)["duration"] == round(float(200 / rate), 3)
+    for count in (8, 200):
+        meta = read_frames(path, count)[1]
+        assert meta["frames_indices"] == [int((k + 0.5) * 200 / count) for k in range(count)]
+        assert (meta["total_num_frames"], meta["fps"]) == (200, pytest.approx(float(rate), rel=3e-6))
+
+
+def test_times_in_the_prompt_are_those_of_the_frames(tmp_path):
+    """Qwen3-VL's processor writes before each pair of frames the second between them."""
+    encoder, options = CONTAINERS["mp4"]
+    path = encoded_clip(tmp_path / "x.mp4", encoder, times=SLOW_FAST, unit=MS, **options)
+    processor = FAMILIES["qwen3_vl"][0]()[1]
+    prompt = "<|vision_start|><|video_pad|><|vision_end|>When?"
+    for start, end, seconds in ((None, None, [3.0, 9.0, 15.0, 21.0]), (5.0, 9.0, [0.5, 1.5, 2.5, 3.5])):
+        inputs = encode(processor, [prompt], [read_frames(path, 8, start, end)])
+        text = processor.tokenizer.decode(inputs["input_ids"][0])
+        assert [float(mark) for mark in re.findall(r"<\s*([0-9. ]+?)\s*seconds>", text)] == seconds
+
+
+def test_01_keeps_an_interval_that_the_video_holds(tmp_path):
+    """It clamped to the number of frames over their rate, which is no duration where the rate varies."""
+    encoder, options = CONTAINERS["mp4"]
+    path = encoded_clip(tmp_path / "train.mp4", encoder, times=SLOW_FAST, unit=MS, **options)
+    shutil.copy(path, tmp_path / "test.mp4")
+    intervals = {"a": [3.0, 15.0], "b": [18.0, 22.0], "c": [20.0, 30.0]}
+    rows = [
+        dict(
+            id=name,
+            video="test.mp4" if name == "c" else "train.mp4",
+            split="test" if name == "c" else "train",
+            question="When?",
+            labels=[dict(name="interval", kind="interval", value=interval)],
+        )
+        for name, interval in intervals.items()
+    ]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ["--dataset", "jsonl", "--annotations", tmp_path / "mine.jsonl", "--videos", tmp_path]
+    sh("01_prepare.py", *given, "-o", tmp_path / "data")
+    found = [record for name in ("train", "test") for record in lines(tmp_path / f"data/{name}.jsonl")]
+    assert {record["id"]: record["labels"][0]["value"] for record in found} == intervals | {"c": [20.0, 24.0]}
+    assert {record["duration"] for record in found} == {24.0}
 
 
 @pytest.mark.parametrize("name", ["short.mp4", "short.mkv", "vp9.webm", "short.ts", "mp4v.avi", "av1.mp4"])
@@ -248,13 +459,14 @@ def test_every_sign_clip_is_read_to_its_last_real_frame(clips):
         real = int(rest[8])
         overstated += cv2.VideoCapture(str(clips / name)).get(cv2.CAP_PROP_FRAME_COUNT) > real
         got, meta = read_frames(clips / name, 8)
-        assert got.shape == (8, 480, 640, 3) and meta["total_num_frames"] == real, name
-        assert meta["frames_indices"] == [int((k + 0.5) * real / 8) for k in range(8)]
+        # a camera that left a frame out near the start: what follows keeps its time
+        left_out = name == "asl__brother.mkv"
+        assert got.shape == (8, 480, 640, 3) and meta["total_num_frames"] == real + left_out, name
+        assert meta["frames_indices"] == [int((k + 0.5) * (real + left_out) / 8) for k in range(8)]
         one_by_one = cv2.VideoCapture(str(clips / name))
         pictures = [one_by_one.read()[1][..., ::-1] for _ in range(real)]
-        assert all((frame == pictures[index]).all() for frame, index in zip(got, meta["frames_indices"])), (
-            name
-        )
+        indices = [index - left_out for index in meta["frames_indices"]]
+        assert all((frame == pictures[index]).all() for frame, index in zip(got, indices)), name
     assert overstated == 10
 
 

@@ -7,6 +7,7 @@ from lib.records import record_problem
 from lib.video import VideoError, prefetch, probe
 
 NO_VIDEO = "dropped: video not found"
+VERSION = 2  # of what lib.video.probe finds: a changed one looks anew
 ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
 
@@ -60,10 +61,10 @@ def located(rows, folder):
 
 def probed(paths, memory, workers):
     """{path: what lib.video.probe finds, or why the video cannot be used}; `memory` (SQLite) remembers it by
-    path, size and time of change."""
+    path, size, time of change and VERSION."""
     memory.execute("CREATE TABLE IF NOT EXISTS probes (video TEXT PRIMARY KEY, stamp TEXT, found TEXT)")
     stats = {path: os.stat(path) for path in paths if os.path.exists(path)}
-    stamps = {path: f"{stat.st_size} {stat.st_mtime_ns}" for path, stat in stats.items()}
+    stamps = {path: f"{stat.st_size} {stat.st_mtime_ns} {VERSION}" for path, stat in stats.items()}
     query, known = "SELECT found FROM probes WHERE video = ? AND stamp = ?", {}
     for path in paths:
         if row := memory.execute(query, (path, stamps.get(path))).fetchone():

@@ -9,7 +9,7 @@ import numpy as np
 from lib import video
 from lib.model import cache
 
-VERSION = 1  # of what read_frames returns: a changed reader decodes anew
+VERSION = 2  # of what read_frames returns: a changed reader decodes anew
 
 
 def frames_of(clip, count, folder=None):
