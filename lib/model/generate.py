@@ -3,12 +3,15 @@ seed of its own.
 """
 
 import copy
+import json
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 from transformers.cache_utils import DynamicLayer
 
+from lib.model.context import context_of
 from lib.model.features import encoding_of, features_of, joined, moved, row_of
 from lib.model.inputs import common, padded
 
@@ -83,6 +86,16 @@ def shared_beginning(rows):
     return rows[0][: min(min(common(rows[0], row), len(row) - 1) for row in rows)]
 
 
+def lengths_of(prepared):
+    """[(tokens, visual ones among them)] of each prompt that was prepared."""
+    lengths, rest = [], prepared["rest"] or [[]] * len(prepared["clip_of"])
+    for clip, more in zip(prepared["clip_of"], rest):
+        encoding = prepared["encodings"][clip]
+        visual = encoding["inputs"]["input_ids"].shape[1] - len(encoding["plain"])
+        lengths.append((len(prepared["begin"][clip]) + len(more), visual))
+    return lengths
+
+
 def lags_of(model, inputs):
     """{part of the model: (rows, 1) how far text positions lag behind token counts}.
 
@@ -150,9 +163,7 @@ def extended(inputs, rows, cache, tokens, mask):
 
 
 def configuration(model, tokenizer, max_new_tokens):
-    """A fresh configuration, greedy: a checkpoint's own sampling defaults (penalties, top-k) must not leak
-    into ours.
-    """
+    """A fresh configuration, greedy, that has of the checkpoint's own its end tokens and nothing else."""
     own = model.generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
     return GenerationConfig(
@@ -163,6 +174,37 @@ def configuration(model, tokenizer, max_new_tokens):
         bos_token_id=tokenizer.bos_token_id,
         return_dict_in_generate=True,
     )
+
+
+@contextmanager
+def own_configuration_aside(model):
+    """Meanwhile the model's generation_config is an empty one: the library fills from it whatever ours leaves
+    open (penalties, beams, stop strings, caches). Afterwards the model, and what is saved of it, has its own.
+    """
+    owners = [part for part in model.modules() if vars(part).get("generation_config") is not None]
+    own = [part.generation_config for part in owners]  # of a wrapped model it is the part inside
+    try:
+        for part in owners:
+            part.generation_config = GenerationConfig()
+        yield
+    finally:
+        for part, configuration in zip(owners, own):
+            part.generation_config = configuration
+
+
+def sampling_of(model, tokenizer, temperature, top_p, max_new_tokens):
+    """What generate() draws by, for a sidecar; of the checkpoint's own configuration what is not used."""
+    own = json.loads(model.generation_config.to_json_string(ignore_metadata=True))
+    neutral = ("eos_token_id", "pad_token_id", "bos_token_id", "use_cache" if own.get("use_cache") else None)
+    return {
+        "temperature": temperature,
+        "top_p": top_p if temperature > 0 else 1.0,
+        "max_new_tokens": max_new_tokens,
+        "context": context_of(model.config),
+        "eos_token_id": configuration(model, tokenizer, max_new_tokens).eos_token_id,
+        "else": "neutral: one beam, no top-k, penalties, or tokens that are banned, forced or biased",
+        "not_used": {key: value for key, value in own.items() if value and key not in neutral},
+    }
 
 
 def whole_prompts(model, inputs, prepared, config):
@@ -191,39 +233,45 @@ def generate(
     """One answer per text (rendered by `chat`), sampled with the row's own seed; temperature 0 is greedy.
 
     A clip is encoded, and what its prompts begin with is read, once; each prompt is read once however many
-    samples are drawn of it; rows that have ended leave the batch when they are half of it. `prepared`: what
-    `prepare` made of texts and clips ahead. Returns a list of (answer without special tokens, number of new
-    tokens, whether it ended by itself).
+    samples are drawn of it; rows that have ended leave the batch when they are half of it. An answer ends
+    where the model's context does. `prepared`: what `prepare` made of texts and clips ahead. Returns a list
+    of (answer without special tokens, number of new tokens, whether it ended by itself).
     """
     prepared = prepared or prepare(processor, texts, clips)
     for encoding in prepared["encodings"]:
         features_of(model, encoding)
     inputs = moved(joined(processor, prepared["encodings"], prepared["begin"]), model.device, model.dtype)
     config = configuration(model, processor.tokenizer, max_new_tokens)
-    if prepared["rest"]:  # several prompts on a clip: their common beginning first
-        inputs = whole_prompts(model, inputs, prepared, config)
-    rows, lags = torch.as_tensor(prepared["prompt_of"], device=model.device), lags_of(model, inputs)
-    sampler, prompt_length = None, inputs["input_ids"].shape[1]
-    if temperature > 0:
-        sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)
-    # each prompt once; from that the first token of each of its samples
-    cache, logits = read(model, inputs, config)
-    select(cache, rows, lags)
-    scores = sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]
-    tokens = scores.argmax(-1, keepdim=True)
-    inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
-    return write(model, processor.tokenizer, inputs, lags, prompt_length, config, sampler)
+    limit, lengths = context_of(model.config), lengths_of(prepared)
+    rooms = [max_new_tokens if limit is None else limit - lengths[n][0] for n in prepared["prompt_of"]]
+    most = [max(1, min(room, max_new_tokens)) for room in rooms]
+    with own_configuration_aside(model):
+        if prepared["rest"]:  # several prompts on a clip: their common beginning first
+            inputs = whole_prompts(model, inputs, prepared, config)
+        rows, lags = torch.as_tensor(prepared["prompt_of"], device=model.device), lags_of(model, inputs)
+        sampler, prompt_length = None, inputs["input_ids"].shape[1]
+        if temperature > 0:
+            sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)
+        # each prompt once; from that the first token of each of its samples
+        cache, logits = read(model, inputs, config)
+        select(cache, rows, lags)
+        scores = sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]
+        tokens = scores.argmax(-1, keepdim=True)
+        inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
+        return write(model, processor.tokenizer, inputs, lags, prompt_length, config, most, sampler)
 
 
-def write(model, tokenizer, inputs, lags, prompt_length, config, sampler):
-    """The answers of generate(), from inputs that hold the prompts and the first token of each answer."""
-    ends, most = config.eos_token_id, config.max_new_tokens
+def write(model, tokenizer, inputs, lags, prompt_length, config, most, sampler):
+    """The answers of generate(), from inputs that hold the prompts and the first token of each answer, which
+    may have `most` tokens.
+    """
+    ends = config.eos_token_id
     answers, waiting = [None] * len(inputs["input_ids"]), list(range(len(inputs["input_ids"])))
     processors = [sampler] if sampler else []
     while waiting:
         before = inputs["input_ids"].shape[1]
-        sequences, cache = inputs["input_ids"], None
-        config.max_new_tokens = most - (before - prompt_length)
+        sequences, cache = inputs["input_ids"], inputs["past_key_values"]
+        config.max_new_tokens = min(most[i] for i in waiting) - (before - prompt_length)
         if config.max_new_tokens:
             halt = [Halt(ends, prompt_length)]
             result = model.generate(
@@ -233,7 +281,7 @@ def write(model, tokenizer, inputs, lags, prompt_length, config, sampler):
         left = []
         for i, row in enumerate(sequences[:, prompt_length:].tolist()):
             end = next((j for j, token in enumerate(row) if token in ends), None)
-            if end is None and len(row) < most:
+            if end is None and len(row) < most[waiting[i]]:
                 left.append(i)
                 continue
             text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()

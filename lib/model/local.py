@@ -6,14 +6,16 @@ restart.
 """
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
+from lib.model.context import context_of, less_room, too_long
 from lib.model.questions import plan_batches
 from lib.prompts import strip_placeholders
-from lib.records import key_of
+from lib.records import StageError, key_of
 from lib.video import VideoError, prefetch, viewed
 
 NO_MEMORY = (
@@ -27,8 +29,9 @@ class Batch(NamedTuple):
 
     questions: list
     clips: dict  # {clip: its encoding, or the VideoError that says why there is none}
-    good: list  # those of the questions whose clip is encoded
+    good: list  # those of the questions whose clip is encoded, and whose prompt fits into the context
     prepared: dict | None  # what generate.prepare made of the good ones
+    unfit: dict  # {id of the question object: (tokens, why its prompt does not fit)}
 
 
 def in_halves(compute, items, at_once):
@@ -95,16 +98,17 @@ class Local:
         dicts. `questions`: a list, or a questions.Questions.
 
         Each has "answer", "tokens", and "truncated" where the limit ended it; or "error" where its video
-        cannot be read: it costs its own records. `report` holds how fast it was, and how often a batch was
-        halved.
+        cannot be read, or its prompt exceeds the model's context: it costs its own records. `report` holds
+        what answers were drawn by, how fast it was, and how often a batch was halved. Raises StageError where
+        no prompt fits.
         """
         began = time.time()
         batches = plan_batches(questions, self.batch_size, done)
         if not batches:
             return
-        self._load()
-        self._show(questions)
         sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+        self._load(sampling)
+        self._show(questions)
         speed = {
             "load_seconds": round(time.time() - began, 2),
             "answers": 0,
@@ -112,9 +116,12 @@ class Local:
             "new_tokens": 0,
         }
         began = time.time()
+        read = partial(self._read, max_new_tokens=max_new_tokens)
         asked = ([questions[n] for n in batch] for batch in batches)
-        read_ahead = prefetch(self._read, asked, self.workers, ahead=2 * self.workers)
-        for batch in progress(read_ahead, len(batches), what):
+        read_ahead = prefetch(read, asked, self.workers, ahead=2 * self.workers)
+        for number, batch in enumerate(progress(read_ahead, len(batches), what)):
+            if number == 0:
+                self._check_context(batch, questions, batches, read, done, max_new_tokens)
             answers = self._answer(batch, sampling)
             self._keep_features(batch)
             self._count(speed, batch, answers)
@@ -125,9 +132,10 @@ class Local:
             ]
         self._finish(speed, time.time() - began)
 
-    def _load(self):
+    def _load(self, sampling):
         """Load the model, if it is not in memory yet, and say what it is."""
         from lib.model.feature_cache import FeatureCache
+        from lib.model.generate import sampling_of
         from lib.model.load import device_of, dtype_of, load
 
         device = device_of()
@@ -139,6 +147,8 @@ class Local:
                 self.feature_cache, self.model, self.processor, self.frames, self.view, self.seed
             )
         model, (rank, processes) = self.model, world()
+        self.context = context_of(model.config)
+        self.report["sampling"] = sampling_of(model, self.processor.tokenizer, **sampling)
         places = getattr(model, "hf_device_map", {"": model.device}).values()
         precision = "4 bit" if self.load_in_4bit else str(model.dtype).removeprefix("torch.")
         print(
@@ -159,21 +169,56 @@ class Local:
             first = self._chat(questions[0].prompt).replace("\n", "\n  ")
             print(f"first prompt ({len(questions)} in all):\n  {first}", flush=True)
 
-    def _read(self, questions):
+    def _read(self, questions, max_new_tokens):
         """The Batch of these questions, with their clips decoded and encoded. Runs in threads, ahead."""
-        from lib.model.generate import prepare
-
         texts = {}  # of each clip the prompts that it will be read with
         for question in questions:
             prompts = [question.prompt, *([question.conclude] if question.conclude else [])]
             texts.setdefault(question.clip, []).extend(map(self._chat, prompts))
         clips = {clip: self._encode(clip, prompts) for clip, prompts in texts.items()}
         good = [question for question in questions if not isinstance(clips[question.clip], VideoError)]
-        prepared = None
-        if good:
-            prompts = [self._chat(question.prompt) for question in good]
-            prepared = prepare(self.processor, prompts, [clips[question.clip] for question in good])
-        return Batch(questions, clips, good, prepared)
+        prepared = self._prepare(good, clips)
+        unfit = self._unfit(good, prepared, max_new_tokens)
+        if unfit:
+            good = [question for question in good if id(question) not in unfit]
+            prepared = self._prepare(good, clips)
+        return Batch(questions, clips, good, prepared, unfit)
+
+    def _prepare(self, questions, clips):
+        from lib.model.generate import prepare
+
+        prompts = [self._chat(question.prompt) for question in questions]
+        of_each = [clips[question.clip] for question in questions]
+        return prepare(self.processor, prompts, of_each) if questions else None
+
+    def _unfit(self, questions, prepared, max_new_tokens):
+        """{id of the question object: (tokens, why its prompt does not fit)} of those prepared that exceed
+        the model's context.
+        """
+        from lib.model.generate import lengths_of
+
+        unfit, lengths = {}, lengths_of(prepared) if prepared else []
+        for question, number in zip(questions, prepared["prompt_of"] if prepared else []):
+            reason = too_long(*lengths[number], max_new_tokens, self.context)
+            if reason:
+                unfit[id(question)] = (lengths[number][0], reason)
+        return unfit
+
+    def _check_context(self, first, questions, batches, read, done, max_new_tokens):
+        """Say where answers find less room than --max-new-tokens. Raises StageError where no prompt of the
+        first batch fits into the model's context, nor one of three others, and nothing is answered yet.
+        """
+        from lib.model.generate import lengths_of
+
+        others = (batches[len(batches) * third // 3 - 1] for third in (1, 2, 3))
+        others = ([questions[n] for n in batch] for batch in others)
+        if first.unfit and not (first.good or done or any(read(batch).good for batch in others)):
+            name = self.identity["model"]
+            raise StageError(f"{name}: no prompt tried fits: {max(first.unfit.values())[1]}")
+        longest = max(lengths_of(first.prepared))[0] if first.prepared else 0
+        note = less_room(longest, max_new_tokens, self.context)
+        if note and world()[0] == 0:
+            print(note, flush=True)
 
     def _encode(self, clip, texts):
         """The encoding of a clip, kept or new, that the rendered prompts `texts` can share; or the
@@ -213,16 +258,27 @@ class Local:
         """Replace the final line of answers to questions with `conclude` by what the model says of the
         explanation alone.
         """
+        from lib.model.generate import prepare
+
         explained = [
             q
             for q in batch.good
             if q.conclude and id(q) in answers and explanation_of(answers[id(q)][0]) is not None
         ]
+        if not explained:
+            return
         explanations = [explanation_of(answers[id(question)][0]) for question in explained]
         texts = [f"{self._chat(q.conclude)} {text}\nAnswer:" for q, text in zip(explained, explanations)]
-        lines = self._generate(
-            texts, [batch.clips[q.clip] for q in explained], [0] * len(texts), max_new_tokens=64
-        )
+        clips = [batch.clips[question.clip] for question in explained]
+        prepared = prepare(self.processor, texts, clips)
+        unfit = self._unfit(explained, prepared, 1)
+        if unfit:
+            batch.unfit.update(unfit)
+            left = {name: answer for name, answer in answers.items() if name not in unfit}
+            answers.clear()
+            answers.update(left)
+            return self._conclude(batch, answers)
+        lines = self._generate(texts, clips, [0] * len(texts), prepared, max_new_tokens=64)
         for question, explanation, line in zip(explained, explanations, lines):
             tokens = answers.pop(id(question))[1]
             if line:
@@ -251,13 +307,10 @@ class Local:
                 self.features.add(question.clip, encoding)
 
     def _count(self, speed, batch, answers):
-        prepared = batch.prepared
-        if prepared:
-            rest = prepared["rest"] or [[]] * len(prepared["clip_of"])
-            lengths = [
-                len(prepared["begin"][clip]) + len(more) for clip, more in zip(prepared["clip_of"], rest)
-            ]
-            speed["prompt_tokens"] += sum(lengths)
+        from lib.model.generate import lengths_of
+
+        if batch.prepared:
+            speed["prompt_tokens"] += sum(tokens for tokens, _ in lengths_of(batch.prepared))
         speed["answers"] += len(answers)
         speed["new_tokens"] += sum(tokens for _, tokens, _ in answers.values())
 
@@ -281,4 +334,7 @@ def record_of(question, answers, batch):
         cut_off = {} if ended else {"truncated": True}
         return {**question.record, "answer": strip_placeholders(text), "tokens": tokens, **cut_off}
     clip = batch.clips[question.clip]
-    return {**question.record, "error": str(clip) if isinstance(clip, VideoError) else NO_MEMORY}
+    if isinstance(clip, VideoError):
+        return {**question.record, "error": str(clip)}
+    _, reason = batch.unfit.get(id(question), (None, NO_MEMORY))
+    return {**question.record, "error": reason}

@@ -9,6 +9,7 @@ from transformers import (
     AutoProcessor,
 )
 
+from lib.model.generate import configuration, own_configuration_aside
 from lib.model.load import device_of, dtype_of
 from lib.records import StageError
 
@@ -39,8 +40,9 @@ def ask(model, prompts, at_once=8, max_new_tokens=128, dtype="auto"):
         inputs = tokenizer(
             texts, padding=True, padding_side="left", return_tensors="pt", add_special_tokens=special
         ).to(device)
-        with torch.inference_mode():
-            output = writer.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
+        config = configuration(writer, tokenizer, max_new_tokens)
+        with torch.inference_mode(), own_configuration_aside(writer):
+            output = writer.generate(**inputs, generation_config=config).sequences
         new = output[:, inputs["input_ids"].shape[1] :]
         for (key, _), answer in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True)):
             yield key, {"answer": answer}

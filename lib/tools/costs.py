@@ -73,16 +73,28 @@ def bytes_of(records, path):
     return total, len(videos), len(videos) - len(there), sum(map(len, videos.values()))
 
 
-def prompt_tokens(processor, records, style):
-    """Mean tokens of the prompts without their clip (its placeholder is one), of TOKENISED at most."""
+def prompt_lengths(processor, records, style):
+    """Tokens of the prompts without their clip (its placeholder is one), of TOKENISED at most."""
     from lib.model.inputs import chat, unexpanded
 
     texts = [chat(processor, render(record, style)) for record in spread(records, TOKENISED)]
-    return sum(len(unexpanded(processor, text)) for text in texts) / len(texts)
+    return [len(unexpanded(processor, text)) for text in texts]
+
+
+def prompt_tokens(processor, records, style):
+    """The mean of prompt_lengths."""
+    lengths = prompt_lengths(processor, records, style)
+    return sum(lengths) / len(lengths)
 
 
 def clip_tokens(processor, size, records, path, frames):
-    """(visual tokens, patches in the tower, tokens behind the connector) of a clip, the mean of some.
+    """The mean of clip_counts."""
+    found = clip_counts(processor, size, records, path, frames)
+    return [sum(values) / len(found) for values in zip(*found)]
+
+
+def clip_counts(processor, size, records, path, frames):
+    """[(visual tokens, patches in the tower, tokens behind the connector)] of some clips.
 
     Visual tokens are what the processor adds to the text, markers and times included; of these the token
     that stands for what the connector gives is the most frequent. Raises StageError without a clip to read.
@@ -104,7 +116,22 @@ def clip_tokens(processor, size, records, path, frames):
             f"{path}: not one of the videos tried can be read, the first {video_path(records[0], path)}; "
             "put them where the file says, or prepare it again"
         )
-    return [sum(values) / len(found) for values in zip(*found)]
+    return found
+
+
+def context_problem(path, lengths, visual, new):
+    """(why the longest of some prompts exceeds the context of a model, folder or hub id, together with an
+    answer of `new` tokens, or None; whether all do). `lengths`: of their texts; `visual`: of some clips.
+    """
+    from transformers import AutoConfig
+
+    from lib.model.context import context_of, too_long
+
+    limit = context_of(AutoConfig.from_pretrained(path))
+    least, most = (
+        too_long(int(end(visual) + end(lengths)), int(end(visual)), new, limit) for end in (min, max)
+    )
+    return most, least is not None
 
 
 def part_of(name, two_towers):

@@ -25,13 +25,14 @@ from lib.model import cache, is_served
 from lib.records import StageError, read_jsonl, read_records
 from lib.tools.costs import (
     bytes_of,
-    clip_tokens,
+    clip_counts,
+    context_problem,
     device,
     duration,
     feature_numbers,
     human,
     human_bytes,
-    prompt_tokens,
+    prompt_lengths,
     sizes_of,
     state_bytes,
     tower_flops,
@@ -51,6 +52,13 @@ TITLES = {
     "read": "to read",
     "seconds": "time",
     "disk": "disk",
+}
+# of the stages that read clips
+SCRIPTS = {
+    "generate": "02_generate.py",
+    "rationalize": "03_rationalize.py",
+    "finetune": "05_finetune.py",
+    "evaluate": "06_eval.py",
 }
 STAGES = ("generate", "rationalize", "verify", "finetune", "evaluate")
 
@@ -165,8 +173,12 @@ def facts_of(args, flags, train, test):
     training, asking = flags["finetune"], flags["generate"]
     read, videos, missing, clips = zip(bytes_of(train, args.input), bytes_of(test, args.test))
     (base, stored), processor = sizes_of(training.model), processor_of(training.model)
-    visual, patches, connected = clip_tokens(processor, base, train, args.input, asking.frames)
+    frames = {flags[stage].frames for stage in SCRIPTS}
+    counts = {number: clip_counts(processor, base, train, args.input, number) for number in frames}
+    visual, patches, connected = (sum(c) / len(c) for c in zip(*counts[asking.frames]))
     prompts = dict(generate=(train, "direct"), rationalize=(train, "rationalized"), evaluate=(test, "direct"))
+    lengths = {stage: prompt_lengths(processor, *prompt) for stage, prompt in prompts.items()}
+    check_context(args, flags, lengths, counts)
     print(
         f"{len(train):,} questions on {videos[0]:,} videos, {len(test):,} held-out ones on {videos[1]:,}"
         + (f"; {sum(missing):,} videos are MISSING" if sum(missing) else "")
@@ -185,9 +197,29 @@ def facts_of(args, flags, train, test):
         line=os.path.getsize(args.input) / len(train),
         trial={},
         answer=asking.max_new_tokens,
-        text={stage: prompt_tokens(processor, *prompt) for stage, prompt in prompts.items()},
+        text={stage: sum(each) / len(each) for stage, each in lengths.items()},
         mixed=sum(1 for _ in read_jsonl(training.mix)) if training.mix else 0,
     )
+
+
+def check_context(args, flags, lengths, counts):
+    """Warn of prompts that exceed a model's context. Raises StageError where those of a stage all do.
+
+    `lengths`: {stage: tokens of its prompts' texts}; `counts`: {frames: clip_counts with as many}.
+    """
+    origins = {"generate": "direct", "rationalize": "rationalized"}
+    for stage, script in SCRIPTS.items():
+        model = flags["finetune"].model if stage == "finetune" else args.model
+        if is_served(model) or origins.get(stage, args.origins[0]) not in args.origins:
+            continue
+        texts = lengths.get(stage, lengths["generate"])  # 05 trains on the prompts of 02
+        new = flags["generate" if stage == "finetune" else stage].max_new_tokens
+        visual = [tokens for tokens, *_ in counts[flags[stage].frames]]
+        problem, all_of_them = context_problem(model, texts, visual, new)
+        if all_of_them:
+            raise StageError(f"{script} with {model}: {problem}; so it is of all prompts tried")
+        if problem:
+            print(f"WARNING: {script} with {model} will leave out its longest prompts: {problem}")
 
 
 def run_trial(args, facts, train, test, place):

@@ -6,9 +6,10 @@ import shutil
 from lib.command import world
 from lib.model import cache
 from lib.model.clips import frames_of
+from lib.model.context import context_of
 from lib.model.feature_cache import FeatureCache, encode_all
 from lib.model.features import rows_to_train, takes_features
-from lib.model.inputs import chat, training_text
+from lib.model.inputs import chat, training_text, unexpanded
 from lib.model.load import stored_dtype
 from lib.records import StageError
 from lib.training.checkpoint import FEATURES, state_bytes
@@ -46,10 +47,11 @@ class Batches:
     def __init__(self, training, rows):
         args, processes = training.args, training.accelerator.num_processes
         self.training, self.rows, self.at_once = training, rows, args.batch_size
-        self.tails, lengths = self._tokens()
-        self.trained_share = sum(self.tails) / max(sum(lengths), 1)
+        self.context = context_of(training.base.config)
+        self.tails, self.lengths = self._tokens()
+        self.trained_share = sum(self.tails) / max(sum(self.lengths), 1)
         self.size = args.batch_size * args.accumulate * processes  # rows a step, over all processes
-        self.steps = plan_steps(lengths, self.size, args.epochs, args.seed, args.steps)
+        self.steps = plan_steps(self.lengths, self.size, args.epochs, args.seed, args.steps)
         self.features, self.encoded, self.example, self.lost = None, [], None, {}
 
     def _tokens(self):
@@ -73,17 +75,20 @@ class Batches:
     def encode(self, folder, done):
         """Encode clips that the steps after the first `done` need more than once ahead of them: LoRA leaves
         tower and projector as they are. What finds no room on the disk is encoded whenever it is needed.
+        Raises StageError before that for rows that exceed the model's context.
         """
         training, args = self.training, self.training.args
         left = [self.rows[i] for step in self.steps[done:] for i in step]
         prompts = {clip: turn for _, turn, _, clip in left}
         again = takes_features(training.base) and len(left) > len(prompts)
-        if args.full or not (args.feature_cache or again):
-            return
-        place = args.feature_cache or place_for_features(training, folder, len(prompts))
+        place = None
+        if not args.full and (args.feature_cache or again):
+            place = args.feature_cache or place_for_features(training, folder, len(prompts))
+        if place:
+            self.features = FeatureCache(place, training.base.eval(), training.processor, args.frames)
+        self._check_context()  # before the tower runs
         if not place:
             return
-        self.features = FeatureCache(place, training.base.eval(), training.processor, args.frames)
         encode_all(training.base, training.processor, prompts, self.features, self._decode, args.workers)
         training.model.train()
         if world()[0] == 0:
@@ -92,21 +97,56 @@ class Batches:
                 kept = f"features of {len(self.encoded)} of {len(prompts)} clips kept"
                 print(f"{kept}; the others are encoded each time: slower, the same losses", flush=True)
 
+    def _check_context(self):
+        """Before the first step leave out the longest rows, as far as they exceed the model's context.
+        Raises StageError for more than --max-failures.
+        """
+        long = {}
+        for i in sorted(range(len(self.rows)), key=lambda i: -self.lengths[i]) if self.context else []:
+            name, _, _, clip = self.rows[i]
+            try:
+                _, failed = self._batch([self.rows[i]], {clip: self._clip(clip)})
+            except VideoError:
+                continue  # whoever needs it says why
+            if not failed:
+                break  # of_step finds those that are longer by their video alone
+            long.setdefault(*failed[0])
+            if self._too_many(len(long)):
+                longest, reason = next(iter(long.items()))
+                raise StageError(
+                    f"{self.training.args.input}: {longest}: {reason}; at least {len(long)} of "
+                    f"{len(self.rows)} rows are too long, more than --max-failures "
+                    f"{self.training.args.max_failures:g} allows to leave out"
+                )
+        if long:
+            self.leave_out(long.items())
+
+    def _too_many(self, lost):
+        """Whether --max-failures does not allow to lose that many rows."""
+        allowed = self.training.args.max_failures
+        return lost > (allowed * len(self.rows) if allowed < 1 else allowed)
+
+    def _clip(self, clip):
+        """What is kept of a clip's encoding, or its frames and metadata. Raises VideoError."""
+        return self.features and self.features.load(clip) or self._decode(clip)
+
     def _decode(self, clip):
         return frames_of(clip, self.training.args.frames, self.training.args.frame_cache)
 
     def of_step(self, step):
-        """(this process's batches of a step, [(id, reason)] of its rows whose video cannot be read)."""
+        """(this process's batches of a step, [(id, reason)] of its rows whose video cannot be read, or that
+        exceed the model's context).
+        """
         accelerator = self.training.accelerator
         return self._batches(self.steps[step][accelerator.process_index :: accelerator.num_processes])
 
     def _batches(self, indices):
         """of_step() of these rows."""
-        processor, clips, failed = self.training.processor, {}, []
+        clips, failed = {}, []
         for name, _, _, clip in (self.rows[i] for i in indices):
             try:
                 if clip not in clips:
-                    clips[clip] = self.features and self.features.load(clip) or self._decode(clip)
+                    clips[clip] = self._clip(clip)
             except VideoError as error:
                 failed.append((name, str(error)))
         rows = [self.rows[i] for i in indices if self.rows[i][3] in clips]
@@ -115,24 +155,48 @@ class Batches:
         for kept in (True, False):
             alike = [row for row in rows if isinstance(clips[row[3]], dict) == kept]
             for start in range(0, len(alike), self.at_once):
-                part = [
-                    (chat(processor, turn), answer, clip)
-                    for _, turn, answers, clip in alike[start : start + self.at_once]
-                    for answer in answers
-                ]
-                batches.append(rows_to_train(processor, part, clips, self._decode))
+                batch, long = self._batch(alike[start : start + self.at_once], clips)
+                batches += [batch] if batch else []
+                failed += long
         return batches, failed
 
     def spare(self):
         """A batch to take the gradients of times zero, for a process without rows in a step: one that it had
-        before, else of the first row whose video can be read. Raises StageError where none can.
+        before, else of the first row that can be trained on. Raises StageError where none can.
         """
         for i in range(len(self.rows)):
             if self.example is None:
                 self.example = next(iter(self._batches([i])[0]), None)
         if self.example is None:
-            raise StageError(f"{self.training.args.input}: not one of the rows' videos can be read")
+            raise StageError(f"{self.training.args.input}: not one of the rows can be trained on")
         return self.example
+
+    def _batch(self, rows, clips):
+        """(tensors of the rows that fit into the model's context, or None; [(id, reason)] of the others)."""
+        processor = self.training.processor
+        part = [
+            (chat(processor, turn), answer, clip) for _, turn, answers, clip in rows for answer in answers
+        ]
+        inputs = rows_to_train(processor, part, clips, self._decode)
+        tokens = inputs["attention_mask"].sum(1).view(len(rows), -1).amax(1).tolist()  # of the longer answer
+        reasons = [self._too_long(row, count) for row, count in zip(rows, tokens)]
+        if not any(reasons):
+            return inputs, []
+        fitting = [row for row, reason in zip(rows, reasons) if not reason]
+        failed = [(row[0], reason) for row, reason in zip(rows, reasons) if reason]
+        return (self._batch(fitting, clips)[0] if fitting else None), failed
+
+    def _too_long(self, row, tokens):
+        """Why a row of `tokens` exceeds the model's context, or None."""
+        if self.context is None or tokens <= self.context:
+            return None
+        (_, turn, answers, _), processor = row, self.training.processor
+        texts = [training_text(processor, chat(processor, turn), answer)[0] for answer in answers]
+        visual = tokens - max(len(unexpanded(processor, text)) for text in texts)
+        return (
+            f"the row has {tokens:,} tokens, {visual:,} of them visual, but the model's context is "
+            f"{self.context:,} tokens: lower --frames"
+        )
 
     def leave_out(self, failed):
         """Count and name rows that cannot be trained on. Raises StageError for more than --max-failures."""
@@ -140,13 +204,11 @@ class Batches:
             if name not in self.lost:
                 self.lost[name] = reason
                 print(f"left out: {name}: {reason}", flush=True)
-        allowed = self.training.args.max_failures
-        if len(self.lost) > (allowed * len(self.rows) if allowed < 1 else allowed):
+        if self._too_many(len(self.lost)):
             raise StageError(
-                f"{len(self.lost)} of {len(self.rows)} rows cannot be trained on: their videos, readable "
-                "when they "
-                f"were answered, are not now (see above); more than --max-failures {allowed:g} allows: put "
-                "them back"
+                f"{len(self.lost)} of {len(self.rows)} rows cannot be trained on (see above), more than "
+                f"--max-failures {self.training.args.max_failures:g} allows: put videos back that could be "
+                "read when they were answered; lower --frames where rows exceed the model's context"
             )
 
     def rows_in(self, batches):
