@@ -36,7 +36,7 @@ from lib.datasets.groups import groups_of, link_of
 from lib.datasets.questions import rewritten
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
 from lib.output import Output, write_atomically
-from lib.records import StageError, line_of, record_problem
+from lib.records import StageError, content_problem, line_of, record_problem
 
 CHUNK = 2048  # records in memory at once
 # of these every bad record is an error; official files are as they are
@@ -123,6 +123,10 @@ def own_records(args):
         found = own.table(path, args.question) if args.dataset == "csv" else own.lines(path)
     for where, record in found:
         problem = record if isinstance(record, str) else record_problem(record)
+        # keys that stages write are the user's here
+        problem = problem or content_problem(record, left_out=())
+        if not problem and record.get("split") not in (None, "train", "test"):
+            problem = f"split {record['split']!r:.60}, expected train or test"
         if problem:
             yield where, None, problem
         else:
@@ -156,6 +160,8 @@ def survey(args):
     split)}). Missing videos are the first thing printed."""
     if args.dataset == "demo":
         return 0, True, set()
+    if args.dataset == "folder":
+        print(own.understood(args.videos), flush=True)
     total, missing, example, splits, videos = 0, 0, "", set(), set()
     for where, record, note in annotated(args):
         total += 1
@@ -188,10 +194,10 @@ def survey(args):
 def checked(args, total, tally, memory):
     """Yields every good record. The others are printed as "bad: place: reason", those of an official file
     counted by reason; all in `tally`."""
-    opens, ids = args.dataset in OWN or args.videos, set()
+    opens, first = args.dataset in OWN or args.videos, {}
     rows = progress(annotated(args), total, "check records")
     while chunk := list(islice(rows, CHUNK)):
-        chunk = list(usable(args, chunk, ids, tally))
+        chunk = list(usable(args, chunk, first, tally))
         videos = {}
         if opens:
             paths = sorted({record["video"] for _, record, _ in chunk})
@@ -210,20 +216,20 @@ def checked(args, total, tally, memory):
                 return
 
 
-def usable(args, chunk, ids, tally):
-    """Yields those of a chunk that are records with an id not among `ids` yet and a split that there is."""
+def usable(args, chunk, first, tally):
+    """Yields those of a chunk that are records with an id not in `first` yet, {hash of an id: where it first
+    stands}, and with a path that can be written down."""
     for where, record, note in chunk:
         if record is None and args.dataset in OWN:
             bad(tally, where, note)
         elif record is None:
             count(tally, where, note)
-        elif record["id"] in ids:
-            same = (at for at, other, _ in annotated(args) if other and other["id"] == record["id"])
-            bad(tally, where, f"duplicate id {record['id']!r}, first at {next(same)}; ids must be unique")
-        elif record.get("split") not in (None, "train", "test"):
-            bad(tally, where, f"split {record['split']!r}, expected train or test")
+        elif (key := hash(record["id"])) in first:
+            bad(tally, where, f"duplicate id {record['id']!r}, first at {first[key]}; ids must be unique")
+        elif content_problem({"video": record["video"]}):
+            bad(tally, where, f"the path {record['video']!r} is not UTF-8; rename the file or its folder")
         else:
-            ids.add(record["id"])
+            first[key] = where
             yield where, record, note
 
 
@@ -347,7 +353,7 @@ def settings(args):
     found = settings_of(args, leave_out=("check",))
     # there is no annotation file to tell a changed folder by
     if args.dataset == "folder":
-        files = sorted((str(path), path.stat().st_size) for path in Path(args.videos).rglob("*"))
+        files = [(path, os.path.getsize(path)) for path in own.videos_of(args.videos)]
         found["files"] = hashlib.sha256(repr(files).encode()).hexdigest()
     return found
 

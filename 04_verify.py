@@ -18,7 +18,7 @@ from itertools import groupby, tee
 
 from lib.command import check_flags, parser_of, run, settings_of
 from lib.output import Output
-from lib.records import StageError, key_of, read_jsonl, read_records, rebase, record_problem
+from lib.records import StageError, answer_problem, key_of, read_jsonl, read_records, rebase
 from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
 
 # ------------------------------------------------------------------------------------------------------ read,
@@ -33,11 +33,9 @@ def stream(inputs, output, limit=None):
     first, ids = {}, set()
     for path in inputs:
         for number, record in read_jsonl(path):
-            problem = record_problem(record)
-            if problem is None and not {"answer", "error"} & record.keys():
-                problem = "neither answer nor error: not a file of 02_generate.py or 03_rationalize.py"
-            if problem:
+            if problem := answer_problem(record):
                 raise StageError(f"{path}:{number}: {problem}")
+            record.setdefault("origin", "direct")
             key = hash(key_of(record))
             if key in first:
                 raise StageError(

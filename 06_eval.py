@@ -125,8 +125,8 @@ def check_output(args):
 def write_result(args, model, result, inputs, leave_out):
     """eval.json: the result, and what it was made of and with."""
     settings = {**settings_of(args, leave_out=leave_out), **(model.identity if model else {})}
-    about = provenance(settings, inputs, STYLES)
-    write_atomically(args.output, json.dumps({**result, **about}, indent=1) + "\n")
+    text = json.dumps({**result, **provenance(settings, inputs, STYLES)}, indent=1, allow_nan=False)
+    write_atomically(args.output, text + "\n")
 
 
 # ---------------------------------------------------------------- benchmarks

@@ -22,7 +22,7 @@ HOW = (
     "max_failures save_every"
 ).split()
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-REFUSED = (errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM)
+REFUSED = (errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EEXIST)
 
 
 def run(main):
@@ -32,6 +32,9 @@ def run(main):
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    # a file name that the terminal has no letters for must not end a stage
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
     name = Path(sys.argv[0]).name
     try:
         main()

@@ -3,9 +3,9 @@ position.
 """
 
 import json
-import math
 import os
 from array import array
+from codecs import BOM_UTF8 as BOM
 
 import numpy as np
 
@@ -18,14 +18,27 @@ class StageError(Exception):
         self.code = code
 
 
+LARGEST = 1e15  # numbers and seconds; the verifier reads no longer ones
+
+
 def is_number(value):
-    """Whether a value is a finite number, and no boolean."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -math.inf < value < math.inf
+    """Whether a value is a finite number below LARGEST, and no boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST < value < LARGEST
+
+
+def is_text(value):
+    """Whether a value is a text that is not blank."""
+    return isinstance(value, str) and bool(value.strip())
 
 
 def is_words(value):
-    """Whether a value is a text that is not blank."""
-    return isinstance(value, str) and bool(value.strip())
+    """Whether a value is a text with at least one letter or digit, so that an answer can say it."""
+    return isinstance(value, str) and any(map(str.isalnum, value))
+
+
+def is_time(value):
+    """Whether a value is a number of seconds, or a part of the clip."""
+    return is_number(value) and value >= 0
 
 
 def is_interval(value):
@@ -54,77 +67,156 @@ KINDS = {
     "text": (is_words, "expected words"),
     "sequence": (is_sequence, "expected a list of words"),
     "interval": (is_interval, "expected [start, end] with 0 <= start < end, or a list of them"),
-    "time": (is_number, "expected a number"),
+    "time": (is_time, "expected a number of at least 0"),
     "box": (is_box, "expected [x1, y1, x2, y2] as fractions with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1"),
     "number": (is_number, "expected a number"),
-    "choice": (is_words, "expected a letter"),
+    "choice": (is_text, "expected a letter"),
     "boolean": (lambda value: isinstance(value, bool), "expected true or false"),
 }
+# of every optional key: the kinds that take it; elsewhere nothing would obey it
+TAKE = {
+    "options": ("class", "sequence", "choice"),
+    "aliases": ("class",),
+    "unit": ("interval", "time", "box"),
+    "tolerance": ("text", "interval", "time", "box", "number"),
+}
+
+
+def key_problem(label, key):
+    """What is wrong with an optional key of a label, or None; null is as if it were not there."""
+    kind, given = label["kind"], label.get(key)
+    if given is None:
+        return None
+    if kind not in TAKE[key]:
+        return f"{key} {given!r:.60}: a {kind} takes none, only {', '.join(TAKE[key])}"
+    if key in ("options", "aliases"):
+        check = is_text if kind == "choice" else is_words
+        if not (isinstance(given, list) and all(map(check, given))):
+            return f'{key} {given!r:.120}, expected a list of texts (a number as "3")'
+    elif key == "unit":
+        units = ("fraction",) if kind == "box" else ("seconds", "fraction")
+        if given not in units:
+            return f"unit {given!r:.60}, expected {' or '.join(units)}"
+    # an exact number or time is asked for by 0
+    elif not (is_number(given) and 0 <= given < 1 and (given or kind in ("time", "number"))):
+        return f"tolerance {given!r:.60}, expected a number above 0 and below 1, such as 0.05 for 5 %"
+    return None
 
 
 def choice_problem(label):
     """What is wrong with the options of a choice, or with its letter, or None."""
     options, value = label.get("options"), label["value"]
-    if not (isinstance(options, list) and 2 <= len(options) <= 26):
-        return f"label {label['name']!r}: a choice needs options, a list of 2 to 26 texts"
+    if options is None or not 2 <= len(options) <= 26:
+        return "a choice needs options, a list of 2 to 26 texts"
     if not (isinstance(value, str) and len(value) == 1 and 0 <= ord(value) - ord("A") < len(options)):
-        last = chr(ord("A") + len(options) - 1)
-        return f"label {label['name']!r}: value {value!r}, expected a letter from A to {last}"
+        return f"value {value!r:.60}, expected a letter from A to {chr(ord('A') + len(options) - 1)}"
+    right = options[ord(value) - ord("A")]
+    if options.count(right) > 1:
+        return f"the right option {right!r:.60} stands twice, expected different ones"
+    return None
+
+
+def value_problem(label):
+    """What is wrong with the value of a label whose optional keys are as they must be, or None."""
+    kind, value = label["kind"], label["value"]
+    if kind == "choice":
+        return choice_problem(label)
+    check, expected = KINDS[kind]
+    if not check(value):
+        return f"value {value!r:.120}, {expected}"
+    if kind in ("interval", "time") and label.get("unit") == "fraction":
+        pairs = value if isinstance(value, list) and isinstance(value[0], list) else [value]
+        if max(pair[1] if isinstance(pair, list) else pair for pair in pairs) > 1:
+            return f"value {value!r:.120}, expected parts of the clip, from 0 to 1, as the unit is fraction"
+    if kind == "class" and label.get("options") and value not in label["options"]:
+        return f"value {value!r:.120} is not among its options"
     return None
 
 
 def label_problem(label):
     """What is wrong with a label, or None."""
     if not isinstance(label, dict) or not {"name", "kind", "value"} <= label.keys():
-        return f"label {label!r}: expected an object with name, kind and value"
-    name, kind, value = label["name"], label["kind"], label["value"]
+        return f"label {label!r:.120}: expected an object with name, kind and value"
+    name, kind = label["name"], label["kind"]
     if not is_words(name):
-        return f"label {label!r}: name {name!r}, expected words"
+        return f"label {label!r:.120}: name {name!r:.60}, expected words"
     if not isinstance(kind, str) or kind not in KINDS:
-        return f"label {name!r}: kind {kind!r}, expected one of {', '.join(KINDS)}"
-    if kind == "choice":
-        return choice_problem(label)
-    if kind in ("interval", "time") and label.get("unit", "seconds") not in ("seconds", "fraction"):
-        return f"label {name!r}: unit {label['unit']!r}, expected seconds or fraction"
-    check, expected = KINDS[kind]
-    if not check(value):
-        return f"label {name!r}: value {value!r}, {expected}"
-    if kind == "class" and "options" in label and value not in label["options"]:
-        return f"label {name!r}: value {value!r} is not among its options"
+        return f"label {name!r}: kind {kind!r:.60}, expected one of {', '.join(KINDS)}"
+    problem = next(filter(None, (key_problem(label, key) for key in TAKE)), None) or value_problem(label)
+    return problem and f"label {name!r}: {problem}"
+
+
+def times_problem(record):
+    """What is wrong with start, end and duration of a record, or None."""
+    start, end, length = (record.get(key) for key in ("start", "end", "duration"))
+    first, last = 0 if start is None else start, LARGEST if end is None else end
+    if not (is_time(first) and (end is None or is_time(last)) and first < last):
+        return f"start {start!r:.60} and end {end!r:.60}, expected seconds with 0 <= start < end"
+    if not (length is None or is_time(length) and length > 0):
+        return f"duration {length!r:.60}, expected seconds above 0"
     return None
 
 
+# what stages write, which may be any text, or read as theirs
+WRITTEN = ("answer", "thought", "error", "checks", "why")
+OURS = {"boxes": str, "truncated": bool, "judgements": ()}
+
+
+def content_problem(record, left_out=WRITTEN):
+    """What of a record cannot stand in a file of JSON in UTF-8, or would be taken for a stage's, or None."""
+    try:
+        given = {key: value for key, value in record.items() if key not in left_out}
+        json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 30) : error.end + 10]
+        return f"{near!r} is not Unicode (half a character, or a file name that is not UTF-8: rename it)"
+    except (ValueError, RecursionError) as error:
+        return f"NaN, an infinity or a value too deep ({error}), expected finite numbers"
+    wrong = next((k for k, kind in OURS.items() if not isinstance(record.get(k), (kind, type(None)))), None)
+    return wrong and f"{wrong} is {record[wrong]!r:.60}: stages use that key; give yours another name"
+
+
 def record_problem(record):
-    """What is wrong with a record, or None."""
+    """What is wrong with a record, or None: then no stage raises for it."""
     if not isinstance(record, dict):
         return f"found {type(record).__name__}, expected an object"
     for key in ("id", "video", "question"):
-        if not is_words(record.get(key)):
-            return f"{key} is {record.get(key)!r}, expected words"
-    if not (isinstance(record.get("labels"), list) and record["labels"]):
-        return f"labels is {record.get('labels')!r}, expected a list of at least one label"
-    start, end = record.get("start") or 0, record.get("end")
-    end = math.inf if end is None else end
-    if not (isinstance(start, (int, float)) and isinstance(end, (int, float)) and 0 <= start < end):
-        given = f"start {record.get('start')!r} and end {record.get('end')!r}"
-        return f"{given}, expected seconds with 0 <= start < end"
-    problem = next(filter(None, map(label_problem, record["labels"])), None)
-    names = [label["name"].lower() for label in record["labels"]] if problem is None else []
+        if not is_text(record.get(key)):
+            return f"{key} is {record.get(key)!r:.60}, expected words"
+    labels = record.get("labels")
+    if not (isinstance(labels, list) and labels):
+        return f"labels is {labels!r:.60}, expected a list of at least one label"
+    problem = times_problem(record) or next(filter(None, map(label_problem, labels)), None)
+    if problem or (problem := content_problem(record)):
+        return problem
+    names = [" ".join(label["name"].lower().replace("_", " ").split()) for label in labels]
     # an answer says each label by its name, and a judge's replies are kept by it
     if len(set(names)) < len(names):
         return f"labels: names {names}, expected a different one for each label"
-    return problem
+    return None
 
 
-def read_jsonl(path):
+def answer_problem(record):
+    """What is wrong with a line of 02, 03 or 04, or None."""
+    problem = record_problem(record)
+    if problem or not {"answer", "error"} & record.keys():
+        return problem or "neither answer nor error: not a file of 02_generate.py or 03_rationalize.py"
+    for key, kind in {"answer": str, "thought": str, "origin": str, "sample": int}.items():
+        if not isinstance(record.get(key), (kind, type(None))):
+            return f"{key} is {record[key]!r:.60}, expected {'a number' if kind is int else 'a text'}"
+    return None
+
+
+def read_jsonl(path, foreign=False):
     """Yields (line number, object) of a JSONL file, as sized_lines."""
-    return ((number, value) for number, value, _ in sized_lines(path))
+    return ((number, value) for number, value, _ in sized_lines(path, foreign))
 
 
-def sized_lines(path):
+def sized_lines(path, foreign=False):
     """Yields (line number, object, size of the line in bytes) of a JSONL file, split on \\n only.
 
-    Raises StageError with path:line for anything that is not one object a line.
+    `foreign`: no stage of ours wrote it; then blank lines, and a last line without its end, are no sign of a
+    torn file. Raises StageError with path:line for anything that is not one object a line.
     """
     if not os.path.isfile(path):
         begun = os.path.exists(f"{path}.part")
@@ -133,13 +225,16 @@ def sized_lines(path):
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
-            if not line.endswith(b"\n"):
+            if foreign and not line.removeprefix(BOM).strip():
+                continue
+            if not line.endswith(b"\n") and not foreign:
                 raise StageError(
                     f"{where}: the last line has no line end: the file is cut off; write it again"
                 )
             try:
-                value = json.loads(line)
-            except (UnicodeDecodeError, json.JSONDecodeError) as error:
+                value = json.loads(line.decode("utf-8-sig") if foreign else line)
+            # a number of thousands of digits, lists in thousands of lists
+            except (ValueError, RecursionError) as error:
                 raise StageError(f"{where}: not JSON ({error}); found {line[:60]!r}") from None
             yield number, value, len(line)
 
@@ -163,10 +258,7 @@ def placed_records(path, answers=False, limit=None):
     """
     keys, ids, place = array("q"), set(), 0
     for number, record, size in sized_lines(path):
-        problem = record_problem(record)
-        if problem is None and answers and not {"answer", "error"} & record.keys():
-            problem = "neither answer nor error: this is not a file of 02_generate.py or 03_rationalize.py"
-        if problem:
+        if problem := (answer_problem if answers else record_problem)(record):
             raise StageError(f"{path}:{number}: {problem}")
         if limit is not None:
             if record["id"] not in ids and len(ids) >= limit:

@@ -4,6 +4,7 @@ joins, paired tests, judges, published figures.
 
 import importlib.util
 import json
+import re
 import sys
 from collections import Counter
 
@@ -11,9 +12,11 @@ import pytest
 from conftest import ROOT, SHARED, lines, sh
 from test_video import coded_clip
 
-from lib.benchmarks import mvbench, nextqa, open_qa, read_items, star, videomme
+from lib import benchmarks
+from lib.benchmarks import labels, mvbench, nextqa, open_qa, read_items, star, videomme
 from lib.benchmarks import tempcompass as compass
 from lib.benchmarks.charades import spoken_times
+from lib.benchmarks.common import read_rows
 from lib.confidence import mcnemar, paired_gain, spearman
 from lib.model import ask_text, judge
 from lib.prompts import render
@@ -854,6 +857,78 @@ def test_fine_diving_scores(tmp_path, monkeypatch):
         and counts(official["by"]["tolerance"]["within tolerance"]) == (2, 4)
     )
     assert official["relative_l2"] == pytest.approx(100 * ((1 / 50) ** 2 + (15 / 50) ** 2) / 3, abs=1e-3)
+
+
+@pytest.fixture
+def two_dives(tmp_path):
+    """(items, path for their predictions) of two dives of 50 and 60 points."""
+    dives = [
+        {
+            "id": f"d{n}",
+            "video": "x.mp4",
+            "question": "What score?",
+            "labels": [{"name": "score", "kind": "number", "value": value}],
+        }
+        for n, value in enumerate((50.0, 60.0))
+    ]
+    questions = write(tmp_path / "d.jsonl", "".join(json.dumps(dive) + "\n" for dive in dives))
+    return benchmarks.read_items("fine-diving", questions), tmp_path / "p.jsonl"
+
+
+@pytest.mark.parametrize(
+    "prediction, said",
+    [
+        ([[1, 2, None]], "expected a text, a number"),
+        (["a"], "expected a text, a number"),
+        ([[1, 2], 3], "expected a text, a number"),
+        (float("nan"), "expected a text, a number"),
+        (float("inf"), "expected a text, a number"),
+        (1e300, "expected a text, a number"),
+        (True, "expected a text, a number"),
+        ({"score": 3}, "expected a text, a number"),
+        ([[1, 2], [3, 4]], "id 'd1': the prediction is .*expected a number or a text"),
+        ([1, 2, 3], "id 'd1': the prediction is .*expected a number or a text"),
+    ],
+)
+def test_a_prediction_of_another_shape_names_its_line(two_dives, prediction, said):
+    items, path = two_dives
+    write(path, f'{{"id": "d0", "prediction": 50}}\n{json.dumps({"id": "d1", "prediction": prediction})}\n')
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}:2: .*{said}"):
+        benchmarks.score("fine-diving", items, benchmarks.read_replies("fine-diving", path, items)[0])
+
+
+def test_numbers_and_texts_of_one_file_are_both_read(two_dives):
+    items, path = two_dives
+    write(path, '{"id": "d0", "prediction": [49, 52]}\n{"id": "d1", "prediction": "Answer: 60"}')
+    tables, right = benchmarks.score(
+        "fine-diving", items, benchmarks.read_replies("fine-diving", path, items)[0]
+    )
+    assert right == [True, True] and tables["official"]["matched"] == 2
+
+
+def test_a_choice_that_is_no_text_and_answers_of_other_types_name_their_line(tmp_path, two_dives):
+    options = dict(zip(("a0", "a1", "a2", "a3", "a4"), "vwxyz"))
+    row = {"video": "1", "question": "what?", "qid": "0", "type": "CW", "answer": "0", **options}
+    questions = write(tmp_path / "q.jsonl", json.dumps(row) + "\n")
+    items, path = benchmarks.read_items("nextqa", questions), tmp_path / "n.jsonl"
+    write(path, '{"id": "1_0", "prediction": 2.5}\n')
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}:1: id '1_0': .*2.5, expected a text"):
+        benchmarks.score("nextqa", items, benchmarks.read_replies("nextqa", path, items)[0])
+    for line, said in (
+        ('{"id": "d0", "answer": 63}', ":1: id 'd0': the answer is 63, expected a text"),
+        ('{"id": ["d0"], "answer": "63"}', r":1: id \['d0'\] is not among the questions"),
+    ):
+        write(two_dives[1], line)
+        with pytest.raises(StageError, match=f"^{re.escape(str(two_dives[1]))}{said}"):
+            labels.join_answers(two_dives[1], [{"id": "d0"}])
+
+
+@pytest.mark.parametrize("raw", [b"id,prediction\n1_0,ferm\xe9\n", b"id,prediction\n1_0,a, b\n", b""])
+def test_predictions_in_csv_are_read_whole_or_not_at_all(tmp_path, raw):
+    path = tmp_path / "p.csv"
+    path.write_bytes(raw)
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}:[12]: "):
+        read_rows(path)
 
 
 def test_wrong_usage_is_named():

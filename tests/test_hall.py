@@ -12,7 +12,7 @@ from conftest import ROOT, Fork, lines
 from families import build
 from test_video import coded_clip
 
-HALL = {"records", "prompts", "output", "parts", "provenance", "command", "video", "confidence"}
+HALL = {"records", "table", "prompts", "output", "parts", "provenance", "command", "video", "confidence"}
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}
 # the rooms that a stage opens beside the hall

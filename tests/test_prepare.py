@@ -1,10 +1,22 @@
 """Stage 01: the user's own labels, good and bad, become records or reasons."""
 
+import argparse
 import json
+import os
+import re
+import runpy
+import sqlite3
+from collections import Counter
 
 import pytest
 from conftest import lines, sh
 from test_video import coded_clip
+
+from lib.benchmarks.labels import join_answers
+from lib.datasets import READERS, own
+from lib.datasets.videos import fitted
+from lib.prompts import label_text
+from lib.records import StageError, record_problem
 
 
 @pytest.fixture
@@ -371,3 +383,285 @@ def test_boxes_in_pixels_become_fractions_and_late_ends_are_clamped():
         {**record, "labels": [{"name": "when", "kind": "interval", "value": [0.8, 0.9], "unit": "fraction"}]},
         video,
     )[1:] == (None, None)
+
+
+# ---------------------------------------------------------------- files as users and programs write them
+
+GOOD = {
+    "id": "a",
+    "video": "a.mp4",
+    "question": "What?",
+    "labels": [{"name": "it", "kind": "class", "value": "x"}],
+}
+
+
+def checked(dataset, path, *words):
+    """What --check says of one annotations file, whose records may all be bad."""
+    return sh(
+        *("01_prepare.py", "--dataset", dataset, "--annotations", path, "--check", "--max-failures", "99"),
+        *words,
+        check=False,
+    )
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """One clip of 2 s, a.mp4."""
+    coded_clip(tmp_path / "a.mp4", 60)
+    return tmp_path / "a.mp4"
+
+
+@pytest.mark.parametrize(
+    "label, said",
+    [
+        (
+            {"kind": "choice", "value": "A", "options": [1, 2, 3]},
+            r"options \[1, 2, 3\], expected a list of texts",
+        ),
+        ({"kind": "choice", "value": "A", "options": "abc"}, "options 'abc', expected a list of texts"),
+        ({"kind": "choice", "value": "A", "options": None}, "needs options, a list of 2 to 26 texts"),
+        ({"kind": "choice", "value": "A", "options": ["x", " "]}, "expected a list of texts"),
+        ({"kind": "choice", "value": "A", "options": ["x", "y", "x"]}, "'x' stands twice"),
+        ({"kind": "class", "value": "x", "options": ["x", 3]}, "expected a list of texts"),
+        ({"kind": "class", "value": "x", "options": ["y", "z"]}, "not among its options"),
+        ({"kind": "class", "value": "x", "aliases": [2]}, r"aliases \[2\], expected a list of texts"),
+        ({"kind": "class", "value": "x", "aliases": "puppy"}, "aliases 'puppy', expected a list of texts"),
+        ({"kind": "class", "value": "..."}, "value '...', expected words"),
+        ({"kind": "class", "value": "half \ud83d"}, "not Unicode"),
+        ({"kind": "number", "value": 3, "tolerance": "5%"}, "tolerance '5%', expected a number above 0"),
+        ({"kind": "number", "value": 3, "tolerance": 5}, "tolerance 5, expected .* such as 0.05 for 5 %"),
+        ({"kind": "class", "value": "x", "tolerance": 0.1}, "a class takes none"),
+        ({"kind": "number", "value": 3, "unit": "m"}, "unit 'm': a number takes none"),
+        ({"kind": "number", "value": 10**400}, "expected a number"),
+        ({"kind": "number", "value": float("nan")}, "expected a number"),
+        ({"kind": "time", "value": -1.0}, "expected a number of at least 0"),
+        ({"kind": "time", "value": 30, "unit": "fraction"}, "parts of the clip, from 0 to 1"),
+        ({"kind": "interval", "value": [10, 50], "unit": "fraction"}, "parts of the clip, from 0 to 1"),
+        ({"kind": "interval", "value": [0, 1], "unit": "frames"}, "expected seconds or fraction"),
+        ({"kind": "interval", "value": [0.5, float("inf")]}, "expected .start, end."),
+        ({"kind": "class", "value": "x", "name": 3}, "name 3, expected words"),
+    ],
+)
+def test_a_label_is_checked_whole(label, said):
+    assert re.search(said, record_problem({**GOOD, "labels": [{"name": "it", **label}]}))
+
+
+@pytest.mark.parametrize(
+    "keys, said",
+    [
+        ({"end": float("inf")}, "expected seconds"),
+        ({"start": "1"}, "expected seconds"),
+        ({"start": True, "end": 2}, "expected seconds"),
+        ({"duration": "2 s"}, "duration '2 s', expected seconds"),
+        ({"duration": 0}, "duration 0, expected seconds above 0"),
+        ({"note": {"weight": float("nan")}}, "NaN"),
+        ({"note": "\udce9"}, "not Unicode"),
+        ({"boxes": [[0, 1]]}, "give yours another name"),
+        ({"judgements": {"it": True}}, "give yours another name"),
+    ],
+)
+def test_a_record_is_checked_whole(keys, said):
+    assert re.search(said, record_problem({**GOOD, **keys}))
+
+
+def test_null_is_as_if_the_key_were_not_there(clip, tmp_path):
+    nulls = dict.fromkeys(("options", "aliases", "unit", "tolerance"))
+    values = {"class": "x", "number": 3, "time": 1, "interval": [0, 1], "box": [0, 0, 1, 1], "text": "x y"}
+    labels = [{"name": kind, "kind": kind, "value": value, **nulls} for kind, value in values.items()]
+    empty = dict.fromkeys(("start", "end", "duration", "split", "boxes", "truncated", "judgements"))
+    record = {**GOOD, "labels": labels, **empty}
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    assert "1 good records, 0 bad" in checked("jsonl", path).stdout
+    answered = {**record, "answer": f"So it is this.\n{label_text(labels)}", "origin": None, "sample": None}
+    (tmp_path / "g.jsonl").write_text(json.dumps(answered) + "\n")
+    sh("04_verify.py", tmp_path / "g.jsonl", "-o", tmp_path / "v.jsonl")
+    assert lines(tmp_path / "v.jsonl")[0]["verdict"] == "correct"
+
+
+def test_what_cannot_be_read_or_hashed_is_a_bad_record(clip, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    bad = [
+        {**GOOD, "id": "b", "split": ["train"]},
+        {**GOOD, "id": ["c"]},
+        [GOOD],
+        {**GOOD, "id": "d", "end": 1e999},
+        {**GOOD, "id": "e", "why": 1e999},
+    ]
+    path.write_text("".join(json.dumps(r) + "\n" for r in [GOOD, *bad]))
+    done = checked("jsonl", path)
+    assert "1 good records, 5 bad" in done.stdout, done.stdout + done.stderr
+    assert "2: split ['train'], expected train or test" in done.stdout
+
+
+def test_several_intervals_are_fitted_to_the_clip():
+    label = {"name": "when", "kind": "interval", "value": [[0.5, 1], [1.5, 9]]}
+    video = {"duration": 2.0, "width": 8, "height": 8}
+    good, note, problem = fitted({**GOOD, "labels": [label]}, video)
+    assert (good["labels"][0]["value"], problem) == ([[0.5, 1], [1.5, 2.0]], None) and "clamped" in note
+    assert (
+        "lies after the clip's end"
+        in fitted({**GOOD, "labels": [{**label, "value": [[0, 1], [2, 3]]}]}, video)[2]
+    )
+
+
+def test_a_comma_without_quotes_is_a_bad_row(clip, tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        'video,label\na.mp4,"opening a door, then closing it"\na.mp4,opening a door, then closing it\n'
+    )
+    done = checked("csv", path)
+    assert (
+        "1 good records, 1 bad" in done.stdout
+        and f"{path}:3: 3 fields, expected 2 (video, label)" in done.stdout
+    )
+    assert "in quotes" in done.stdout
+    # as Excel writes it, with empty columns behind; and as pandas does, with the rows' numbers before
+    path.write_text("video,label,,\na.mp4,opening a door, then closing it,\na.mp4,x,,\n")
+    assert "1 good records, 1 bad" in checked("csv", path).stdout
+    path.write_text("video,label,question\na.mp4,x\n")
+    assert f"{path}:2: 2 fields, expected 3 (video, label, question)" in checked("csv", path).stdout
+    path.write_text(",video,label\n0,a.mp4,x\n")
+    assert "1 good records, 0 bad" in checked("csv", path).stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("header", ["video,label", " Video ,LABEL", "ID,Label,Video"])
+def test_csv_of_spreadsheets(tmp_path, encoding, header):
+    path = tmp_path / "labels.csv"
+    row = "n1,fermé,a.mp4" if header.startswith("ID") else "a.mp4,fermé"
+    path.write_bytes(f"{header}\r\n{row}\r\n".encode(encoding))
+    found = list(own.table(path))
+    assert (found[0][1]["labels"][0]["value"], found[0][1]["video"]) == ("fermé", "a.mp4")
+
+
+@pytest.mark.parametrize(
+    "raw, said",
+    [
+        (
+            "video,label\na.mp4,ferm\xe9\n".encode("latin-1"),
+            ":2: byte 0xe9 .* is not UTF-8; save it as UTF-8 .Excel",
+        ),
+        ("video,label\na.mp4,x\n".encode("utf-16-le"), ":1: a NUL byte"),
+        (b"\xff\xfevideo", "not a text in utf-16"),
+        (b"", ":1: an empty file, expected video, label"),
+        (b"video,label\n", "a header without rows"),
+        (
+            b"video;label\na.mp4;x\n",
+            ":1: columns .'video;label'., expected video, label, with commas between",
+        ),
+        (b"video,label,Label\na.mp4,x,y\n", ":1: column 'label' stands twice"),
+        (b'video,label\na.mp4,"x\na.mp4,y\n', ":2: not CSV .unexpected end of data"),
+    ],
+)
+def test_a_csv_that_is_none_is_one_clear_error(tmp_path, raw, said):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(raw)
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}.*{said}"):
+        list(own.table(path))
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}:.*"):
+        list(READERS["kinetics"](str(path), 0))
+
+
+@pytest.mark.parametrize("text", ["{}\n\n", "{}", "\ufeff{}\r\n", "\n{}\n \n\n"])
+def test_a_users_jsonl_may_have_blank_lines_a_mark_and_no_last_line_end(tmp_path, text):
+    path, answers = tmp_path / "mine.jsonl", tmp_path / "answers.jsonl"
+    path.write_text(text.replace("{}", json.dumps(GOOD)), encoding="utf-8", newline="")
+    assert [record for _, record in own.lines(path)] == [GOOD]
+    answers.write_text(text.replace("{}", '{"id": "a", "answer": "Answer: x"}'), encoding="utf-8", newline="")
+    assert join_answers(answers, [GOOD])[1]["answered"] == 1
+
+
+def test_what_06_writes_may_go_to_a_new_folder(tmp_path):
+    (tmp_path / "test.jsonl").write_text(json.dumps(GOOD) + "\n")
+    (tmp_path / "answers.jsonl").write_text('{"id": "a", "answer": "Answer: x"}')
+    out = tmp_path / "new/folder/eval.json"
+    sh("06_eval.py", tmp_path / "test.jsonl", "-o", out, "--predictions", tmp_path / "answers.jsonl")
+    assert json.loads(out.read_text())["all"]["correct"] == 1
+
+
+@pytest.mark.parametrize(
+    "raw, said",
+    [(b'{"id": "a", "video', ":1: not JSON"), (b"", ": no records"), (b"[" * 99999, ":1: not JSON")],
+)
+def test_a_torn_or_empty_jsonl_is_one_clear_error(tmp_path, raw, said):
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(raw)
+    with pytest.raises(StageError, match=f"^{re.escape(str(path))}{said}"):
+        list(own.lines(path))
+
+
+def test_folders_named_as_splits_are_splits(tmp_path):
+    for place in ("train/diving", "train/high_jump", "val/diving", "Test/diving/day2", "train/.thumbs"):
+        (tmp_path / "v" / place).mkdir(parents=True)
+        coded_clip(tmp_path / "v" / place / f"{place.replace('/', '-')}.mp4", 20)
+    done = sh("01_prepare.py", "--dataset", "folder", "--videos", tmp_path / "v", "-o", tmp_path / "data")
+    assert "Test is the test split; train is the train split; val is the test split; 2 classes" in done.stdout
+    values = {
+        name: sorted(r["labels"][0]["value"] for r in lines(tmp_path / f"data/{name}.jsonl"))
+        for name in ("train", "test")
+    }
+    assert values == {"train": ["diving", "high jump"], "test": ["diving", "diving"]}
+    # a class may be called train, where others stand beside it
+    (tmp_path / "v/bus").mkdir()
+    coded_clip(tmp_path / "v/bus/b.mp4", 20)
+    found = [record for _, record in own.folder(tmp_path / "v")]
+    assert {r["labels"][0]["value"] for r in found} == {"train", "val", "Test", "bus"}
+    assert not any("split" in r for r in found) and "train, val: classes, not splits" in own.understood(
+        tmp_path / "v"
+    )
+
+
+def test_linked_class_folders_are_followed_and_hidden_ones_are_not(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "v/.thumbs/deep").mkdir(parents=True)
+    (tmp_path / "v/walk").mkdir()
+    for place in ("elsewhere/a.mp4", "v/.thumbs/deep/no.mp4", "v/walk/b.mp4", "v/walk/.no.mp4"):
+        coded_clip(tmp_path / place, 20)
+    (tmp_path / "v/run").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "v/walk")
+    (tmp_path / "v/walk/again").symlink_to(tmp_path / "elsewhere")  # round and round
+    (tmp_path / "v/walk/gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    found = {record["id"]: record["labels"][0]["value"] for _, record in own.folder(tmp_path / "v")}
+    assert found == {"run/a": "run", "run/back/b": "run", "walk/b": "walk", "walk/again/a": "walk"}
+    data = ["01_prepare.py", "--dataset", "folder", "--videos", tmp_path / "v", "-o", tmp_path / "data"]
+    sh(*data, "--test-share", "0.5", "--seed", "1", check=False)
+    coded_clip(tmp_path / "elsewhere/new.mp4", 20)
+    done = sh(*data, "--test-share", "0.5", "--seed", "1", check=False)
+    assert "complete already" not in done.stdout
+
+
+def test_a_file_name_that_is_not_utf8_is_a_bad_record(tmp_path):
+    for name in (b"good", b"caf\xe9", "\u8d70".encode()):
+        (tmp_path / "v").mkdir(exist_ok=True)
+        coded_clip(tmp_path / "v/x.mp4", 20)
+        os.rename(tmp_path / "v/x.mp4", os.fsencode(tmp_path / "v/") + b"/" + name + b".mp4")
+    done = sh(
+        *(
+            "01_prepare.py",
+            "--dataset",
+            "folder",
+            "--videos",
+            tmp_path / "v",
+            "--check",
+            "--max-failures",
+            "9",
+        ),
+        fresh=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (
+        "2 good records, 1 bad" in done.stdout and r"caf\udce9" in done.stdout and "rename it" in done.stdout
+    )
+
+
+def test_repeated_ids_are_found_in_one_reading(clip, tmp_path, monkeypatch):
+    path, count, reads, read = tmp_path / "mine.jsonl", 8000, [], own.lines
+    path.write_text("".join(json.dumps({**GOOD, "id": f"{n // 2}"}) + "\n" for n in range(count)))
+    monkeypatch.setattr(own, "lines", lambda *words: reads.append(words) or read(*words))
+    args = {"dataset": "jsonl", "annotations": [str(path)], "videos": None, "limit": None, "workers": 1}
+    tally = {"good": 0, "bad": 0, "kinds": Counter(), "notes": {}}
+    memory = sqlite3.connect(":memory:")
+    checked = runpy.run_path("01_prepare.py")["checked"](argparse.Namespace(**args), count, tally, memory)
+    assert [record["id"] for record in checked] == [f"{n}" for n in range(count // 2)]
+    assert tally["bad"] == count // 2 and len(reads) == 1

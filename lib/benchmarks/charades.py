@@ -29,7 +29,7 @@ def load(path, task=None, meta=None):
     """Items of "video start end##sentence" lines; id video#n, so that no two lines collapse."""
     durations, seen, items = read_json(meta) if meta else {}, Counter(), []
     for number, line in enumerate(contents(path).decode(errors="replace").split("\n"), 1):
-        match = re.fullmatch(r"(\S+) ([\d.]+) ([\d.]+)##(.+)", line.strip())
+        match = re.fullmatch(r"(\S+) (\d+\.?\d*) (\d+\.?\d*)##(.+)", line.strip())
         if match is None and line.strip():
             raise StageError(f"{path}:{number}: found {line[:60]!r}, expected 'video start end##sentence'")
         if match is None:
@@ -49,8 +49,8 @@ def prediction_rows(path):
     """Rows of a predictions file; lmms-eval's ids are "video>>>sentence>>>[start, end]"."""
     for where, place, row in common_rows(path):
         if str(row.get("id", "")).count(">>>") == 2:
-            video, sentence, window = row["id"].split(">>>")
-            place = (stem(video), *map(float, re.findall(r"[\d.]+", window)))
+            video, sentence, window = str(row["id"]).split(">>>")
+            place = (stem(video), *map(float, re.findall(r"\d+\.?\d*", window)))
             row = {**row, "question": sentence}
         yield where, place, row
 
@@ -104,7 +104,7 @@ def windows_of(item, reply):
         numbers = isinstance(window, list) and all(isinstance(t, (int, float)) for t in window)
         if not numbers or len(window) < 2:
             raise StageError(
-                f"id {item['id']!r}: the prediction is {reply.value!r}, "
+                f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, "
                 "expected [start, end] or a list of [start, end, score]"
             )
     return windows

@@ -6,7 +6,6 @@ prediction without an id is found), "stated" (how prediction files write the gol
 no rule reads a reply, only a judge.
 """
 
-import csv
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from collections import Counter
 
 from lib.prompts import strip_placeholders
 from lib.records import StageError
+from lib.table import read_csv
 
 # ---------------------------------------------------------------- files
 
@@ -42,7 +42,7 @@ def parsed_json(where, text):
 
     try:
         return json.loads(text, object_pairs_hook=unique)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}") from None
 
 
@@ -63,9 +63,10 @@ def read_rows(path):
     """
     text = contents(path)
     if str(path).endswith(".csv"):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            return [(f"{path}:{reader.line_num}", row) for row in reader]
+        rows = list(read_csv(path, ()))
+        if wrong := next(((where, row) for where, row in rows if isinstance(row, str)), None):
+            raise StageError(": ".join(wrong))
+        return rows
     if one_a_line(path, text):
         return [
             (f"{path}:{n}", parsed_json(f"{path}:{n}", line))
@@ -160,5 +161,7 @@ def reading(rule, item, reply):
             return None, False
         return letter(reply.value), letter(reply.value) == item["gold"]
     if not isinstance(reply.value, str):
-        raise StageError(f"id {item['id']!r}: the prediction is {reply.value!r}, expected a text")
+        raise StageError(
+            f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, expected a text"
+        )
     return rule(reply.value, item)

@@ -8,6 +8,7 @@ from lib.benchmarks.common import item_of
 from lib.benchmarks.tables import counted, verified
 from lib.confidence import spearman
 from lib.records import StageError, read_records, video_path
+from lib.verifier import tolerance_of
 
 NOTE = (
     "Spearman's rho and relative L2 (x100) over the replies in which a number could be read; "
@@ -43,23 +44,32 @@ def value_of(text):
     return float(np.mean(text)) if isinstance(text, (int, float, list)) and text != [] else None
 
 
+def given(item, reply):
+    """The number, or the two ends of a range, that a reply without words is."""
+    value = reply.value if reply.state == "answered" else None
+    if isinstance(value, list) and (len(value) != 2 or isinstance(value[0], list)):
+        raise StageError(
+            f"{reply.where}: id {item['id']!r}: the prediction is {value!r:.120}, expected a number or a text"
+        )
+    return value
+
+
 def score(items, replies, embedder):
     """(tables, within the tolerance or not) of numbers as given, or read from texts by our verifier."""
-    results = verified(items, replies, embedder)
-    if results:
-        text = [result["checks"][item["which"]]["parsed"] for item, result in zip(items, results)]
-    else:
-        text = [replies[item["id"]].value for item in items]
-    values, golds = [value_of(value) for value in text], [item["gold"] for item in items]
+    worded = [item for item in items if isinstance(replies[item["id"]].value, str)]
+    results = verified(worded, {item["id"]: replies[item["id"]] for item in worded}, embedder)
+    read = {item["id"]: result["checks"][item["which"]]["parsed"] for item, result in zip(worded, results)}
+    read |= {item["id"]: given(item, replies[item["id"]]) for item in items if item["id"] not in read}
+    values, golds = [value_of(read[item["id"]]) for item in items], [item["gold"] for item in items]
     labels = [item["labels"][item["which"]] for item in items]
     right = [
-        value is not None and abs(value - gold) <= label.get("tolerance", TOLERANCE) * abs(gold) + 1e-9
+        value is not None and abs(value - gold) <= tolerance_of(label, TOLERANCE) * abs(gold) + 1e-9
         for value, gold, label in zip(values, golds, labels)
     ]
     pairs = [(value, gold) for value, gold in zip(values, golds) if value is not None]
     rho = spearman(*zip(*pairs)) if len(pairs) > 1 else None
     span = max(golds) - min(golds)
-    errors = [((value - gold) / span) ** 2 for value, gold in pairs] if span else []
+    errors = [((value - gold) / span) ** 2 for value, gold in pairs] if span > 1e-9 else []
     table = {
         "count": len(items),
         "matched": len(pairs),

@@ -1,6 +1,5 @@
 """Our own records: answers joined to them by id, and scored by the verifier, by label kind."""
 
-import os
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -24,15 +23,18 @@ def state_of(line):
 def join_answers(path, records):
     """(the records with the answers of a predictions file, how many are "answered", "missing", ...)."""
     answers, known = {}, {record["id"] for record in records}
-    for number, line in read_jsonl(path):
+    for number, line in read_jsonl(path, foreign=True):
         name = line.get("id") if isinstance(line, dict) else None
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise StageError(
                 f"{path}:{number}: id {name!r} is not among the questions; "
                 "are these predictions of another file?"
             )
         if name in answers:
             raise StageError(f"{path}:{number}: second answer to id {name!r}; one answer per question")
+        answer = line.get("answer", line.get("prediction"))
+        if not isinstance(answer, (str, type(None))):
+            raise StageError(f"{path}:{number}: id {name!r}: the answer is {answer!r:.120}, expected a text")
         answers[name] = line
     counts, answered = dict.fromkeys(("answered", "missing", "empty", "failed"), 0), []
     for record in records:
@@ -68,7 +70,6 @@ def write_verdicts(path, records, results):
         line_of({"id": record["id"], **{key: result[key] for key in ("verdict", "why", "checks")}})
         for record, result in zip(records, results)
     )
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     write_atomically(path, b"".join(lines).decode("utf-8", "surrogatepass"))
 
 

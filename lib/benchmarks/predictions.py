@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from lib.benchmarks.common import plain, read_rows, stem
-from lib.records import StageError
+from lib.records import StageError, is_number
 
 
 class Reply(NamedTuple):
@@ -21,6 +21,7 @@ class Reply(NamedTuple):
     value: object
     state: str  # answered, missing (no line), null, empty, failed (an error instead of an answer)
     judgement: str | None = None
+    where: str = ""  # the place in the file
 
 
 STATES = "answered", "missing", "null", "empty", "failed"
@@ -54,14 +55,27 @@ def reply_of(where, row):
     if key is None and "answer" in row and ("origin" in row or "question" not in row):
         key = "answer"
     if key is None:
-        return Reply(None, "failed" if "error" in row else "missing")
+        return Reply(None, "failed" if "error" in row else "missing", where=where)
     value, judgement = row[key], row.get("chatgpt-response", row.get("chatgpt-answer"))
+    if not isinstance(judgement, (str, type(None))):
+        raise StageError(f"{where}: the judge's reply is {judgement!r:.120}, expected a text or null")
     if value is None:
-        return Reply(value, "null", judgement)
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, list)):
-        raise StageError(f"{where}: {key} is {value!r}, expected a text, a number, a list of times or null")
+        return Reply(value, "null", judgement, where)
+    if not (isinstance(value, str) or is_number(value) or are_times(value)):
+        raise StageError(
+            f"{where}: {key} is {value!r:.120}, "
+            "expected a text, a number, [start, end], a list of such, or null"
+        )
     nothing = value == [] or isinstance(value, str) and not value.replace("</s>", "").strip()
-    return Reply(value, "empty" if nothing else "answered", judgement)
+    return Reply(value, "empty" if nothing else "answered", judgement, where)
+
+
+def are_times(value):
+    """Whether a value is a list of numbers, or of lists of two or more (a window, and its score)."""
+    if not isinstance(value, list):
+        return False
+    windows = value and all(isinstance(window, list) and len(window) > 1 for window in value)
+    return all(map(is_number, (number for window in value for number in window) if windows else value))
 
 
 # ---------------------------------------------------------------- the join

@@ -116,7 +116,7 @@ def prediction_rows(path):
     if not rows or not isinstance(rows[0][1], tuple):
         for where, place, row in common_rows(path):
             if "aspect" in row:
-                place = (stem(row.get("video", row.get("video_name", ""))), row["aspect"])
+                place = (stem(row.get("video", row.get("video_name", ""))), str(row["aspect"]))
             yield where, place, row
         return
     for where, video, aspect, _, entry in nested(path):

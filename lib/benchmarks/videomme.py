@@ -4,6 +4,7 @@ import re
 
 from lib.benchmarks.common import choice_of, fields, read_rows
 from lib.benchmarks.predictions import common_rows, gold_apart
+from lib.records import StageError
 
 NOTE = (
     "official extract_characters_regex, its missing commas included; the official denominator leaves out "
@@ -63,5 +64,7 @@ def prediction_rows(path):
         if "questions" not in row:
             yield where, place, row
             continue
+        if not (isinstance(row["questions"], list) and all(isinstance(q, dict) for q in row["questions"])):
+            raise StageError(f"{where}: questions is {row['questions']!r:.60}, expected a list of objects")
         for n, asked in enumerate(row["questions"]):
             yield f"{where} question {n}", None, gold_apart(asked)

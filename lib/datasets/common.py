@@ -1,6 +1,5 @@
 """What the readers share: annotation files item by item, times and boxes as they must be, and records."""
 
-import csv
 import json
 import os
 import re
@@ -9,16 +8,20 @@ from pathlib import Path
 
 from lib.datasets.questions import draw
 from lib.records import StageError
+from lib.table import read_csv
 
 SPLITS = {
     "train": "train",
     "training": "train",
     "val": "test",
+    "valid": "test",
     "validate": "test",
     "validation": "test",
+    "dev": "test",
     "test": "test",
     "testing": "test",
 }
+UNLABELLED = "; a file published without labels (test) cannot be used"
 ROUNDING = 0.01  # seconds; listed times are rounded, so an end this little after the video is no defect
 BETWEEN = re.compile(r"[\s,\[\]]*")  # what stands between two objects of a JSON list, or of JSON lines
 BLOCK = 1 << 16  # characters of a JSON file read at once
@@ -29,23 +32,10 @@ BLOCK = 1 << 16  # characters of a JSON file read at once
 
 def rows(path, *columns):
     """Yields ("path:line", row as a dict) of a CSV that must have `columns`, one at a time."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        try:
-            if not set(columns) <= set(reader.fieldnames or ()):
-                raise StageError(
-                    f"{path}:1: columns {reader.fieldnames}, expected {', '.join(columns)}; "
-                    "a file published without labels (test) cannot be used"
-                )
-            for row in reader:
-                if None in row or None in row.values():
-                    raise StageError(
-                        f"{path}:{reader.line_num}: expected {len(reader.fieldnames)} fields, "
-                        "found more or fewer; download it again"
-                    )
-                yield f"{path}:{reader.line_num}", row
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise StageError(f"{path}:{reader.line_num + 1}: not CSV in UTF-8 ({error})") from None
+    for where, row in read_csv(path, columns, advice=UNLABELLED):
+        if isinstance(row, str):
+            raise StageError(f"{where}: {row}; download it again")
+        yield where, row
 
 
 def items(path):
@@ -105,10 +95,7 @@ def need(where, item, *keys):
     """The values of `keys` in an annotation."""
     missing = [key for key in keys if key not in item]
     if missing:
-        raise StageError(
-            f"{where}: {', '.join(missing)} not among {', '.join(map(str, item))}; "
-            "a file published without labels (test) cannot be used"
-        )
+        raise StageError(f"{where}: {', '.join(missing)} not among {', '.join(map(str, item))}{UNLABELLED}")
     return [item[key] for key in keys]
 
 

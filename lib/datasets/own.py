@@ -1,71 +1,109 @@
 """Data of one's own: a class per folder, a CSV, or records as they are."""
 
-import csv
 import json
+import os
+from collections import Counter
 from pathlib import Path
 
-from lib.datasets.videos import ENDINGS
+from lib.datasets.common import SPLITS
+from lib.datasets.videos import ENDINGS, files_below
 from lib.records import StageError, is_number, is_words, read_jsonl
+from lib.table import read_csv
 
 CLASS_QUESTION = "What is happening in the video?"
+OPTIONAL = ("id", "question", "start", "end", "split", "source_video", "kind")  # columns of a CSV
 
 
-def folder(root, question=None):
-    """Yields (where, record): a class per sub-folder, or for videos that lie directly in `root` one label per
-    file name.
-
-    In a file name the label is what follows the last "__" ("asl__thanks.mkv": thanks), without a trailing
-    number ("wave_03.mp4": wave).
-    """
-    files = sorted(p for p in Path(root).rglob("*") if p.is_file() and not p.name.startswith("."))
-    videos = [p for p in files if p.suffix.lower() in ENDINGS]
+def videos_of(root):
+    """The paths of the videos below a folder, in order."""
+    if not os.path.isdir(root):
+        raise StageError(f"{root}: expected a folder of videos")
+    files = list(files_below(root))
+    videos = [path for path in files if os.path.splitext(path)[1].lower() in ENDINGS and os.path.isfile(path)]
     if not videos:
         raise StageError(
             f"{Path(root)}: no video among {len(files)} files; expected endings {' '.join(sorted(ENDINGS))}"
         )
-    for path in videos:
-        inside = path.relative_to(root)
-        if len(inside.parts) > 1:
-            name = inside.parts[0]
-        else:
-            name = path.stem.split("__")[-1].rstrip("0123456789").rstrip("_- ") or path.stem
+    return sorted(videos, key=Path)
+
+
+def are_splits(places):
+    """Whether the folders at the top are those of a split (train, val, test), where videos lie at these
+    `places` (relative paths) and classes may lie one folder deeper."""
+    tops = {place.parts[0].lower() for place in places if len(place.parts) > 1}
+    return bool(tops) and tops <= SPLITS.keys()
+
+
+def folder(root, question=None):
+    """Yields (where, record or problem): a class per sub-folder, or for videos that lie directly in `root`
+    one label per file name. Where all folders at the top are named as splits, each is read as a `root`.
+
+    In a file name the label is what follows the last "__" ("asl__thanks.mkv": thanks), without a trailing
+    number ("wave_03.mp4": wave).
+    """
+    videos = videos_of(root)
+    places = [Path(path).relative_to(root) for path in videos]
+    splits = are_splits(places)
+    for path, place in zip(videos, places):
+        split = {}
+        parts = place.parts
+        if splits and len(parts) > 1:
+            split, parts = {"split": SPLITS[parts[0].lower()]}, parts[1:]
+        name = parts[0]
+        if len(parts) == 1:
+            name = place.stem.split("__")[-1].rstrip("0123456789").rstrip("_- ") or place.stem
         label = {"name": "class", "kind": "class", "value": name.replace("_", " ").strip()}
         yield (
-            str(path),
+            path,
             {
-                "id": str(inside.with_suffix("")),
-                "video": str(path),
+                "id": str(place.with_suffix("")),
+                "video": path,
                 "question": question or CLASS_QUESTION,
                 "labels": [label],
+                **split,
             },
         )
+
+
+def understood(root):
+    """One line on how folder() reads a folder: "val is the test split; 3 classes, a folder each"."""
+    places = [Path(path).relative_to(root) for path in videos_of(root)]
+    tops = Counter(place.parts[0] for place in places if len(place.parts) > 1)
+    found, depth = [], 1
+    if are_splits(places):
+        found, depth = [f"{top} is the {SPLITS[top.lower()]} split" for top in sorted(tops)], 2
+    elif names := sorted(top for top in tops if top.lower() in SPLITS):
+        others = f"as {len(tops) - len(names)} other folders stand beside"
+        found = [f"{', '.join(names)}: classes, not splits, {others}"]
+    classes = {place.parts[depth - 1] for place in places if len(place.parts) > depth}
+    if classes:
+        found.append(f"{len(classes)} classes, a folder each")
+    if bare := sum(len(place.parts) <= depth for place in places):
+        found.append(f"{bare} videos with their label in the file name")
+    return f"{root}: {'; '.join(found)}"
 
 
 def table(path, question=None):
     """Yields (where, record or problem) of a CSV with columns video and label; optional id, question, start,
     end, split, source_video, kind (default class)."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not reader.fieldnames or not {"video", "label"} <= set(reader.fieldnames):
-            raise StageError(f"{path}:1: columns {reader.fieldnames}, expected at least video,label")
-        for row in reader:
-            yield f"{path}:{reader.line_num}", row_record(row, reader.line_num, question)
+    for where, row in read_csv(path, ("video", "label"), OPTIONAL):
+        yield where, row if isinstance(row, str) else row_record(row, where.rpartition(":")[2], question)
 
 
 def row_record(row, line, question):
     """The record of a row, or what is wrong with it."""
-    row = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+    row = {key: value.strip() for key, value in row.items()}
     kind, value = row.get("kind") or "class", row["label"]
     if kind not in ("class", "text", "choice"):
         try:
             value = json.loads(value.lower() if kind == "boolean" else value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             return (
                 f"label {row['label']!r} of kind {kind}: "
                 'expected JSON, e.g. 3.5, [1, 4.2], true or ["first", "then"]'
             )
     record = {
-        "id": row.get("id") or f"{Path(row['video']).with_suffix('')}#{line}",
+        "id": row.get("id") or f"{os.path.splitext(row['video'])[0]}#{line}",
         "video": row["video"],
         "question": row.get("question") or question or (CLASS_QUESTION if kind == "class" else ""),
         "labels": [{"name": kind, "kind": kind, "value": value}],
@@ -81,10 +119,13 @@ def row_record(row, line, question):
 def lines(path):
     """Yields (where, record or problem) of a JSONL file of records; optional are `split` ("train" or "test")
     and `source_video`, the name of the video that a clip was cut from."""
-    for number, record in read_jsonl(path):
+    number = 0
+    for number, record in read_jsonl(path, foreign=True):
         source = record.get("source_video") if isinstance(record, dict) else None
         if source in (None, "") or is_words(source) or is_number(source):
             yield f"{path}:{number}", record
         else:
-            expected = "expected the name of the video it was cut from; else give the key another name"
-            yield f"{path}:{number}", f"source is {source!r:.60}, {expected}"
+            problem = f"source_video is {source!r:.60}, expected the name of the video it was cut from"
+            yield f"{path}:{number}", problem
+    if not number:
+        raise StageError(f"{path}: no records")

@@ -287,5 +287,5 @@ def given_away(label, question, stems):
     """Whether a question, of words with these `stems`, holds the label."""
     if label["kind"] == "number":
         return number_text(label["value"]) in re.findall(r"\d+(?:\.\d+)?", question)
-    names = label["value"] if label["kind"] == "sequence" else [label["value"], *label.get("aliases", ())]
+    names = label["value"] if label["kind"] == "sequence" else [label["value"], *(label.get("aliases") or ())]
     return any(set(content(words_in(name.lower()))) <= stems for name in names)

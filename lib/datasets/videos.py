@@ -11,18 +11,34 @@ VERSION = 2  # of what lib.video.probe finds: a changed one looks anew
 ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
 
+def files_below(folder, above=()):
+    """Yields the path of every file below a folder, its own first, in order. Hidden files and folders are
+    left out; links are followed, but into none of the folders on the way (`above`, real paths)."""
+    here, inner = os.path.realpath(folder), []
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                inner.append(entry.path)
+            else:
+                yield entry.path
+    for path in inner:
+        yield from files_below(path, (*above, here))
+
+
 def index_videos(folder):
     """{file name without ending: paths} of the videos below `folder`, for find_video. Of a.mp4 and a.webm in
     one folder the first counts."""
     index = {}
-    for root, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        for name in sorted(names):
-            stem, ending = os.path.splitext(name)
-            if ending.lower() in ENDINGS and not name.startswith("."):
-                paths = index.setdefault(stem, [])
-                if not paths or os.path.splitext(paths[-1])[0] != os.path.join(root, stem):
-                    paths.append(os.path.join(root, name))
+    for path in files_below(folder):
+        stem, ending = os.path.splitext(path)
+        if ending.lower() in ENDINGS:
+            paths = index.setdefault(os.path.basename(stem), [])
+            if not paths or os.path.splitext(paths[-1])[0] != stem:
+                paths.append(path)
     return index
 
 
@@ -123,15 +139,17 @@ def fitted_label(label, length, video):
     """(label, note, problem) of a label on a clip of `length` seconds."""
     kind, value = label["kind"], label["value"]
     if kind in ("interval", "time") and label.get("unit") != "fraction":
-        first = value[0] if kind == "interval" else value
-        if first > length:
+        pairs = value if kind == "interval" and isinstance(value[0], list) else [value]
+        late = [pair for pair in pairs if (pair[0] >= length if kind == "interval" else pair > length)]
+        if late:
             problem = (
-                f"label {label['name']!r} {value} lies after the clip's end ({length:g} s); "
+                f"label {label['name']!r} {late[0]} lies after the clip's end ({length:g} s); "
                 "times count from the clip's start"
             )
             return None, None, problem
-        if kind == "interval" and value[1] > length > first:
-            label = {**label, "value": [first, round(length, 3)]}
+        if kind == "interval" and any(pair[1] > length for pair in pairs):
+            fit = [[pair[0], min(pair[1], round(length, 3))] for pair in pairs]
+            label = {**label, "value": fit if pairs is value else fit[0]}
             return label, "clamped: interval ends after the video", None
     if label.get("unit") == "pixels":
         exact = [v / side for v, side in zip(value, (video["width"], video["height"]) * 2)]

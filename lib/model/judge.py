@@ -37,8 +37,9 @@ def read_judgements(path, prompts):
     replies, judges = {}, set()
     for number, line in read_jsonl(path):
         id = line.get("id") if isinstance(line, dict) else None
-        if id in replies or id not in prompts:
-            problem = "there twice" if id in replies else "not among the replies to judge"
+        known = isinstance(id, str) and id in prompts
+        if not known or id in replies:
+            problem = "there twice" if known else "not among the replies to judge"
             raise StageError(
                 f"{path}:{number}: id {id!r} is {problem}; are these judgements of other predictions?"
             )
@@ -48,8 +49,10 @@ def read_judgements(path, prompts):
                 "judge anew with --judge"
             )
         replies[id] = line.get("reply")
-        judges.add(line.get("judge", "unnamed"))
-    return replies, ", ".join(sorted(map(str, judges)))
+        if not isinstance(replies[id], (str, type(None))):
+            raise StageError(f"{path}:{number}: reply is {replies[id]!r:.120}, expected a text or null")
+        judges.add(str(line.get("judge", "unnamed")))
+    return replies, ", ".join(sorted(judges))
 
 
 def judgements(prompts, args, inputs, default):

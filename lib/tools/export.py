@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib.command import run
 from lib.prompts import strip_placeholders
-from lib.records import StageError, read_jsonl, rebase
+from lib.records import StageError, answer_problem, read_jsonl, rebase
 
 
 def export(records, path):
@@ -68,6 +68,14 @@ def options_text(labels):
     )
 
 
+def answers_of(path, output):
+    """Yields the records of a verified file as they stand beside `output`."""
+    for number, record in read_jsonl(path):
+        if problem := answer_problem(record):
+            raise StageError(f"{path}:{number}: {problem}")
+        yield rebase(record, path, output)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -75,8 +83,7 @@ def main():
     parser.add_argument("verified", help="lines of 04_verify.py")
     parser.add_argument("output", help="JSON file to write")
     args = parser.parse_args()
-    lines = read_jsonl(args.verified)
-    count = export((rebase(record, args.verified, args.output) for _, record in lines), args.output)
+    count = export(answers_of(args.verified, args.output), args.output)
     print(f"{args.output}: {count} conversations")
 
 

@@ -198,7 +198,7 @@ def facts_of(args, flags, train, test):
         trial={},
         answer=asking.max_new_tokens,
         text={stage: sum(each) / len(each) for stage, each in lengths.items()},
-        mixed=sum(1 for _ in read_jsonl(training.mix)) if training.mix else 0,
+        mixed=sum(1 for _ in read_jsonl(training.mix, foreign=True)) if training.mix else 0,
     )
 
 

@@ -68,6 +68,8 @@ def find_value(text, label, value):
     """Spans of a text that say a parsed value, in figures or word for word; [] where it is said otherwise."""
     if label["kind"] in ("number", "time", "interval", "box"):
         values, figures = value if isinstance(value, list) else [value], find_numbers(text)
+        if isinstance(values[0], list):  # several intervals
+            values = [end for pair in values for end in pair]
         for start in range(len(figures) - len(values) + 1):
             row = figures[start : start + len(values)]
             if all(map(is_value, row, values)):
@@ -131,7 +133,7 @@ def label_row(label, check, found):
     return {
         "name": label["name"],
         "kind": label["kind"],
-        "unit": label.get("unit", "seconds"),
+        "unit": label.get("unit") or "seconds",
         "value": label["value"],
         "text": value_text(label, label["value"]),
         "parsed": check["parsed"],

@@ -10,7 +10,7 @@ import numpy as np
 
 from lib.command import world
 from lib.prompts import label_text, render, strip_placeholders
-from lib.records import StageError, read_jsonl, read_records, video_path
+from lib.records import StageError, read_jsonl, read_records, times_problem, video_path
 from lib.verifier import clean, final
 
 
@@ -68,7 +68,10 @@ def mixed_rows(path):
     asked as they stand.
     """
     records = []
-    for number, record in read_jsonl(path):
+    for number, record in read_jsonl(path, foreign=True):
+        problem = times_problem(record) if isinstance(record, dict) else f"found {record!r:.60}, no object"
+        if problem:
+            raise StageError(f"{path}:{number}: {problem}")
         for key in ("video", "question", "answer"):
             if not (isinstance(record.get(key), str) and record[key].strip()):
                 raise StageError(f"{path}:{number}: {key} is {record.get(key)!r}, expected words")

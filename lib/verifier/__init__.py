@@ -16,7 +16,7 @@ from lib.verifier.embedding import Embedder
 from lib.verifier.judged import judge_prompts, with_judgements
 from lib.verifier.layout import clean, cut
 from lib.verifier.numbers import find_numbers
-from lib.verifier.rules import iou
+from lib.verifier.rules import iou, tolerance_of
 from lib.verifier.several import parts_of
 from lib.verifier.thoughts import split_thought
 from lib.verifier.verdicts import verify, verify_all, vocabularies
@@ -35,6 +35,7 @@ __all__ = [
     "parts_of",
     "split_thought",
     "stem",
+    "tolerance_of",
     "verify",
     "verify_all",
     "vocabularies",

@@ -57,6 +57,8 @@ def clean(answer):
     """
     text = cut(answer)
     if not text.isascii():
+        # half a character, which JSON can hold and no embedder can read
+        text = text.encode("utf-8", "replace").decode()
         text = re.sub(r"(?<=\d)(?=[\u00bd\u00bc])", "", text)
         text = cut(unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY))
         text = HAN_EDGE.sub(" ", text)

@@ -6,6 +6,12 @@ kinds that are measured.
 IOU, TIME, NUMBER, COSINE = 0.5, 0.10, 0.05, 0.6
 
 
+def tolerance_of(label, usual):
+    """A label's own threshold, else the usual one."""
+    own = label.get("tolerance")
+    return usual if own is None else own
+
+
 def iou(a, b):
     """Intersection over union of two intervals [start, end], two boxes [x1, y1, x2, y2], or two lists of
     intervals, of whose unions.
@@ -43,7 +49,7 @@ def iou_of_unions(a, b):
 def overlap(value, label):
     """(holds, score) of an interval or a box: IoU strictly over 0.5 (the official code's figure)."""
     score = iou(value, label["value"])
-    return score > label.get("tolerance", IOU), score
+    return score > tolerance_of(label, IOU), score
 
 
 def time_near(value, label, duration):
@@ -52,7 +58,7 @@ def time_near(value, label, duration):
     """
     whole = 1.0 if label.get("unit") == "fraction" else duration or max(abs(label["value"]), 5.0)
     error = max(abs(end - label["value"]) for end in ends_of(value))
-    return error <= label.get("tolerance", TIME) * whole + 1e-9, max(0.0, 1 - error / whole)
+    return error <= tolerance_of(label, TIME) * whole + 1e-9, max(0.0, 1 - error / whole)
 
 
 def number_near(value, label):
@@ -62,7 +68,7 @@ def number_near(value, label):
     gold = abs(float(label["value"]))
     error = max(abs(end - label["value"]) for end in ends_of(value))
     score = max(0.0, 1 - error / gold) if gold else float(error == 0)
-    return error <= label.get("tolerance", NUMBER) * gold + 1e-9, score
+    return error <= tolerance_of(label, NUMBER) * gold + 1e-9, score
 
 
 def ends_of(value):

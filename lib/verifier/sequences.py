@@ -79,7 +79,8 @@ def with_things(tokens, names):
     """
     if len(names) < 2:
         return tokens
-    verbs = {content(words_in(name.lower()))[0] for name in names if len(name.split()) > 1}
+    # of a name in other letters than a to z no words are known
+    verbs = {verb for name in names if len(name.split()) > 1 for verb in content(words_in(name.lower()))[:1]}
     things = shared_things(names)
     known = [t for t in tokens if stem(t) in things]
     if not known:

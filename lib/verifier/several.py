@@ -195,7 +195,7 @@ def values_in(text, kind, label, claimed, question):
     if kind == "box":
         found = [(start, end) for _, start, end in find_boxes(text)]
     elif kind == "interval":
-        found = [(start, end) for _, start, end in find_intervals(text, label.get("unit", "seconds"))]
+        found = [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
     elif kind == "time":
         found = [(t.start, t.end) for t in find_times(text)]
     else:

@@ -5,7 +5,7 @@ import numpy as np
 from lib.verifier.conclusion import sentences
 from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
 from lib.verifier.members import member
-from lib.verifier.rules import COSINE
+from lib.verifier.rules import COSINE, tolerance_of
 from lib.verifier.words import BEING, content, stem, words_in
 
 # Cosine of two sentences that are surely one; both behind the question, less SHARED times the words they
@@ -38,7 +38,7 @@ def text_near(said, label, question, embed):
         reasons.append(reason)
         best = max(best, score)
     why = f"cosine {best:.2f}" if best or not any(reasons) else next(filter(None, reasons))
-    return best >= label.get("tolerance", COSINE), min(best, 1.0), why
+    return best >= tolerance_of(label, COSINE), min(best, 1.0), why
 
 
 def cosines_of(vectors, n, count):

@@ -1,0 +1,94 @@
+"""CSV files of users and of datasets, row by row: spreadsheets write them in several ways, and a comma too
+many must not cut a text.
+"""
+
+import codecs
+import csv
+
+from lib.records import StageError
+
+# longer marks first: that of UTF-16 begins that of UTF-32
+MARKS = (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")
+CONVERT = "save it as UTF-8 (Excel: 'CSV UTF-8'; else iconv -f WINDOWS-1252 -t UTF-8 IN > OUT)"
+
+
+def encoding_of(path):
+    """UTF-16 or UTF-32 where the file begins with their mark, else UTF-8, with or without one."""
+    with open(path, "rb") as file:
+        head = file.read(4)
+    return next((name for mark, name in MARKS if head.startswith(mark)), "utf-8-sig")
+
+
+def undecodable(path, encoding, error):
+    """The StageError for a file that is no text in an encoding: its first line that is not, and how to
+    convert it."""
+    if encoding == "utf-8-sig":
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as own:
+                    byte, near = line[own.start], line[max(0, own.start - 20) : own.end + 20]
+                    return StageError(f"{path}:{number}: byte {byte:#x} in {near!r} is not UTF-8; {CONVERT}")
+    return StageError(f"{path}: not a text in {encoding} ({error.reason}); {CONVERT}")
+
+
+def text_lines(path):
+    """The lines of a text file, line ends included. Raises StageError where it is none."""
+    encoding = encoding_of(path)
+    with open(path, newline="", encoding=encoding) as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if "\0" in line:
+                    raise StageError(
+                        f"{path}:{number}: a NUL byte: no text, or UTF-16 without its mark; {CONVERT}"
+                    )
+                yield line
+        except UnicodeDecodeError as error:
+            raise undecodable(path, encoding, error) from None
+
+
+def header_of(path, fields, columns):
+    """The names of a CSV's columns, those of `columns` as they are there, whatever their case."""
+    known = {name.lower(): name for name in columns}
+    names = [known.get(field.strip().lower(), field.strip()) for field in fields]
+    twice = [name for at, name in enumerate(names) if name and name in names[:at]]
+    if twice:
+        raise StageError(f"{path}:1: column {twice[0]!r} stands twice; rename or remove one of them")
+    return names
+
+
+def row_of(names, fields):
+    """A row as {column: text}, or as a text what is wrong with it."""
+    last = max(at for at, name in enumerate(names, 1) if name)
+    if len(fields) < last or any(field.strip() for field in fields[last:]):
+        return (
+            f"{len(fields)} fields, expected {last} ({', '.join(names[:last])}): "
+            f'put a text with a comma in quotes, "like this, say"; found {",".join(fields)!r:.120}'
+        )
+    return dict(zip(names[:last], fields))
+
+
+def read_csv(path, needed, columns=(), advice=""):
+    """Yields ("path:line", row as row_of() has it) of a CSV in UTF-8 or UTF-16, one at a time.
+
+    `needed`: columns that must be there; their names and those of the other `columns` are found in any case.
+    Raises StageError for another file, with `advice`.
+    """
+    reader, line, empty = csv.reader(text_lines(path), strict=True), 0, True
+    try:
+        names = header_of(path, next(filter(None, reader), []), [*needed, *columns])
+        if not any(names) or not set(needed) <= set(names):
+            found = f"columns {names}" if names else "an empty file"
+            expected = f"expected {', '.join(needed)}, with commas between" if needed else "expected a header"
+            raise StageError(f"{path}:1: {found}, {expected}{advice}")
+        line = reader.line_num
+        for fields in filter(None, reader):
+            line, empty = reader.line_num, False
+            yield f"{path}:{line}", row_of(names, fields)
+    except csv.Error as error:
+        raise StageError(
+            f'{path}:{line + 1}: not CSV ({error}); quote a text as "...", and a quote in it as ""'
+        ) from None
+    if empty:
+        raise StageError(f"{path}: a header without rows")
