@@ -47,6 +47,8 @@ def test_make_n_prints_the_arms_and_starts_nothing(tmp_path):
         "final",
         "preferences",
         "ablation-direct-only",
+        "ablation-one-sample",
+        "ablation-two-samples",
     ):
         done = make("-n", *goal.split(), f"RUN={tmp_path / 'run'}", f"PY={sys.executable}")
         assert done.returncode == 0, (goal, done.stderr)

@@ -7,7 +7,7 @@ flags_preferences = --seed $(SEED) $(PREFER)
 VARIABLES += TEACHER SEEDS STEPS PREFER
 $(foreach v,TEACHER SEEDS STEPS PREFER,$(eval help: export now_$(v) = $$($(v))))
 
-.PHONY: bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only preferences final arms compare
+.PHONY: bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only ablation-one-sample ablation-two-samples preferences final arms compare
 
 bound: $(RUN)/bound/eval.json  ## demo: train on the true reasoning instead, the upper bound, and add it to the table
 	$(PY) -m lib.tools.results $(RUN)
@@ -17,18 +17,27 @@ baseline-template: $(RUN)/template/eval.json  ## the paper's Video-LLaVA+: templ
 baseline-teacher: $(RUN)/teacher/eval.json  ## the paper's Gemini row: TEACHER answers 500 questions, mixed with half of the template data
 
 # sub-makes share data and models, not the variable names of this run
-ARM = $(AGAIN) cycle RUN=$(RUN)/$(1)-only ORIGINS=$(1) DATA=$(DATA) MODEL=$(MODEL) BASE=$(BASE)
-ablation-direct-only: $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))  ## the loop without rationalization
-	$(call ARM,direct)
+BESIDE = $(AGAIN) cycle RUN=$(RUN)/$(1) DATA=$(DATA) MODEL=$(MODEL) BASE=$(BASE)
+SHARED = $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))
+ablation-direct-only: $(SHARED)  ## the loop without rationalization
+	$(call BESIDE,direct-only) ORIGINS=direct
 
-ablation-rationalized-only: $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))  ## the loop without direct answers: every label rationalized
-	$(call ARM,rationalized)
+ablation-rationalized-only: $(SHARED)  ## the loop without direct answers: every label rationalized
+	$(call BESIDE,rationalized-only) ORIGINS=rationalized
+
+# of each question one answer is drawn and learnt from, or two
+samples = $(call BESIDE,$(1)) GENERATE=$(call quoted,$(GENERATE) --samples $(2)) VERIFY=$(call quoted,$(VERIFY) --per-question $(2))
+ablation-one-sample: $(SHARED)  ## the loop with one answer a question, as the paper (the demo draws two)
+	$(call samples,one-sample,1)
+
+ablation-two-samples: $(SHARED)  ## the loop with two answers a question (the default for data of your own is one)
+	$(call samples,two-samples,2)
 
 preferences: $(RUN)/preferences/eval.json  ## after cycle N: its kept answers preferred to its wrong ones (DPO), from its own model
 
 final: $(RUN)/final/eval.json  ## the paper's last model: trained on the direct answers of cycle N only
 
-arms: cycle baseline-template ablation-direct-only ablation-rationalized-only final
+arms: cycle baseline-template ablation-direct-only ablation-rationalized-only ablation-$(if $(filter demo,$(DATASET)),one-sample,two-samples) final
 
 compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal training STEPS: one table
 	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE="$(FINETUNE)$(if $(findstring --steps,$(FINETUNE))$(findstring --epochs,$(FINETUNE)),, --steps $(STEPS))"; done

@@ -25,6 +25,8 @@ ARMS = {
     "rationalized only": "rationalized-only/*",
     "direct only": "direct-only/*",
     "full loop": "*",
+    "full loop, one answer a question": "one-sample/*",
+    "full loop, two answers a question": "two-samples/*",
     "final (direct answers of the last cycle)": "final",
     "full loop, then preferences (DPO)": "preferences",
     "true reasoning (bound)": "bound",
@@ -90,7 +92,7 @@ def main():
     bases = {seed: right(run / seed / "cycle0") for seed in finished}
     # loops of your own: make cycle RUN=RUN/seed0/NAME DATA=...
     others = {f.parent.name for seed in bases for f in (run / seed).glob("*/cycle1")}
-    others -= {"direct-only", "rationalized-only"}
+    others -= {where.removesuffix("/*") for where in ARMS.values()}
     table = {}
     for name, where in [*ARMS.items(), *((f"loop in {name}/", f"{name}/*") for name in sorted(others))]:
         folders = {seed: folder_of(run / seed, where) for seed in bases}
