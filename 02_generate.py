@@ -25,11 +25,11 @@ def questions_of(args, share):
     """
 
     def ask(record, sample):
-        prompt = render(record, "direct")
-        record = rebase(record, args.input, args.output)
-        return question_on(record, prompt, args.output, "direct", sample, args.seed, args.cycle)
+        moved, draw = rebase(record, args.input, args.output), (sample, args.seed, args.cycle)
+        return question_on(moved, render(record, "direct"), args.output, "direct", *draw)
 
-    clips, questions, count = Clips(share), Questions(args.input, ask, args.samples), 0
+    clips, count = Clips(share), 0
+    questions = Questions(args.input, ask, "direct", args.samples)
     for place, size, record in placed_records(args.input, limit=args.limit):
         count += 1
         if clips.has(record):

@@ -89,14 +89,12 @@ def questions_of(args, places):
     """What to ask on the records at these places: their question, with its label as a hint."""
 
     def ask(record, sample):
-        prompt = render(record, "rationalized")
         conclude = render(record, "direct") if args.conclude_unaided else None
+        prompt, moved = render(record, "rationalized"), rebase(record, args.input, args.output)
         draw = ("rationalized", sample, args.seed, args.cycle)
-        return question_on(
-            rebase(record, args.input, args.output), prompt, args.output, *draw, conclude=conclude
-        )
+        return question_on(moved, prompt, args.output, *draw, conclude=conclude)
 
-    questions = Questions(args.input, ask, args.samples)
+    questions = Questions(args.input, ask, "rationalized", args.samples)
     for place, size, record in records_at(args.input, places):
         questions.add(place, size, record)
     return questions

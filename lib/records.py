@@ -83,10 +83,8 @@ TAKE = {
 
 
 def key_problem(label, key):
-    """What is wrong with an optional key of a label, or None; null is as if it were not there."""
-    kind, given = label["kind"], label.get(key)
-    if given is None:
-        return None
+    """What is wrong with an optional key that a label has, or None."""
+    kind, given = label["kind"], label[key]
     if kind not in TAKE[key]:
         return f"{key} {given!r:.60}: a {kind} takes none, only {', '.join(TAKE[key])}"
     if key in ("options", "aliases"):
@@ -142,13 +140,14 @@ def label_problem(label):
         return f"label {label!r:.120}: name {name!r:.60}, expected words"
     if not isinstance(kind, str) or kind not in KINDS:
         return f"label {name!r}: kind {kind!r:.60}, expected one of {', '.join(KINDS)}"
-    problem = next(filter(None, (key_problem(label, key) for key in TAKE)), None) or value_problem(label)
+    given = [key for key in TAKE if label.get(key) is not None]  # null is as if it were not there
+    problem = next(filter(None, (key_problem(label, key) for key in given)), None) or value_problem(label)
     return problem and f"label {name!r}: {problem}"
 
 
 def times_problem(record):
     """What is wrong with start, end and duration of a record, or None."""
-    start, end, length = (record.get(key) for key in ("start", "end", "duration"))
+    start, end, length = record.get("start"), record.get("end"), record.get("duration")
     first, last = 0 if start is None else start, LARGEST if end is None else end
     if not (is_time(first) and (end is None or is_time(last)) and first < last):
         return f"start {start!r:.60} and end {end!r:.60}, expected seconds with 0 <= start < end"
@@ -162,8 +161,15 @@ WRITTEN = ("answer", "thought", "error", "checks", "why")
 OURS = {"boxes": str, "truncated": bool, "judgements": ()}
 
 
-def content_problem(record, left_out=WRITTEN):
-    """What of a record cannot stand in a file of JSON in UTF-8, or would be taken for a stage's, or None."""
+def content_problem(record, plain=False, left_out=WRITTEN):
+    """What of a record cannot stand in a file of JSON in UTF-8, or would be taken for a stage's, or None.
+    `plain`: its line shows that its content is JSON in UTF-8.
+    """
+    for key, kind in OURS.items():
+        if record.get(key) is not None and not isinstance(record[key], kind):
+            return f"{key} is {record[key]!r:.60}: stages use that key; give yours another name"
+    if plain:
+        return None
     try:
         given = {key: value for key, value in record.items() if key not in left_out}
         json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
@@ -172,12 +178,11 @@ def content_problem(record, left_out=WRITTEN):
         return f"{near!r} is not Unicode (half a character, or a file name that is not UTF-8: rename it)"
     except (ValueError, RecursionError) as error:
         return f"NaN, an infinity or a value too deep ({error}), expected finite numbers"
-    wrong = next((k for k, kind in OURS.items() if not isinstance(record.get(k), (kind, type(None)))), None)
-    return wrong and f"{wrong} is {record[wrong]!r:.60}: stages use that key; give yours another name"
+    return None
 
 
-def record_problem(record):
-    """What is wrong with a record, or None: then no stage raises for it."""
+def record_problem(record, plain=False):
+    """What is wrong with a record, or None: then no stage raises for it. `plain`: as content_problem()."""
     if not isinstance(record, dict):
         return f"found {type(record).__name__}, expected an object"
     for key in ("id", "video", "question"):
@@ -187,8 +192,10 @@ def record_problem(record):
     if not (isinstance(labels, list) and labels):
         return f"labels is {labels!r:.60}, expected a list of at least one label"
     problem = times_problem(record) or next(filter(None, map(label_problem, labels)), None)
-    if problem or (problem := content_problem(record)):
+    if problem or (problem := content_problem(record, plain)):
         return problem
+    if len(labels) == 1:
+        return None
     names = [" ".join(label["name"].lower().replace("_", " ").split()) for label in labels]
     # an answer says each label by its name, and a judge's replies are kept by it
     if len(set(names)) < len(names):
@@ -196,9 +203,9 @@ def record_problem(record):
     return None
 
 
-def answer_problem(record):
-    """What is wrong with a line of 02, 03 or 04, or None."""
-    problem = record_problem(record)
+def answer_problem(record, plain=False):
+    """What is wrong with a record of 02, 03 or 04, or None."""
+    problem = record_problem(record, plain)
     if problem or not {"answer", "error"} & record.keys():
         return problem or "neither answer nor error: not a file of 02_generate.py or 03_rationalize.py"
     for key, kind in {"answer": str, "thought": str, "origin": str, "sample": int}.items():
@@ -208,12 +215,12 @@ def answer_problem(record):
 
 
 def read_jsonl(path, foreign=False):
-    """Yields (line number, object) of a JSONL file, as sized_lines."""
-    return ((number, value) for number, value, _ in sized_lines(path, foreign))
+    """Yields (line number, object) of a JSONL file, as jsonl_lines."""
+    return ((number, value) for number, value, _ in jsonl_lines(path, foreign))
 
 
-def sized_lines(path, foreign=False):
-    """Yields (line number, object, size of the line in bytes) of a JSONL file, split on \\n only.
+def jsonl_lines(path, foreign=False):
+    """Yields (line number, object, line) of a JSONL file, split on \\n only.
 
     `foreign`: no stage of ours wrote it; then blank lines, and a last line without its end, are no sign of a
     torn file. Raises StageError with path:line for anything that is not one object a line.
@@ -232,11 +239,13 @@ def sized_lines(path, foreign=False):
                     f"{where}: the last line has no line end: the file is cut off; write it again"
                 )
             try:
-                value = json.loads(line.decode("utf-8-sig") if foreign else line)
+                value = json.loads(
+                    line.decode("utf-8-sig") if foreign else line.decode("utf-8", "surrogatepass")
+                )
             # a number of thousands of digits, lists in thousands of lists
             except (ValueError, RecursionError) as error:
                 raise StageError(f"{where}: not JSON ({error}); found {line[:60]!r}") from None
-            yield number, value, len(line)
+            yield number, value, line
 
 
 def line_of(record):
@@ -257,16 +266,18 @@ def placed_records(path, answers=False, limit=None):
     with path:line.
     """
     keys, ids, place = array("q"), set(), 0
-    for number, record, size in sized_lines(path):
-        if problem := (answer_problem if answers else record_problem)(record):
+    for number, record, line in jsonl_lines(path):
+        # half characters, and numbers that are none, are written so
+        plain = not (b"\\u" in line or b"\xed" in line or b"NaN" in line or b"Infinity" in line)
+        if problem := (answer_problem if answers else record_problem)(record, plain):
             raise StageError(f"{path}:{number}: {problem}")
         if limit is not None:
             if record["id"] not in ids and len(ids) >= limit:
                 break
             ids.add(record["id"])
         keys.append(hash(key_of(record) if answers else record["id"]))
-        yield place, size, record
-        place += size
+        yield place, len(line), record
+        place += len(line)
     if not keys:
         raise StageError(f"{path}: no records")
     if len(np.unique(np.frombuffer(keys, np.int64))) < len(keys):

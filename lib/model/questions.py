@@ -24,17 +24,29 @@ class Clips:
         number, count = self.share
         if count == 1:
             return True
-        clip = hash((record["video"], record.get("start"), record.get("end")))
-        return self.numbers.setdefault(clip, len(self.numbers)) % count == number
+        return self.numbers.setdefault(clip_hash(record), len(self.numbers)) % count == number
+
+
+def clip_hash(record):
+    """What tells the clip of a record from the others of its file."""
+    return hash((record["video"], record.get("start"), record.get("end")))
+
+
+def asked_length(record):
+    """Length of what a record asks, in characters: by it batches are made, all else in their prompts is
+    alike.
+    """
+    options = (label["options"] for label in record["labels"] if label["kind"] == "choice")
+    return len(record["question"]) + sum(len(option) for each in options for option in each)
 
 
 class Questions:
-    """A sequence of questions on records of the JSONL file `path`, `samples` of each: made by ask(record,
-    sample) whenever one is needed.
+    """A sequence of questions on records of the JSONL file `path`, `samples` of each: made by
+    ask(record, sample) whenever one is needed, to the `origin` of answers.
     """
 
-    def __init__(self, path, ask, samples=1):
-        self.file, self.ask, self.samples = open(path, "rb"), ask, samples
+    def __init__(self, path, ask, origin, samples=1):
+        self.file, self.ask, self.origin, self.samples = open(path, "rb"), ask, origin, samples
         self.places, self.sizes = array("q"), array("q")
         self.keys, self.clips, self.lengths = array("q"), array("q"), array("q")  # of every question
 
@@ -42,10 +54,9 @@ class Questions:
         """Add the questions on the record whose line stands at `place`, `size` bytes long."""
         self.places.append(place)
         self.sizes.append(size)
-        question = self.ask(record, 0)
-        key, clip, length = question.record, hash(question.clip), len(question.prompt)
+        clip, length = clip_hash(record), asked_length(record)
         for sample in range(self.samples):
-            self.keys.append(hash(key_of({**key, "sample": sample})))
+            self.keys.append(hash((record["id"], self.origin, sample)))
             self.clips.append(clip)
             self.lengths.append(length)
 
@@ -62,15 +73,12 @@ class Questions:
 def columns(questions):
     """(hash of the key, hash of the clip, length of the prompt) of all questions, as arrays of int64."""
     if isinstance(questions, Questions):
-        return tuple(np.frombuffer(column, np.int64) for column in _columns(questions))
+        held = (questions.keys, questions.clips, questions.lengths)
+        return tuple(np.frombuffer(column, np.int64) for column in held)
     keys = [hash(key_of(question.record)) for question in questions]
     clips = [hash(question.clip) for question in questions]
     lengths = [len(question.prompt) for question in questions]
     return tuple(np.array(column, np.int64) for column in (keys, clips, lengths))
-
-
-def _columns(questions):
-    return questions.keys, questions.clips, questions.lengths
 
 
 def plan_batches(questions, size, done=()):
