@@ -35,6 +35,7 @@ from lib.tools.bench_inputs import (
     speed_of,
     verified_file,
 )
+from lib.tools.bench_plan import bench_plan
 from lib.tools.bench_trl import trl_tokens_per_second
 from lib.video import read_frames
 
@@ -226,6 +227,7 @@ PARTS = {
     "verify": bench_verify,
     "processes": bench_processes,
     "grow": bench_grow,
+    "plan": bench_plan,
     "gpu": bench_gpu,
 }
 

@@ -17,10 +17,10 @@ KEPT = "A shape is seen that moves from one side to the other.\nAnswer: it is re
 SHORT = "it is red"
 
 
-def measure(*words, **environment):
+def measure(*words, codes=(0,), **environment):
     """(seconds, peak GiB) of a command of this Python: a path is one word, a text as many as it has.
 
-    Raises CalledProcessError, with what it printed, where it fails.
+    Raises CalledProcessError, with what it printed, where it ends with none of the exit `codes`.
     """
     command = [sys.executable]
     for word in words:
@@ -31,7 +31,7 @@ def measure(*words, **environment):
     )
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
-    if status:
+    if os.waitstatus_to_exitcode(status) not in codes:
         raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command, printed)
     return time.perf_counter() - began, usage.ru_maxrss / 2**20
 
