@@ -158,7 +158,9 @@ class Output:
             return False
         if self.folder:
             done = Path(self.path) / "DONE"
-            return done.is_file() and done.read_text().strip() == meta.get("identity", identity_of(old))
+            return done.is_file() and done.read_text().strip() == meta.get(
+                "identity", done.read_text().strip()
+            )
         return os.path.isfile(self.path) and meta.get("output_sha256") == sha256(self.path)
 
     def _others(self, old):
@@ -218,7 +220,7 @@ class Output:
         """
         self.lock.seek(0)
         text = self.lock.read()
-        begun = json.loads(text) if text.strip() else None
+        begun = content_of(json.loads(text)) if text.strip() else None
         if self._is_complete():
             return
         if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
@@ -242,7 +244,8 @@ class Output:
             )
         if may_write:
             self.lock.seek(0), self.lock.truncate()
-            self.lock.write(json.dumps(self.content, indent=1))
+            noted = ("settings", "inputs", "prompts", "code")
+            self.lock.write(json.dumps({name: self.about[name] for name in noted}, indent=1))
             self.lock.flush()
 
     def _replaces_nothing(self):

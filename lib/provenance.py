@@ -47,12 +47,30 @@ def provenance(settings, inputs, styles=(), code=None):
 
 
 def content_of(meta):
-    """What decides an output's content: settings, hashes of inputs, prompts and code, flat."""
-    inputs = {f"input {path}": digest for path, digest in meta.get("inputs", {}).items()}
+    """What decides an output's content: settings, hashes of inputs, prompts and code, flat. Where inputs and
+    model lie decides nothing: a run may be moved, and a path written in another way.
+    """
+    if meta and "settings" not in meta:  # the note of a part begun before code was noted was flat
+        named = {name: value for name, value in meta.items() if name.startswith("input ")}
+        settings = {name: value for name, value in meta.items() if name not in named}
+        meta = {"settings": settings, "inputs": {name[6:]: value for name, value in named.items()}}
+    inputs = meta.get("inputs", {})
+    content = {k: v for k, v in meta.get("settings", {}).items() if not names_inputs(v, inputs)}
+    if "model_identity" in content:
+        content.pop("model", None)
+    for path, digest in inputs.items():
+        name = f"input {os.path.basename(path)}"
+        content[name if name not in content else f"{name} ({len(content)})"] = digest
     code = {f"code {path}": digest for path, digest in meta.get("code", {}).items()}
     # before the code was noted, the digest was that of the whole file of prompts
     said = {"prompts": meta["prompts"]} if code and "prompts" in meta else {}
-    return {**meta.get("settings", {}), **inputs, **code, **said}
+    return {**content, **code, **said}
+
+
+def names_inputs(value, inputs):
+    """Whether the value of a setting is a path, or are paths, among the inputs."""
+    values = value if isinstance(value, list) else [value]
+    return bool(values) and all(isinstance(each, str) and each in inputs for each in values)
 
 
 def differing(old, new):

@@ -293,3 +293,27 @@ def test_merging_takes_an_answer_before_an_error_and_keeps_the_order(tmp_path):
     keys = [(name, "", 0) for name in "abcd"]
     assert merge(list(parts), keys, tmp_path / "all") == (3, 1, 1, ("d", "", 0))
     assert [record.get("answer") for record in lines(tmp_path / "all")] == ["2", None, "1"]
+
+
+# ---------------------------------------------------------------- where a run lies
+
+
+def test_a_run_that_was_moved_and_a_path_written_otherwise_are_the_same(smoke, tmp_path, monkeypatch):
+    run = tmp_path / "moved"
+    shutil.copytree(smoke, run)
+    relative = os.path.relpath(run, ROOT)
+    for command in (
+        f"04_verify.py {run}/cycle1/generated.jsonl {relative}/cycle1/rationalized.jsonl "
+        f"-o {relative}/cycle1/verified.jsonl --per-question 2",
+        f"02_generate.py {relative}/data/train.jsonl -o {run}/cycle1/generated.jsonl --model {relative}/base "
+        "--seed 0 --samples 2 --temperature 0.7 --max-new-tokens 32 --batch-size 48 --cycle 1",
+    ):
+        assert "complete already" in sh(*command.split()).stdout, command
+
+
+def test_two_inputs_of_one_name_are_two():
+    meta = {"settings": {"inputs": ["a/x", "b/x"], "seed": 0}, "inputs": {"a/x": "1", "b/x": "2"}}
+    other = {"settings": {"inputs": ["b/x", "a/x"], "seed": 0}, "inputs": {"b/x": "2", "a/x": "1"}}
+    assert provenance.differing(provenance.content_of(meta), provenance.content_of(other))
+    elsewhere = {"settings": {"inputs": ["c/x", "d/x"], "seed": 0}, "inputs": {"c/x": "1", "d/x": "2"}}
+    assert not provenance.differing(provenance.content_of(meta), provenance.content_of(elsewhere))

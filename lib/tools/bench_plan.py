@@ -77,7 +77,8 @@ def bench_plan(folder, counts=COUNTS, stages=("02", "03")):
     """02 over many questions, stopped when most are answered, and again; 03 on its answers."""
     heading(
         "02_generate.py and 03_rationalize.py without a model: until all is planned, and with the merge",
-        " stage | questions | planned, s | peak GiB | again with 99 % done, s | peak GiB | merged, s | peak GiB ",
+        " stage | questions | planned, s | peak GiB | planned again with 99 % done, s | peak GiB "
+        "| the rest and the merge, s | peak GiB ",
     )
     for count in counts:
         source = made(folder / "questions.jsonl", count)
