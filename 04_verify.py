@@ -18,7 +18,7 @@ from itertools import groupby, tee
 
 from lib.command import check_flags, parser_of, run, settings_of
 from lib.output import Output
-from lib.records import StageError, answer_problem, key_of, read_jsonl, read_records, rebase
+from lib.records import StageError, answer_problem, key_of, placed_records, read_jsonl, read_records, rebase
 from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
 
 # ------------------------------------------------------------------------------------------------------ read,
@@ -49,6 +49,13 @@ def stream(inputs, output, limit=None):
             yield rebase(record, path, output)
 
 
+def labelled(inputs, args):
+    """The records by whose labels classes are told apart: of the inputs, and of --vocabulary."""
+    yield from stream(inputs, args.output, args.limit)
+    for path in args.vocabulary:
+        yield from (record for _, _, record in placed_records(path))
+
+
 def replies_of(inputs, vocabulary, args):
     """What a judge replies (--judge) or replied (--judgements) on text labels whose words differ, or None."""
     if not (args.judge or args.judgements):
@@ -73,7 +80,7 @@ def answered_in(paths, embedder):
 
 def results(inputs, args):
     """Yields the verified records, group by group of adjacent answers to one question."""
-    vocabulary = vocabularies(stream(inputs, args.output, args.limit))
+    vocabulary = vocabularies(labelled(inputs, args))
     replies = replies_of(inputs, vocabulary, args)
     # tee holds what verify_all has read ahead: one chunk
     records, same = tee(stream(inputs, args.output, args.limit))
@@ -186,6 +193,14 @@ def flags():
         "video; keep no answer to them",
     )
     add(
+        "--vocabulary",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="train.jsonl: tell class labels apart by the values they take there too; for inputs that do not "
+        "hold all questions, as a part of them, or rationalized.jsonl alone",
+    )
+    add(
         "--per-question",
         type=int,
         default=4,
@@ -238,7 +253,7 @@ def main():
         )
     if args.judge and args.judgements:
         parser.error("--judge asks anew, --judgements reads kept replies: expected one of them")
-    inputs = [*args.inputs, *args.drop_answered]
+    inputs = [*args.inputs, *args.drop_answered, *args.vocabulary]
     with Output(
         args.output, settings_of(args), inputs, args.overwrite, resume=False, trust=args.trust_code
     ) as output:
@@ -255,6 +270,8 @@ def main():
     for origin, counter in counts.verdicts.items():
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counter.most_common())
         print(f"{origin}: {counter.total()} answers, {verdicts}; {counts.kept[origin]} kept")
+    if list(counts.verdicts) == ["rationalized"] and not args.vocabulary:
+        print("class labels were told apart by these files alone; --vocabulary train.jsonl adds the others")
     print(
         f"{args.output}: of {summary['questions']} questions {summary['solved_direct']} answered, "
         f"{summary['solved_rationalized']} rationalized, {summary['solved_by_none']} neither; "

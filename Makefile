@@ -139,6 +139,9 @@ code_finetune    = 05_finetune.py $(asking) lib/training/*.py
 code_preferences = $(code_finetune)
 code_evaluate    = 06_eval.py $(asking) lib/verifier/*.py lib/benchmarks/*.py
 $(foreach v,$(if $(GOALS),$(NOTES)),$(eval sum_$v := $(if $(code_$v),| code $(firstword $(shell cat $(code_$v) | cksum)))))
+ifeq (folder,$(strip $(DATASET)))
+sum_prepare += | videos $(firstword $(shell ls -LR '$(VIDEOS)' | cksum))# there is no annotation file to be newer
+endif
 $(foreach v,$(NOTES),$(eval note_$v = $$(strip $$(flags_$v) $(sum_$v))))
 export $(NOTES:%=flags_%) $(NOTES:%=note_%)
 stale = $(if $(call same,$(note_$(1)),$(strip $(file <$(RUN)/flags/$(1)))),,FORCE)

@@ -231,7 +231,7 @@ class Output:
                 f"{differences(content_of(self._meta()), self.content)}\n  write elsewhere with -o, or "
                 "replace it with --overwrite" + self._way_out(content_of(self._meta()))
             )
-        there = parts_of(self.path) if not self.folder else os.path.exists(self.part)
+        there = self._has_begun()
         if self.resume and begun is None and there:
             raise StageError(
                 f"{self.part}: with what settings it was begun is not known ({self.note} is gone); "
@@ -242,11 +242,23 @@ class Output:
                 f"{self.part}: begun with other settings:\n{differences(begun, self.content)}\n  use those "
                 f"settings to go on, or remove {self.part}* to start anew" + self._way_out(begun)
             )
+        if (
+            begun and not there and self._others(begun)
+        ):  # with a model that there is not, say: nothing of it is gone on with
+            for kind in ("", *BESIDE):
+                for file in side_files(self.path, kind) if may_write else ():
+                    os.unlink(file)
         if may_write:
             self.lock.seek(0), self.lock.truncate()
             noted = ("settings", "inputs", "prompts", "code")
             self.lock.write(json.dumps({name: self.about[name] for name in noted}, indent=1))
             self.lock.flush()
+
+    def _has_begun(self):
+        """Whether a part holds anything."""
+        if self.folder:
+            return os.path.isdir(self.part) and bool(os.listdir(self.part))
+        return any(os.path.getsize(part) for part in parts_of(self.path))
 
     def _replaces_nothing(self):
         return self.folder and not os.listdir(self.path)

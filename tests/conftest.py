@@ -137,6 +137,7 @@ def kept(smoke, tmp_path):
     """A verified file of sixteen kept answers: the smoke's first, whatever they say, as all may be wrong."""
     rows = [r for r in lines(smoke / "cycle1/generated.jsonl") if r["sample"] == 0][:16]
     for record in rows:
+        record.pop("truncated", None)
         record.update(
             video=str((smoke / "cycle1" / record["video"]).resolve()),
             keep=True,

@@ -215,6 +215,7 @@ def test_preferences_raise_kept_answers_above_wrong_ones(smoke, tmp_path, how):
             **r,
             "video": str((smoke / "cycle1" / r["video"]).resolve()),
             "sample": n,
+            "truncated": False,
             "keep": n == 0,
             "verdict": ("correct", "wrong", "unparsed")[n],
             "answer": (

@@ -134,7 +134,7 @@ def test_the_sidecars_say_how(smoke):
         "settings",
         "inputs",
         "prompts",
-        "script",
+        "code",
         "versions",
         "seconds",
         "records",

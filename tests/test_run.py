@@ -220,3 +220,13 @@ def test_edited_prompts_and_code_are_seen(finished, tmp_path):
 def test_smoke_is_not_tried_in_the_demo_run():
     said = subprocess.run(["make", "-n", "smoke"], cwd=ROOT, capture_output=True, text=True).stdout
     assert "runs/smoke" in said and "runs/demo" not in said
+
+
+def test_a_new_video_in_a_folder_of_classes_is_seen(make, tmp_path):
+    (tmp_path / "clips/dive").mkdir(parents=True)
+    (tmp_path / "clips/dive/a.mp4").touch()
+    named = [make.named[0], "DATASET=folder", f"VIDEOS={tmp_path}/clips", "MODEL=hub/model"]
+    make("cycle", "N=1", *named)
+    assert make.scripts("cycle") == []
+    (tmp_path / "clips/dive/b.mp4").touch()
+    assert make.scripts("cycle")[0] == "01_prepare"

@@ -243,7 +243,7 @@ def test_a_source_that_is_no_name_is_a_bad_record(tmp_path):
     )
     assert "2 good records, 3 bad" in done.stdout
     for line, found in ((1, r"['a']"), (2, r"{'of': 'a'}"), (3, "True")):
-        assert f"bad: {tmp_path}/mine.jsonl:{line}: source is {found}, expected the name" in done.stdout
+        assert f"bad: {tmp_path}/mine.jsonl:{line}: source_video is {found}, expected the name" in done.stdout
 
 
 # ---------------------------------------------------------------- the draw

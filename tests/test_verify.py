@@ -18,7 +18,7 @@ import pytest
 from conftest import ROOT, lines, sh
 
 from lib.prompts import label_text
-from lib.records import KINDS, StageError, record_problem
+from lib.records import KINDS, StageError, line_of, record_problem
 from lib.verifier import Embedder, clean, final, iou, stem, verify, vocabularies
 from lib.verifier.spelled import digits
 from lib.verifier.verdicts import attempt
@@ -1446,3 +1446,18 @@ def test_no_string_raises_or_takes_long(count):
         assert result["verdict"] in ("correct", "wrong", "unparsed", "unfinished", "degenerate", "leaked")
         json.dumps(result, allow_nan=False)
     assert not slow
+
+
+def test_a_file_without_all_questions_tells_classes_apart_by_a_vocabulary(tmp_path):
+    def record(name, value, **more):
+        label = {"name": "class", "kind": "class", "value": value}
+        return {"id": name, "video": "v.mp4", "question": "What?", "labels": [label], **more}
+
+    answer = {"answer": "Two animals.\nAnswer: a dog and a cat", "origin": "rationalized", "sample": 0}
+    (tmp_path / "train.jsonl").write_bytes(line_of(record("a", "cat")) + line_of(record("b", "dog")))
+    (tmp_path / "r.jsonl").write_bytes(line_of(record("b", "dog", **answer)))
+    command = ["04_verify.py", tmp_path / "r.jsonl", "-o"]
+    assert "--vocabulary" in sh(*command, tmp_path / "alone.jsonl").stdout
+    sh(*command, tmp_path / "v.jsonl", "--vocabulary", tmp_path / "train.jsonl")
+    (result,) = lines(tmp_path / "v.jsonl")
+    assert result["verdict"] == "wrong" and result["why"] == "several: cat, dog"

@@ -14,6 +14,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor,
 from transformers.utils import is_bitsandbytes_available, logging
 
 from lib.command import world
+from lib.model.hub import from_hub, why_not
 from lib.records import StageError
 
 
@@ -46,7 +47,7 @@ def stored_dtype(path):
     """The precision of a checkpoint (folder or hub id): that of its config, of its language model's config
     (where Qwen3-VL's stands), of any other part's, of most numbers in its safetensors files; else float32.
     """
-    for part in parts_of(AutoConfig.from_pretrained(path)):
+    for part in parts_of(AutoConfig.from_pretrained(path, **from_hub(path))):
         dtype = getattr(part, "dtype", None)
         if dtype is not None:
             return getattr(torch, dtype) if isinstance(dtype, str) else dtype
@@ -71,12 +72,11 @@ def peak_memory(device):
 def processor_of(path):
     """The processor of a folder or hub id. Raises StageError for what cannot chat about videos."""
     try:
-        processor = AutoProcessor.from_pretrained(path)
+        processor = AutoProcessor.from_pretrained(path, **from_hub(path))
     except (OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
         raise StageError(
-            f"{path}: no processor can be loaded from it: {why}; expected the folder or hub id of a video "
-            "model of transformers"
+            f"{path}: no processor can be loaded from it: {why_not(path, error)}; expected the "
+            "folder or hub id of a video model of transformers"
         ) from error
     if getattr(processor, "video_processor", None) is None:
         raise StageError(
@@ -112,7 +112,7 @@ def load(path, device, dtype, device_map=None, in_4bit=False):
     if not sys.stderr.isatty():
         logging.disable_progress_bar()  # thousands of characters in a log file
     processor = processor_of(path)
-    options = dict(dtype=dtype, device_map=device_map)
+    options = dict(dtype=dtype, device_map=device_map, **from_hub(path))
     if in_4bit:
         nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
         options.update(device_map=device_map or {"": device}, quantization_config=nf4)

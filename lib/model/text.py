@@ -10,6 +10,7 @@ from transformers import (
 )
 
 from lib.model.generate import configuration, own_configuration_aside
+from lib.model.hub import from_hub, why_not
 from lib.model.load import device_of, dtype_of
 from lib.records import StageError
 
@@ -21,13 +22,20 @@ def ask(model, prompts, at_once=8, max_new_tokens=128, dtype="auto"):
     Raises StageError for a model without a chat template.
     """
     device = device_of()
-    processor = AutoProcessor.from_pretrained(model)
+    options = from_hub(model)
+    try:
+        processor = AutoProcessor.from_pretrained(model, **options)
+    except (OSError, ValueError) as error:
+        why = why_not(model, error)
+        raise StageError(
+            f"{model}: no tokenizer can be loaded from it: {why}; expected a text model"
+        ) from error
     if not processor.chat_template:
         raise StageError(f"{model}: this model has no chat template; choose an instruction-tuned model")
     tokenizer = getattr(processor, "tokenizer", processor)
-    multimodal = type(AutoConfig.from_pretrained(model)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+    multimodal = type(AutoConfig.from_pretrained(model, **options)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
     kind = AutoModelForImageTextToText if multimodal else AutoModelForCausalLM
-    writer = kind.from_pretrained(model, dtype=dtype_of(dtype, device)).to(device).eval()
+    writer = kind.from_pretrained(model, dtype=dtype_of(dtype, device), **options).to(device).eval()
     for start in range(0, len(prompts), at_once):
         batch = prompts[start : start + at_once]
         contents = [[{"type": "text", "text": text}] if multimodal else text for _, text in batch]

@@ -126,8 +126,9 @@ def context_problem(path, lengths, visual, new):
     from transformers import AutoConfig
 
     from lib.model.context import context_of, too_long
+    from lib.model.hub import from_hub
 
-    limit = context_of(AutoConfig.from_pretrained(path))
+    limit = context_of(AutoConfig.from_pretrained(path, **from_hub(path)))
     least, most = (
         too_long(int(end(visual) + end(lengths)), int(end(visual)), new, limit) for end in (min, max)
     )
@@ -190,9 +191,10 @@ def sizes_of(path):
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    from lib.model.hub import from_hub
     from lib.model.load import stored_dtype
 
-    config = AutoConfig.from_pretrained(path)
+    config = AutoConfig.from_pretrained(path, **from_hub(path))
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
     return sizes(model), stored_dtype(path).itemsize

@@ -120,7 +120,8 @@ def finetune(args, folder, records, flags):
     bytes of a clip's features. `flags`: what its flags say.
     """
     answers = [record for record in records if "answer" in record]
-    rows = [{**record, "keep": True, "answer": record["answer"].strip() or "none"} for record in answers]
+    kept = {"keep": True, "truncated": False}
+    rows = [{**record, **kept, "answer": record["answer"].strip() or "none"} for record in answers]
     (folder / "kept.jsonl").write_bytes(b"".join(map(line_of, rows)))
     words = shlex.split(args.finetune)
     if flags.steps is None:  # 05 takes one of the two

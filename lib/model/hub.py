@@ -1,0 +1,39 @@
+"""Folders and hub ids where there may be no network."""
+
+import os
+import socket
+from functools import lru_cache
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from huggingface_hub.constants import ENDPOINT
+
+SECONDS_TO_REACH_THE_HUB = 5
+
+
+@lru_cache
+def hub_is_reachable():
+    """Whether the hub answers at all. Without a network the library tries for minutes."""
+    if os.environ.get("HF_HUB_OFFLINE") or getproxies():  # the library knows, or a proxy does
+        return True
+    place = urlsplit(ENDPOINT)
+    try:
+        address = (place.hostname, place.port or (80 if place.scheme == "http" else 443))
+        socket.create_connection(address, SECONDS_TO_REACH_THE_HUB).close()
+    except OSError:
+        return False
+    return True
+
+
+def from_hub(path):
+    """Options of from_pretrained for a folder or hub id: where the hub cannot be reached, its cache alone is
+    read.
+    """
+    return {} if os.path.isdir(path) or hub_is_reachable() else {"local_files_only": True}
+
+
+def why_not(path, error):
+    """In a line, why a library could not load a folder or hub id."""
+    if from_hub(path):
+        return f"no such folder, not in the hub's cache, and {ENDPOINT} cannot be reached"
+    return str(error).splitlines()[0]
