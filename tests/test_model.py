@@ -1,7 +1,12 @@
 """Prompts, rows to train on, and sampling, with the smoke run's tiny Video-LLaVA."""
 
+import json
+import os
+import sys
+
 import numpy as np
 import pytest
+from conftest import free_port, sh
 
 from lib.prompts import form_text, label_text, render, strip_placeholders
 
@@ -280,3 +285,19 @@ def test_a_flag_of_finetuning_that_would_be_ignored_is_bad_usage(tmp_path, words
 
     done = sh("05_finetune.py", "in.jsonl", "-o", tmp_path / "m", "--model", "m", *words, check=False)
     assert done.returncode == 2 and said in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_hub_that_cannot_be_reached_costs_no_retries(tmp_path):
+    """The library alone tries every file six times, two minutes and a half a stage."""
+    environment = {k: v for k, v in os.environ.items() if k != "HF_HUB_OFFLINE" and "proxy" not in k.lower()}
+    environment |= {"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "HF_HOME": str(tmp_path)}
+    label = {"name": "it", "kind": "class", "value": "red"}
+    question = {"id": "a", "video": "a.mp4", "question": "What?", "labels": [label]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(question) + "\n")
+    command = ["02_generate.py", tmp_path / "train.jsonl", "-o", tmp_path / "x.jsonl", "--model", "no/such"]
+    done = sh(sys.executable, *command, fresh=True, check=False, env=environment)
+    assert done.returncode == 1 and "cannot be reached" in done.stderr and "Traceback" not in done.stderr
+    assert "Retrying" not in done.stderr + done.stdout
+    # with the right name the same command begins anew: nothing was answered
+    done = sh(*command[:-1], tmp_path / "none", check=False)
+    assert "then 'no/such'" not in done.stderr
