@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import check_flags, parser_of, progress, run, settings_of
+from lib.command import check_flags, parser_of, progress, refuse_given, run, settings_of
 from lib.datasets import READERS, own
 from lib.datasets.groups import groups_of, link_of
 from lib.datasets.questions import rewritten
@@ -92,6 +92,15 @@ def check_usage(parser, args):
         parser.error(f"--dataset {args.dataset} needs --videos DIR")
     if not args.check and not args.output or args.check and args.dataset == "demo":
         parser.error("expected -o FOLDER (or --check, for data of your own)")
+    if args.dataset != "charades-sta":
+        refuse_given(parser, args, ["durations"], "it is for --dataset charades-sta")
+    if args.dataset != "demo":
+        refuse_given(parser, args, ["clips"], "it is for --dataset demo")
+    if args.dataset == "demo":
+        named = ["videos", "annotations", "question", "test_share"]
+        refuse_given(parser, args, named, "the demo makes its own")
+    elif args.dataset not in ("folder", "csv"):
+        refuse_given(parser, args, ["question"], f"{args.dataset} has its own questions")
     for flag, share in (("--test-share", args.test_share), ("--dev-share", args.dev_share)):
         if not 0 <= share < 1:
             parser.error(f"{flag} {share}: expected at least 0 and below 1")

@@ -16,7 +16,7 @@ import os
 from collections import Counter, defaultdict
 from itertools import groupby, tee
 
-from lib.command import check_flags, parser_of, run, settings_of
+from lib.command import check_flags, parser_of, refuse_given, run, settings_of
 from lib.output import Output
 from lib.records import StageError, answer_problem, key_of, placed_records, read_jsonl, read_records, rebase
 from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
@@ -238,6 +238,8 @@ def main():
     parser = flags()
     args = parser.parse_args()
     check_flags(parser, args)
+    if not args.audit:
+        refuse_given(parser, args, ["cases"], "it is for --audit")
     if args.audit or args.tried:
         from lib.audit import audit, try_one
 

@@ -25,7 +25,7 @@ import os
 
 from lib import benchmarks
 from lib.benchmarks import labels
-from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, world
+from lib.command import announce, check_flags, model_options, parser_of, refuse_given, run, settings_of, world
 from lib.model import open_model, question_on
 from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.model.questions import Clips
@@ -36,6 +36,9 @@ from lib.records import StageError, key_of, read_records, rebase
 from lib.verifier import judge_prompts
 
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
+OF_MODELS = (
+    "frames device_map load_in_4bit workers frame_cache feature_cache view max_new_tokens style".split()
+)
 STYLES = ("direct", "short", "bare")  # of the prompts that this stage may use
 
 
@@ -257,6 +260,8 @@ def check_usage(parser, args):
     """Bad usage (exit code 2): flags that do not go together, or that nothing would obey."""
     if (args.model is None) == (args.predictions is None):
         parser.error("expected either --model (ask it) or --predictions (score a file)")
+    if args.predictions:
+        refuse_given(parser, args, OF_MODELS, "it is for --model; --predictions asks none")
     if (args.input is None) == (args.benchmark is None):
         parser.error("expected either a file of questions with labels or --benchmark NAME")
     if args.benchmark:

@@ -227,6 +227,13 @@ LEAST = {
 LEAST |= {"temperature": 0, "max_failures": 0}
 
 
+def refuse_given(parser, args, names, reason):
+    """Bad usage (exit code 2) for a flag among `names` that was given, where nothing would obey it."""
+    for name in names:
+        if getattr(args, name) != parser.get_default(name):
+            parser.error(f"--{name.replace('_', '-')}: {reason}; leave it out")
+
+
 def check_flags(parser, args):
     """Bad usage (exit code 2) for values no stage can obey, before any work."""
     for name, least in LEAST.items():
@@ -235,6 +242,8 @@ def check_flags(parser, args):
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     if not 0 < getattr(args, "top_p", 1) <= 1:
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
+    if getattr(args, "temperature", 1) == 0:
+        refuse_given(parser, args, ["top_p"], "with --temperature 0 the likeliest token is taken")
     if getattr(args, "merge", False) and args.shard:
         parser.error("--merge is for all shards: expected no --shard with it")
     if getattr(args, "shard", None) and not re.fullmatch(r"\d+/[1-9]\d*", args.shard):

@@ -299,3 +299,24 @@ def test_make_help_lists_targets_and_variables_as_they_are(tmp_path):
     for words in (["RUN="], ["RUN=a b"], ["cycle", "DATASET=folder", "VIDEOS=x"]):
         done = sh("make", *words, check=False)
         assert done.returncode == 2 and "expected one path" in done.stderr or "MODEL is empty" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "01_prepare.py --dataset demo -o d --videos v",
+        "01_prepare.py --dataset demo -o d --test-share 0.5",
+        "01_prepare.py --dataset folder --videos v -o d --clips 3",
+        "01_prepare.py --dataset csv --annotations a.csv -o d --durations x.json",
+        "01_prepare.py --dataset nextqa --annotations a.csv --videos v -o d --question Q",
+        "02_generate.py q.jsonl -o d --model m --temperature 0 --top-p 0.5",
+        "04_verify.py g.jsonl -o d --cases",
+        "05_finetune.py v.jsonl -o d --model m --full --lora-rank 8",
+        "05_finetune.py v.jsonl -o d --model m --steps 3 --epochs 2",
+        "06_eval.py t.jsonl -o d --predictions p.jsonl --frames 4",
+        "06_eval.py t.jsonl -o d --predictions p.jsonl --style short",
+    ],
+)
+def test_a_flag_that_nothing_would_obey_is_bad_usage(words, tmp_path, monkeypatch):
+    done = sh(*words.replace("-o d", f"-o {tmp_path}/d").split(), check=False)
+    assert done.returncode == 2 and "leave" in done.stderr, done.stderr
