@@ -50,9 +50,10 @@ class Output:
     DONE.
 
     with Output(...) as out:
-        if out.complete: ...           # made before with these settings, inputs, prompts and code: nothing to
-        do out.done                       # hashes of the keys of finished records; those with an error are
-        tried again out.write(record); out.finish(keys)
+        if out.complete: ...      # made before, with these settings, inputs, prompts and code
+        out.done                  # hashes of the keys of finished records; failed ones are tried again
+        out.write(record)
+        out.finish(keys)
 
     `settings` decide the content, `inputs` are files that do, `styles` those of the prompts it renders. What
     stands in `inputs` and `uses` is never replaced. `shard` (number, of how many): one of several independent
@@ -132,12 +133,15 @@ class Output:
                     code=2,
                 )
         if os.path.exists(self.path) and not self._is_ours():
+            missing = "DONE in" if self.folder else "sidecar of"
             raise StageError(
-                f"{self.path}: exists, and no stage made it (no {'DONE in' if self.folder else 'sidecar of'}"
-                " it); "
-                "it is not replaced: write elsewhere with -o, or move it away",
+                f"{self.path}: exists, and no stage made it (no {missing} it); it is not replaced: "
+                "write elsewhere with -o, or move it away",
                 code=2,
             )
+        sidecar = f"{self.path}.meta.json"
+        if os.path.exists(sidecar) and "settings" not in self._meta():
+            raise StageError(f"{sidecar}: exists, and no stage made it; write elsewhere with -o", code=2)
         if self.folder and os.path.isdir(self.part) and not os.path.exists(self.note):
             raise StageError(f"{self.part}: exists, and no stage began it; write elsewhere with -o", code=2)
 
@@ -158,9 +162,8 @@ class Output:
             return False
         if self.folder:
             done = Path(self.path) / "DONE"
-            return done.is_file() and done.read_text().strip() == meta.get(
-                "identity", done.read_text().strip()
-            )
+            text = done.read_text().strip() if done.is_file() else None
+            return text is not None and text == meta.get("identity", text)
         return os.path.isfile(self.path) and meta.get("output_sha256") == sha256(self.path)
 
     def _others(self, old):
@@ -189,7 +192,7 @@ class Output:
         alone = self.shard == WHOLE
         deadline = time.time() + (0 if alone else PATIENCE)
         while True:
-            lock = open(self.note, "a+")
+            lock = os.fdopen(os.open(self.note, os.O_RDWR | os.O_CREAT, 0o666), "r+")
             taken = self._take(lock, fcntl.LOCK_EX) or not alone and self._take(lock, fcntl.LOCK_SH)
             current = (
                 os.path.exists(self.note) and os.fstat(lock.fileno()).st_ino == os.stat(self.note).st_ino
@@ -218,9 +221,7 @@ class Output:
         """Compare with what the part was begun with, and note it. Raises StageError where it is something
         else.
         """
-        self.lock.seek(0)
-        text = self.lock.read()
-        begun = content_of(json.loads(text)) if text.strip() else None
+        begun = content_of(read_json(self.note)) or None
         if self._is_complete():
             return
         if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
@@ -242,17 +243,16 @@ class Output:
                 f"{self.part}: begun with other settings:\n{differences(begun, self.content)}\n  use those "
                 f"settings to go on, or remove {self.part}* to start anew" + self._way_out(begun)
             )
-        if (
-            begun and not there and self._others(begun)
-        ):  # with a model that there is not, say: nothing of it is gone on with
-            for kind in ("", *BESIDE):
-                for file in side_files(self.path, kind) if may_write else ():
+        if may_write and begun != self.content:
+            # begun with a model that there is not, say: nothing of it is gone on with
+            for kind in ("", *BESIDE) if not there else ():
+                for file in side_files(self.path, kind):
                     os.unlink(file)
-        if may_write:
-            self.lock.seek(0), self.lock.truncate()
-            noted = ("settings", "inputs", "prompts", "code")
-            self.lock.write(json.dumps({name: self.about[name] for name in noted}, indent=1))
-            self.lock.flush()
+            noted = {name: self.about[name] for name in ("settings", "inputs", "prompts", "code")}
+            text = json.dumps(noted, indent=1).encode()
+            # at once: the note of a part that holds something must not be lost to a kill
+            os.pwrite(self.lock.fileno(), text, 0)
+            os.ftruncate(self.lock.fileno(), len(text))
 
     def _has_begun(self):
         """Whether a part holds anything."""

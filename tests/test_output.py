@@ -102,6 +102,21 @@ def test_a_part_that_no_stage_began_is_not_gone_on_with(tmp_path):
     assert (tmp_path / "x.jsonl.part").read_text() == '{"id": "mine"}\n'
 
 
+def test_a_users_file_where_the_sidecar_would_stand_stays(tmp_path):
+    (tmp_path / "x.jsonl.meta.json").write_text('{"mine": 1}')
+    with pytest.raises(StageError, match="no stage made it"), Output(tmp_path / "x.jsonl", {}, []):
+        pass
+    assert (tmp_path / "x.jsonl.meta.json").read_text() == '{"mine": 1}'
+
+
+def test_a_kill_while_the_note_is_written_costs_nothing(tmp_path):
+    (tmp_path / "x.jsonl.part.json").write_text('{"settings": {"a"')
+    with Output(tmp_path / "x.jsonl", {"a": 1}, []) as output:
+        output.write({"id": "x"})
+    with Output(tmp_path / "x.jsonl", {"a": 1}, []) as output:
+        assert len(output.done) == 1
+
+
 # ---------------------------------------------------------------- prompts and code
 
 
