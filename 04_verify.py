@@ -7,9 +7,10 @@ each.
     python 04_verify.py --try '{"labels": [{"name": "n", "kind": "number", "value": 3}], "answer": "Three."}'
 
 No model, no GPU (a small sentence embedder aside, and only where words do not decide). Every input line is in
-the output, with `checks` (per label: holds, score, parsed, why), `verdict` (correct, wrong, unparsed,
-unfinished, degenerate, leaked, error), `keep` and `why`: nothing disappears. Of several right answers to a
-question at most --per-question are kept: different ones first, the shorter on ties.
+the output, with `checks` (per label: holds, score, parsed, why), `pass_rate` of its question, `verdict`
+(correct, wrong, unparsed, unfinished, degenerate, leaked, error), `keep` and `why`: nothing disappears. Of
+several right answers to a question at most --per-question are kept: different ones first, the shorter on
+ties.
 """
 
 import os
@@ -87,11 +88,14 @@ def results(inputs, args):
     judged = same if replies is None else (with_judgements(record, replies) for record in same)
     pairs = zip(records, verify_all(judged, args.embedder, vocabulary))
     verified = ({**record, **result} for record, result in pairs)
-    kept, dropped = Counter(), answered_in(args.drop_answered, args.embedder)
+    kept, dropped, rates = Counter(), answered_in(args.drop_answered, args.embedder), {}
     for name, group in groupby(verified, key=lambda record: record["id"]):
         group = list(group)
+        rate = rate_passes(group, rates)
         if name in dropped:
-            drop(group)
+            drop(group, "answered without the video as it is")
+        elif args.keep_pass_rate and not args.keep_pass_rate[0] <= rate <= args.keep_pass_rate[1]:
+            drop(group, f"{rate:.0%} of the direct answers to its question are right")
         else:
             choose(group, kept, args.per_question, args.direct_only)
         yield from group
@@ -119,12 +123,25 @@ def different_first(answers):
     return order
 
 
-def drop(group):
-    """Keep no answer of a question that is answered without the video as it is."""
+def rate_passes(group, rates):
+    """Set `pass_rate` in a group of results on one question: the share of its direct answers that are right,
+    as far as they stand together or before in the files; 0 without any. `rates` remembers it by id.
+    """
+    direct = [record["verdict"] == "correct" for record in group if record["origin"] == "direct"]
+    if direct:
+        rates[group[0]["id"]] = sum(direct) / len(direct)
+    rate = rates.get(group[0]["id"], 0.0)
+    for record in group:
+        record["pass_rate"] = round(rate, 4)
+    return rate
+
+
+def drop(group, reason):
+    """Keep no answer of a group."""
     for record in group:
         record["keep"] = False
         if record["verdict"] == "correct":
-            record["why"] += "; not kept: answered without the video as it is"
+            record["why"] += f"; not kept: {reason}"
 
 
 def choose(group, kept, per_question, direct_only):
@@ -193,6 +210,14 @@ def flags():
         "video; keep no answer to them",
     )
     add(
+        "--keep-pass-rate",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="keep answers only to questions of whose direct answers such a share is right, e.g. 0.1 0.9: "
+        "neither too hard nor known already; needs several --samples in 02",
+    )
+    add(
         "--vocabulary",
         metavar="FILE",
         nargs="+",
@@ -253,6 +278,9 @@ def main():
             "expected one or more input files, -o OUTPUT and --per-question of at least 1 "
             "(or --audit FILE, or --try JSON)"
         )
+    low, high = args.keep_pass_rate or (0, 1)
+    if not 0 <= low <= high <= 1:
+        parser.error(f"--keep-pass-rate {low:g} {high:g}: expected 0 <= LOW <= HIGH <= 1")
     if args.judge and args.judgements:
         parser.error("--judge asks anew, --judgements reads kept replies: expected one of them")
     inputs = [*args.inputs, *args.drop_answered, *args.vocabulary]

@@ -1461,3 +1461,34 @@ def test_a_file_without_all_questions_tells_classes_apart_by_a_vocabulary(tmp_pa
     sh(*command, tmp_path / "v.jsonl", "--vocabulary", tmp_path / "train.jsonl")
     (result,) = lines(tmp_path / "v.jsonl")
     assert result["verdict"] == "wrong" and result["why"] == "several: cat, dog"
+
+
+def test_answers_are_kept_by_the_pass_rate_of_their_question(tmp_path):
+    def answers(name, *texts, origin="direct"):
+        label = {"name": "count", "kind": "number", "value": 3}
+        asked = {"id": name, "video": "v.mp4", "question": "How many?", "labels": [label], "origin": origin}
+        return [{**asked, "sample": n, "answer": f"Some.\nAnswer: {text}"} for n, text in enumerate(texts)]
+
+    rows = answers("known", 3, "three") + answers("half", 3, 5) + answers("never", 5, 6)
+    (tmp_path / "g.jsonl").write_bytes(b"".join(map(line_of, rows)))
+    (tmp_path / "r.jsonl").write_bytes(b"".join(map(line_of, answers("never", 3, origin="rationalized"))))
+    command = [
+        "04_verify.py",
+        tmp_path / "g.jsonl",
+        tmp_path / "r.jsonl",
+        "-o",
+        tmp_path / "v.jsonl",
+        "--overwrite",
+    ]
+
+    def kept(*more):
+        sh(*command, *more)
+        found = lines(tmp_path / "v.jsonl")
+        rates = {record["id"]: record["pass_rate"] for record in found}
+        assert rates == {"known": 1.0, "half": 0.5, "never": 0.0}
+        return [(record["id"], record["sample"]) for record in found if record["keep"]]
+
+    assert kept() == [("known", 0), ("known", 1), ("half", 0), ("never", 0)]
+    assert kept("--keep-pass-rate", "0.1", "0.9") == [("half", 0)]
+    assert "100% of the direct answers to its question are right" in lines(tmp_path / "v.jsonl")[0]["why"]
+    assert sh(*command, "--keep-pass-rate", "0.9", "0.1", check=False).returncode == 2
