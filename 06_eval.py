@@ -116,12 +116,10 @@ def check_output(args):
             raise StageError(
                 f"{args.output}: is {other}, which this stage reads; write elsewhere with -o", code=2
             )
-    if os.path.exists(args.output) and "settings" not in read_json(args.output):
-        raise StageError(
-            f"{args.output}: exists, and is no result of this stage; it is not replaced: write elsewhere "
-            "with -o",
-            code=2,
-        )
+    ours = os.path.exists(args.output) and "settings" in read_json(args.output)
+    for path in (args.output, f"{os.path.splitext(args.output)[0]}.verdicts.jsonl"):
+        if os.path.exists(path) and not ours:
+            raise StageError(f"{path}: exists, and no evaluation made it; write elsewhere with -o", code=2)
     os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
 
 

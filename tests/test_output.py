@@ -58,6 +58,7 @@ REPLACES = [
     "06_eval.py cycle1/generated.jsonl -o own.json --predictions cycle1/predictions.jsonl",
     "06_eval.py cycle1/generated.jsonl -o own.jsonl --predictions cycle1/predictions.jsonl",
     "06_eval.py cycle1/generated.jsonl -o cycle1/predictions.jsonl --predictions cycle1/predictions.jsonl",
+    "06_eval.py cycle1/generated.jsonl -o own/new.json --predictions cycle1/predictions.jsonl",
     "01_prepare.py --dataset jsonl --annotations own.jsonl -o own",
 ]
 
@@ -66,6 +67,8 @@ REPLACES = [
 def test_overwrite_replaces_no_input_no_model_and_nothing_that_no_stage_made(cycle, command):
     if command.startswith("01"):
         (cycle / "own/test.jsonl").write_text("my own test set\n")
+    if "own/new.json" in command:
+        (cycle / "own/new.verdicts.jsonl").write_text("my own verdicts\n")
     before = content(cycle)
     script, *words = command.split()
     names = [str(cycle / word) if (cycle / word).exists() else word for word in words]
