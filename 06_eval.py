@@ -50,6 +50,11 @@ def predictions_file(args):
     return args.predictions or os.path.join(os.path.dirname(args.output), "predictions.jsonl")
 
 
+def verdicts_file(args):
+    """Where the verdicts on our own records are: beside the output."""
+    return f"{os.path.splitext(args.output)[0]}.verdicts.jsonl"
+
+
 def questions_on(records, style, path, args):
     """Yields the questions to put, on records whose videos are relative to the file `path`."""
     for record in records:
@@ -95,12 +100,12 @@ def evaluate(args, model):
     if world()[0]:
         return
     records, counts = labels.join_answers(path, records)
-    stem = os.path.splitext(args.output)[0]
     replies = None
     if args.judge or args.judgements:
+        stem = os.path.splitext(args.output)[0]
         replies = judgements(judge_prompts(records), args, [args.input, path], f"{stem}.judgements.jsonl")
     summary, results = labels.score(records, args.embedder, replies)
-    labels.write_verdicts(f"{stem}.verdicts.jsonl", records, results)
+    labels.write_verdicts(verdicts_file(args), records, results)
     left_out = [name for name in OF_BENCHMARKS if name not in ("judge", "judgements")]
     write_result(args, model, {"questions": counts, **summary}, [args.input, path], left_out)
     labels.show(summary)
@@ -110,11 +115,13 @@ def evaluate(args, model):
 
 def check_output(args):
     """Raise StageError (exit code 2) where the result would replace something that no evaluation made."""
-    reads = [args.input, args.questions, args.meta, args.against, args.predictions, args.judgements]
+    reads = [args.input, args.questions, args.meta, args.against, predictions_file(args), args.judgements]
+    written = [args.output, *([] if args.benchmark else [verdicts_file(args)])]
     for other in map(str, filter(None, reads)):
-        if os.path.exists(other) and os.path.realpath(other) == os.path.realpath(args.output):
+        if os.path.realpath(other) in map(os.path.realpath, written):
             raise StageError(
-                f"{args.output}: is {other}, which this stage reads; write elsewhere with -o", code=2
+                f"{args.output}: would replace {other}, which this stage reads; write elsewhere with -o",
+                code=2,
             )
     ours = os.path.exists(args.output) and "settings" in read_json(args.output)
     for path in (args.output, f"{os.path.splitext(args.output)[0]}.verdicts.jsonl"):

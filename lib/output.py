@@ -123,13 +123,15 @@ class Output:
         input, a model in use, or what no stage made.
         """
         own = os.path.realpath(self.path)
+        beside = [self.part, self._own_part(), self.note, f"{self.path}.meta.json"]
+        written = {own, *map(os.path.realpath, beside)}
         for other in map(str, others):
             if not os.path.exists(other):
                 continue
             real = os.path.realpath(other)
-            if own == real or self.folder and real.startswith(own + os.sep):
+            if real in written or self.folder and real.startswith(own + os.sep):
                 raise StageError(
-                    f"{self.path}: is, or holds, {other}, which this stage reads; write elsewhere with -o",
+                    f"{self.path}: would replace {other}, which this stage reads; write elsewhere with -o",
                     code=2,
                 )
         if os.path.exists(self.path) and not self._is_ours():
@@ -238,7 +240,8 @@ class Output:
                 f"{self.part}: with what settings it was begun is not known ({self.note} is gone); "
                 f"remove {self.part}* to start anew"
             )
-        if self.resume and begun is not None and self._others(begun) and there:
+        # another shard may be at work, and have written nothing yet
+        if self.resume and begun is not None and self._others(begun) and (there or not may_write):
             raise StageError(
                 f"{self.part}: begun with other settings:\n{differences(begun, self.content)}\n  use those "
                 f"settings to go on, or remove {self.part}* to start anew" + self._way_out(begun)

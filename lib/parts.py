@@ -4,6 +4,7 @@ place.
 """
 
 import fcntl
+import glob
 import json
 import os
 import re
@@ -29,7 +30,7 @@ def parts_of(path):
 def side_files(path, kind):
     """{file: share} of what stands beside the parts of `path` as X.part.KIND or X.part.0of2.KIND."""
     name, ending, found = re.escape(Path(path).name), f"\\.{kind}" if kind else "", {}
-    for file in sorted(Path(path).parent.glob(f"{Path(path).name}.part*")):
+    for file in sorted(Path(path).parent.glob(f"{glob.escape(Path(path).name)}.part*")):
         match = re.fullmatch(rf"{name}\.part(?:\.(\d+)of(\d+))?{ending}", file.name)
         if match and file.is_file():
             found[str(file)] = (int(match[1]), int(match[2])) if match[1] else WHOLE

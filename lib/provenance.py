@@ -10,6 +10,7 @@ import re
 import sys
 from functools import lru_cache
 from importlib import metadata
+from importlib.util import decode_source
 from pathlib import Path
 
 from lib import prompts
@@ -127,7 +128,7 @@ def code_of(script):
         name = os.path.relpath(path, ROOT) if path.is_relative_to(ROOT) else path.name
         if name in digests or name in HOW:
             continue
-        source = path.read_text(encoding="utf-8")
+        source = decode_source(path.read_bytes())  # as Python reads it: with a mark, or in another encoding
         if name != PROMPTS:
             digests[name] = digest_of(compile(source, name, "exec", dont_inherit=True, optimize=2)).hex()[:16]
         left += imported(source)

@@ -93,6 +93,32 @@ def test_a_users_folder_beside_the_output_stays(tmp_path):
     assert (tmp_path / "model.old/mine").exists() and (tmp_path / "model.before/mine").exists()
 
 
+def test_what_is_written_beside_an_output_replaces_no_input(tmp_path):
+    for name in ("x.jsonl.part", "x.jsonl.part.json", "x.jsonl.meta.json"):
+        (tmp_path / name).write_text('{"id": "mine"}\n')
+        with pytest.raises(StageError, match="would replace") as refused:
+            Output(tmp_path / "x.jsonl", {}, [tmp_path / name], resume=False)
+        assert refused.value.code == 2
+
+
+@pytest.mark.parametrize("source, output", [("x.verdicts.jsonl", "x.json"), ("x.jsonl", "predictions.jsonl")])
+def test_an_evaluation_replaces_neither_its_questions_nor_its_predictions(tmp_path, source, output):
+    (tmp_path / source).write_text("{}\n")
+    done = sh("06_eval.py", tmp_path / source, "-o", tmp_path / output, "--model", tmp_path / "m", check=False)
+    assert done.returncode == 2 and "would replace" in done.stderr, done.stderr
+    assert os.listdir(tmp_path) == [source]
+
+
+@pytest.mark.parametrize("name", ["a[1].jsonl", "[!a]*.jsonl", "**", "-a b%.jsonl", "{a}\n?.jsonl"])
+def test_a_name_may_hold_what_shells_read_otherwise(tmp_path, name):
+    for seed in (0, 1):
+        with Output(tmp_path / name, {"seed": seed}, [], overwrite=True) as output:
+            output.write({"id": "x", "seed": seed})
+            output.finish([("x", "", 0)])
+        assert lines(tmp_path / name) == [{"id": "x", "seed": seed}]
+        assert sorted(os.listdir(tmp_path)) == sorted([name, f"{name}.meta.json"])
+
+
 def test_a_part_that_no_stage_began_is_not_gone_on_with(tmp_path):
     (tmp_path / "x.jsonl.part").write_text('{"id": "mine"}\n')
     (tmp_path / "model.part").mkdir()
@@ -170,6 +196,12 @@ def test_edited_code_is_other_code_and_a_comment_is_not(script, tmp_path, monkey
     assert made(out, monkeypatch) == "complete"
     edit(lambda: script.write_text('"""Other words."""\nimport lib.video\nLIMIT = 4\n'))
     assert made(out, monkeypatch) == "made"
+
+
+@pytest.mark.parametrize("source", [b"\xef\xbb\xbfx = 1\r\n", b"# coding: latin-1\nx = '\xe9'\n"])
+def test_a_script_is_read_as_python_reads_it(script, source):
+    script.write_bytes(source)
+    assert list(provenance.code_of(script)) == ["stage.py"]
 
 
 def test_trusted_code_is_taken_and_noted(script, tmp_path, monkeypatch):
@@ -281,6 +313,17 @@ def test_two_jobs_of_one_shard_and_other_settings_are_turned_away(smoke, tmp_pat
     # fewer jobs go on with what others finished
     done = sh(*generate(smoke, out))
     assert "resuming: " in done.stdout and len(lines(out)) == 2 * len(lines(smoke / "data/train.jsonl"))
+
+
+def test_a_shard_with_other_settings_is_refused_before_anything_is_answered(tmp_path):
+    with Output(tmp_path / "x.jsonl", {"seed": 0}, [], shard=(0, 2)) as first:  # its model is being loaded
+        with (
+            pytest.raises(StageError, match="seed: then 0, now 5"),
+            Output(tmp_path / "x.jsonl", {"seed": 5}, [], shard=(1, 2)),
+        ):
+            pass
+        with Output(tmp_path / "x.jsonl", {"seed": 0}, [], shard=(1, 2)) as second:
+            assert not second.complete and not first.complete
 
 
 @pytest.mark.parametrize(
