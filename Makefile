@@ -55,12 +55,13 @@ LAST   := $(if $(filter auto,$(N)),$(shell sed -n 's/.*"cycle": \([0-9]*\).*/\1/
 CYCLES := $(if $(filter auto,$(N)),,$(shell seq 1 $(N)))
 AGAIN  := $(MAKE) --no-print-directory# not $(MAKE) in the recipe: -n shall print the command, not start it
 quoted = '$(subst ','\'',$(1))'
+again  = $(subst $$,$$$$,$(1))# a make that is told it reads it again
 READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
 # with N=auto a fifth of the training videos is set apart to decide when to stop; a run that has such a split keeps it
 DEV := $(if $(findstring --dev-share,$(PREPARE)),,$(if $(filter auto,$(N))$(wildcard $(RUN)/data/dev.jsonl),--dev-share 0.2))
 
 # what this make remembered, a make for a run beside it is told
-$(foreach v,$(TOLD),$(eval compare $(addprefix ablation-,direct-only rationalized-only one-sample two-samples): export $v := $$(value $v)))
+$(foreach v,$(TOLD),$(eval compare $(addprefix ablation-,direct-only rationalized-only one-sample two-samples): private export $v := $$(call again,$$($v))))
 
 .PHONY: help cycle data plan results report export smoke audit bench lint test test-slow setup FORCE
 

@@ -104,7 +104,8 @@ def test_what_is_written_beside_an_output_replaces_no_input(tmp_path):
 @pytest.mark.parametrize("source, output", [("x.verdicts.jsonl", "x.json"), ("x.jsonl", "predictions.jsonl")])
 def test_an_evaluation_replaces_neither_its_questions_nor_its_predictions(tmp_path, source, output):
     (tmp_path / source).write_text("{}\n")
-    done = sh("06_eval.py", tmp_path / source, "-o", tmp_path / output, "--model", tmp_path / "m", check=False)
+    words = [tmp_path / source, "-o", tmp_path / output, "--model", tmp_path / "m"]
+    done = sh("06_eval.py", *words, check=False)
     assert done.returncode == 2 and "would replace" in done.stderr, done.stderr
     assert os.listdir(tmp_path) == [source]
 

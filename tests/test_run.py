@@ -1,8 +1,10 @@
 """A run remembers what it was made with (run.mk): make alone, with a stand-in for Python."""
 
+import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 from conftest import LIMIT, ROOT, wait_for
@@ -141,6 +143,30 @@ def test_flags_are_remembered_to_the_letter(make):
     assert make.scripts("cycle") == []
 
 
+def test_makes_beside_the_run_are_told_its_flags_to_the_letter(make):
+    flags = ["""GENERATE=--note 'a "b" $$5 #6'""", """FINETUNE=--mix 'my "$$5".jsonl'"""]
+    assert make("cycle", "N=1", *flags, *make.named).returncode == 0
+    for goal, folder in {"ablation-two-samples": "two-samples", "compare": "seed1"}.items():
+        make.ran.unlink()
+        done = make(goal, "SEEDS=1")
+        assert done.returncode == 0, done.stderr
+        ran = [line for line in make.ran.read_text().splitlines() if f"/{folder}/cycle1/" in line]
+        assert any("02_gen" in line and """--note a "b" $5 #6""" in line for line in ran), ran
+        assert any("05_fine" in line and """--mix my "$5".jsonl""" in line for line in ran), ran
+    make.ran.unlink()
+    assert make("compare", "SEEDS=2", flags[1]).returncode == 0
+    assert """--mix my "$5".jsonl""" in make.ran.read_text()
+
+
+def test_a_make_that_ended_on_another_machine_is_in_nobodys_way(finished):
+    name = finished.run / "making/elsewhere.123"
+    name.write_text("1")
+    assert "another make is at work" in finished("cycle", "N=3").stderr
+    long_ago = time.time() - 3600
+    os.utime(name, (long_ago, long_ago))
+    assert finished("cycle", "N=3").returncode == 0 and not name.exists()
+
+
 def test_the_same_run_elsewhere_is_the_same_run(finished, tmp_path):
     moved = tmp_path / "moved"
     finished.run.rename(moved)
@@ -171,6 +197,11 @@ def test_a_second_make_with_other_flags_is_refused_before_it_writes(make):
         ("RUN=", "RUN is ''"),
         ("RUN=a b", "RUN is 'a b'"),
         ("RUN=it's", "RUN is 'it's'"),
+        ("RUN=runs/5%", "RUN is 'runs/5%'"),
+        ("RUN=runs/12:30", "RUN is 'runs/12:30'"),
+        ("RUN=~/run", "RUN is '~/run'"),
+        ("RUN=-run", "RUN is '-run'"),
+        ("DATA=5%/data", "DATA is '5%/data'"),
         ("VIDEOS=my clips", "VIDEOS is 'my clips'"),
         ("ANNOTATIONS=it's.csv", "ANNOTATIONS is 'it's.csv'"),
         ('MODEL=a"b', "MODEL is 'a\"b'"),

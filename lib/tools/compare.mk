@@ -17,6 +17,7 @@ baseline-template: $(RUN)/template/eval.json  ## the paper's Video-LLaVA+: templ
 baseline-teacher: $(RUN)/teacher/eval.json  ## the paper's Gemini row: TEACHER answers 500 questions, mixed with half of the template data
 
 # sub-makes share data and models, not the variable names of this run
+$(foreach v,GENERATE VERIFY FINETUNE,$(eval again_$v := $$(call again,$$($v))))
 BESIDE = $(AGAIN) cycle RUN=$(RUN)/$(1) DATA=$(DATA) MODEL=$(MODEL) BASE=$(BASE)
 SHARED = $(DATA)/train.jsonl $(DATA)/test.jsonl $(call done_of,$(MODEL))
 ablation-direct-only: $(SHARED)  ## the loop without rationalization
@@ -26,7 +27,7 @@ ablation-rationalized-only: $(SHARED)  ## the loop without direct answers: every
 	$(call BESIDE,rationalized-only) ORIGINS=rationalized
 
 # of each question one answer is drawn and learnt from, or two
-samples = $(call BESIDE,$(1)) GENERATE=$(call quoted,$(GENERATE) --samples $(2)) VERIFY=$(call quoted,$(VERIFY) --per-question $(2))
+samples = $(call BESIDE,$(1)) GENERATE=$(call quoted,$(again_GENERATE) --samples $(2)) VERIFY=$(call quoted,$(again_VERIFY) --per-question $(2))
 ablation-one-sample: $(SHARED)  ## the loop with one answer a question, as the paper (the demo draws two)
 	$(call samples,one-sample,1)
 
@@ -40,7 +41,7 @@ final: $(RUN)/final/eval.json  ## the paper's last model: trained on the direct 
 arms: cycle baseline-template ablation-direct-only ablation-rationalized-only ablation-$(if $(filter demo,$(DATASET)),one-sample,two-samples) final
 
 compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal training STEPS: one table
-	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE="$(FINETUNE)$(if $(findstring --steps,$(FINETUNE))$(findstring --epochs,$(FINETUNE)),, --steps $(STEPS))"; done
+	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE=$(call quoted,$(again_FINETUNE)$(if $(findstring --steps,$(FINETUNE))$(findstring --epochs,$(FINETUNE)),, --steps $(STEPS))); done
 	$(PY) -m lib.tools.compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
 
 # what MODEL answers without the video as it is (DROP)

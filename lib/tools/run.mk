@@ -17,8 +17,11 @@ UNSAFE := ' " \ $$ ` ; & | < > ( ) * ? [ ] { } !
 given = $(filter command environment,$(firstword $(origin $(1))))
 unsafe_in = $(strip $(foreach sign,$(UNSAFE),$(if $(findstring $(sign),$(value $(1))),$(sign))))
 words_of = $(if $(filter ANNOTATIONS,$(1)),1,$(words $(value $(1))))
+# of folders that stand in targets, what make reads as a pattern, as more than one target, as a home or a flag
+odd_folder = $(strip $(foreach sign,% :,$(findstring $(sign),$(value $(1)))) $(filter ~% -%,$(firstword $(value $(1)))))
 odd_name = $(if $(call unsafe_in,$(1)),$(1) is '$(value $(1))': it holds $(call unsafe_in,$(1)); name a path without such signs,\
 	$(if $(filter-out 0 1,$(call words_of,$(1))),$(1) is '$(value $(1))': expected one path without spaces))
+$(foreach v,RUN DATA,$(if $(call given,$v),$(if $(call odd_folder,$v),$(error $v is '$(value $v)': expected a path without % and :, and no ~ or - at its beginning))))
 $(foreach v,RUN VIDEOS ANNOTATIONS MODEL BASE DATA DATASET SEED,$(if $(call given,$v),$(if $(strip $(call odd_name,$v)),$(error $(strip $(call odd_name,$v))))))
 digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$(1)))))))))))
 odd_number = $(if $(call digits,$(filter-out auto,$(1))),x,$(filter-out 1,$(words $(1))))
@@ -28,14 +31,17 @@ $(error RUN is '$(RUN)': expected one path without spaces)
 endif
 
 # A make that makes something leaves its name in RUN/making first, and looks who else is there. A make started by it is part of it.
+# Of another machine's make only this is seen: that its name is touched while it runs.
 export VIDEO_STAR_MAKES
 INSIDE := $(filter $(abspath $(RUN)),$(VIDEO_STAR_MAKES))
 define others
 begun() { cut -d' ' -f22 /proc/$$1/stat 2>/dev/null || ps -o lstart= -p $$1 2>/dev/null || true; };
 cd '$(RUN)/making'; me=$$HOSTNAME.$$PPID; begun $$PPID > $$me;
+while [ "$$(begun $$PPID)" = "$$(cat $$me 2>/dev/null)" ]; do touch $$me; sleep 20; done </dev/null >/dev/null 2>&1 &
 for name in *; do
   if [ "$$name" = $$me ]; then continue; fi;
-  if [ "$${name%.*}" = $$HOSTNAME ] && [ "$$(begun $${name##*.})" != "$$(cat "$$name")" ]; then rm -f "$$name"; else echo "$$name"; fi;
+  if [ "$${name%.*}" = $$HOSTNAME ]; then [ "$$(begun $${name##*.})" = "$$(cat "$$name")" ]; else [ "$$(find "$$name" -mmin -3)" ]; fi
+  && echo "$$name" || rm -f "$$name";
 done
 endef
 ifneq (,$(if $(INSIDE),,$(MAKES)))
