@@ -36,8 +36,8 @@ export VIDEO_STAR_MAKES
 INSIDE := $(filter $(abspath $(RUN)),$(VIDEO_STAR_MAKES))
 define others
 begun() { cut -d' ' -f22 /proc/$$1/stat 2>/dev/null || ps -o lstart= -p $$1 2>/dev/null || true; };
-cd '$(RUN)/making'; me=$$HOSTNAME.$$PPID; begun $$PPID > $$me;
-while [ "$$(begun $$PPID)" = "$$(cat $$me 2>/dev/null)" ]; do touch $$me; sleep 20; done </dev/null >/dev/null 2>&1 &
+cd '$(RUN)/making'; me=$$HOSTNAME.$$PPID; began=$$(begun $$PPID); echo "$$began" > $$me;
+while [ "$$began" ] && [ "$$(begun $$PPID)" = "$$began" ]; do touch -c $$me; sleep 20; done </dev/null >/dev/null 2>&1 &
 for name in *; do
   if [ "$$name" = $$me ]; then continue; fi;
   if [ "$${name%.*}" = $$HOSTNAME ]; then [ "$$(begun $${name##*.})" = "$$(cat "$$name")" ]; else [ "$$(find "$$name" -mmin -3)" ]; fi
