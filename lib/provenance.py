@@ -2,6 +2,7 @@
 decide its content, so an output made with others is not taken for finished.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -109,6 +110,7 @@ def versions():
 # ---------------------------------------------------------------- code
 
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 IMPORT = re.compile(
     r"""^\s* (?: from \s+ (?P<package>lib[\w.]*) \s+ import \s+ (?: \( (?P<several>[^)]*) \) | (?P<names>.*) )
               | import \s+ (?P<module>lib[\w.]*) )""",
@@ -130,7 +132,7 @@ def code_of(script):
             continue
         source = decode_source(path.read_bytes())  # as Python reads it: with a mark, or in another encoding
         if name != PROMPTS:
-            digests[name] = digest_of(compile(source, name, "exec", dont_inherit=True, optimize=2)).hex()[:16]
+            digests[name] = digest_of(source)
         left += imported(source)
     return dict(sorted(digests.items()))
 
@@ -145,17 +147,28 @@ def imported(source):
             yield from (file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file())
 
 
-def digest_of(code):
-    """The hash of a code object and of those in it, without what says where it stands."""
-    digest = hashlib.sha256(code.co_code)
-    digest.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)).encode())
-    for value in code.co_consts:
-        if isinstance(value, type(code)):
-            digest.update(digest_of(value))
-        else:  # a set is printed in another order by each process
-            shown = sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)
-            digest.update(f"{shown}".encode())
-    return digest.digest()
+def digest_of(source):
+    """The hash of what a source says to Python: the same in any version of Python, unlike its bytecode."""
+    return hashlib.sha256("\0".join(meaning(ast.parse(source))).encode()).hexdigest()[:16]
+
+
+def meaning(tree):
+    """Yields the syntax tree as words, without docstrings, places and what is empty."""
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, list):
+            yield "["
+            stack += reversed(node)
+        elif isinstance(node, ast.AST):
+            yield type(node).__name__
+            for name, value in ast.iter_fields(node):
+                if name == "body" and isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False):
+                    value = value[1:]
+                if value not in (None, []) and name not in ("kind", "type_comment"):
+                    stack += [value, name]
+        else:
+            yield repr(node)
 
 
 # ---------------------------------------------------------------- prompts
