@@ -83,7 +83,10 @@ def read_csv(path, needed, columns=(), advice=""):
             expected = f"expected {', '.join(needed)}, with commas between" if needed else "expected a header"
             raise StageError(f"{path}:1: {found}, {expected}{advice}")
         line = reader.line_num
-        for fields in filter(None, reader):
+        for fields in reader:
+            if not any(map(str.strip, fields)):  # spreadsheets end in empty rows, ",,,"
+                line = reader.line_num
+                continue
             line, empty = reader.line_num, False
             yield f"{path}:{line}", row_of(names, fields)
     except csv.Error as error:

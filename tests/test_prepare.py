@@ -15,6 +15,7 @@ from test_video import coded_clip
 from lib.benchmarks.labels import join_answers
 from lib.datasets import READERS, own
 from lib.datasets.videos import fitted
+from lib.model import question_on
 from lib.prompts import label_text
 from lib.records import StageError, record_problem
 
@@ -485,12 +486,14 @@ def test_what_cannot_be_read_or_hashed_is_a_bad_record(clip, tmp_path):
         {**GOOD, "id": "b", "split": ["train"]},
         {**GOOD, "id": ["c"]},
         [GOOD],
+        "",
+        "a text",
         {**GOOD, "id": "d", "end": 1e999},
         {**GOOD, "id": "e", "why": 1e999},
     ]
     path.write_text("".join(json.dumps(r) + "\n" for r in [GOOD, *bad]))
     done = checked("jsonl", path)
-    assert "1 good records, 5 bad" in done.stdout, done.stdout + done.stderr
+    assert "1 good records, 7 bad" in done.stdout, done.stdout + done.stderr
     assert "2: split ['train'], expected train or test" in done.stdout
 
 
@@ -572,6 +575,54 @@ def test_a_users_jsonl_may_have_blank_lines_a_mark_and_no_last_line_end(tmp_path
     assert join_answers(answers, [GOOD])[1]["answered"] == 1
 
 
+def test_keys_of_the_user_are_not_taken_for_an_answers(tmp_path):
+    path, record = tmp_path / "test.jsonl", {**GOOD, "thought": 5, "truncated": True, "tokens": "few"}
+    path.write_text(json.dumps(record) + "\n")
+    assert record_problem(record) is None
+    answer = {**question_on(record, "?", path).record, "answer": "So it is.\nAnswer: x"}
+    (tmp_path / "answers.jsonl").write_text(json.dumps(answer) + "\n")
+    sh("04_verify.py", tmp_path / "answers.jsonl", "-o", tmp_path / "v.jsonl")
+    assert lines(tmp_path / "v.jsonl")[0]["keep"]
+    sh("06_eval.py", path, "-o", tmp_path / "eval.json", "--predictions", tmp_path / "answers.jsonl")
+    assert json.loads((tmp_path / "eval.json").read_text())["all"]["correct"] == 1
+
+
+def test_the_empty_rows_of_a_spreadsheet_are_no_records(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("video,label,\r\n,,\r\na.mp4,x,\r\n , ,\r\n,,\r\n", newline="")
+    assert [where.rpartition(":")[2] for where, _ in own.table(path)] == ["3"]
+    path.write_text("video,label\n,\n")
+    with pytest.raises(StageError, match="a header without rows"):
+        list(own.table(path))
+
+
+@pytest.mark.parametrize(
+    "keys, reason",
+    [
+        ({"conversations": "ab"}, "dropped: turns not in pairs"),
+        ({"conversations": ["a", "b"]}, "dropped: not a question and its answer"),
+        ({"conversations": [{"from": "human", "value": "?"}, {"from": "gpt"}]}, "dropped: not a question"),
+        ({"conversations": [{"from": "human", "value": 5}, {"from": "gpt", "value": 5}]}, "dropped: not a q"),
+        ({"labels": 5}, "dropped: no video, several, or malformed labels"),
+        ({"start": "soon"}, "dropped: time not a number"),
+        ({"end": [1]}, "dropped: time not a number"),
+        ({"start": "0.5", "end": "1"}, None),
+        ({"id": ["a"], "labels": [{"name": "it", "kind": "class", "value": "x"}]}, None),
+    ],
+)
+def test_odd_conversations_cost_themselves_alone(clip, tmp_path, keys, reason):
+    turns = [{"from": "human", "value": "<video>\nWhat?"}, {"from": "gpt", "value": "A dog runs."}]
+    good = {"id": 1, "video": GOOD["video"], "conversations": turns}
+    path = tmp_path / "talk.json"
+    path.write_text(json.dumps([{**good, **keys}, good]))
+    found = list(READERS["conversations"](str(path), 0))
+    assert len(found) == 2 and found[1][1] is not None
+    _, record, note = found[0]
+    assert (record is None and note.startswith(reason)) if reason else isinstance(record["id"], str)
+    times = [time for _, *times in (record or {"video": []})["video"] for time in times]
+    assert all(time is None or isinstance(time, float) for time in times)
+
+
 def test_what_06_writes_may_go_to_a_new_folder(tmp_path):
     (tmp_path / "test.jsonl").write_text(json.dumps(GOOD) + "\n")
     (tmp_path / "answers.jsonl").write_text('{"id": "a", "answer": "Answer: x"}')
@@ -622,6 +673,7 @@ def test_linked_class_folders_are_followed_and_hidden_ones_are_not(tmp_path):
     (tmp_path / "elsewhere/back").symlink_to(tmp_path / "v/walk")
     (tmp_path / "v/walk/again").symlink_to(tmp_path / "elsewhere")  # round and round
     (tmp_path / "v/walk/gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    (tmp_path / "v/itself").symlink_to("itself")
     found = {record["id"]: record["labels"][0]["value"] for _, record in own.folder(tmp_path / "v")}
     assert found == {"run/a": "run", "run/back/b": "run", "walk/b": "walk", "walk/again/a": "walk"}
     data = ["01_prepare.py", "--dataset", "folder", "--videos", tmp_path / "v", "-o", tmp_path / "data"]

@@ -42,7 +42,9 @@ def join_answers(path, records):
         state = state_of(line)
         answer = line.get("answer", line.get("prediction")) if state == "answered" else ""
         counts[state] += 1
-        answered.append({**record, "answer": answer, "origin": "direct"})
+        # a key of the user's by this name says nothing about the answer
+        asked = {key: value for key, value in record.items() if key != "truncated"}
+        answered.append({**asked, "answer": answer, "origin": "direct"})
     return answered, counts
 
 

@@ -122,7 +122,9 @@ def lines(path):
     number = 0
     for number, record in read_jsonl(path, foreign=True):
         source = record.get("source_video") if isinstance(record, dict) else None
-        if source in (None, "") or is_words(source) or is_number(source):
+        if isinstance(record, str):  # which would pass for a problem
+            yield f"{path}:{number}", f"found the text {record!r:.60}, expected an object"
+        elif source in (None, "") or is_words(source) or is_number(source):
             yield f"{path}:{number}", record
         else:
             problem = f"source_video is {source!r:.60}, expected the name of the video it was cut from"

@@ -21,7 +21,8 @@ def files_below(folder, above=()):
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            # os.path: a link to itself is a file that is not there, where the entry raises
+            if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
                 inner.append(entry.path)
             else:
                 yield entry.path

@@ -16,6 +16,9 @@ from typing import NamedTuple
 
 from lib.records import StageError, video_path
 
+# keys of an answer, which a record to be asked about does not bring along
+ANSWERED = ("answer", "error", "thought", "tokens", "truncated")
+
 
 class Question(NamedTuple):
     """What a model is asked about one clip."""
@@ -39,7 +42,7 @@ def question_on(record, prompt, path, origin="direct", sample=0, seed=0, cycle=0
 
     What is drawn as its answer depends on (seed, cycle, id, origin, sample) and on nothing else.
     """
-    new = {k: v for k, v in record.items() if k not in ("answer", "error", "tokens", "truncated")}
+    new = {k: v for k, v in record.items() if k not in ANSWERED}
     new |= {
         "origin": origin,
         "sample": sample,
