@@ -211,6 +211,8 @@ def answer_problem(record, plain=False):
     for key, kind in {"answer": str, "thought": str, "origin": str, "sample": int}.items():
         if not isinstance(record.get(key), (kind, type(None))):
             return f"{key} is {record[key]!r:.60}, expected {'a number' if kind is int else 'a text'}"
+    if record.get("keep") and record.get("answer") is None:
+        return "keep is set, but there is no answer to keep"
     return None
 
 

@@ -6,6 +6,8 @@ import os
 import re
 import runpy
 import sqlite3
+import sys
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -18,6 +20,7 @@ from lib.datasets.videos import fitted
 from lib.model import question_on
 from lib.prompts import label_text
 from lib.records import StageError, record_problem
+from lib.training.rows import rows_of
 
 
 @pytest.fixture
@@ -585,6 +588,31 @@ def test_keys_of_the_user_are_not_taken_for_an_answers(tmp_path):
     assert lines(tmp_path / "v.jsonl")[0]["keep"]
     sh("06_eval.py", path, "-o", tmp_path / "eval.json", "--predictions", tmp_path / "answers.jsonl")
     assert json.loads((tmp_path / "eval.json").read_text())["all"]["correct"] == 1
+
+
+def test_what_is_kept_has_an_answer(tmp_path):
+    for keys in ({"error": "no video"}, {"answer": None}):
+        path = tmp_path / "verified.jsonl"
+        path.write_text(json.dumps({**GOOD, "keep": True, **keys}) + "\n")
+        with pytest.raises(StageError, match="verified.jsonl:1: keep is set, but there is no answer"):
+            rows_of(path, "both", None)
+        done = sh(sys.executable, "-m", "lib.tools.export", path, tmp_path / "kept.json", check=False)
+        assert done.returncode == 1 and "verified.jsonl:1: keep is set" in done.stderr
+
+
+@pytest.mark.parametrize("text", ['[{"id": "a", "answer": "x"}]', '{"a": "x"}', '"a"'])
+def test_predictions_of_another_form_are_told_the_form(tmp_path, text):
+    (tmp_path / "answers.json").write_text(text)
+    with pytest.raises(StageError, match="answers.json:1: found .*, expected .*id.*answer.* a line"):
+        join_answers(tmp_path / "answers.json", [GOOD])
+
+
+def test_one_class_name_in_two_spellings_of_unicode_is_one_class(tmp_path):
+    for n, form in enumerate(("NFC", "NFD")):
+        (tmp_path / unicodedata.normalize(form, "\u00fcben")).mkdir()
+        coded_clip(tmp_path / unicodedata.normalize(form, "\u00fcben") / f"{n}.mp4", 20)
+    values = [record["labels"][0]["value"] for _, record in own.folder(tmp_path)]
+    assert values == ["\u00fcben", "\u00fcben"]
 
 
 def test_the_empty_rows_of_a_spreadsheet_are_no_records(tmp_path):

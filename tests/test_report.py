@@ -323,6 +323,10 @@ def test_what_a_run_lacks_is_said(made, tmp_path):
         "3 of 3 clips",
     ):
         assert any(said in note for note in data["notes"]), said
+    # answers of another tool, scored by 06 --predictions, name no labels
+    shutil.copy(made / "cycle1/eval.json", run / "cycle1")
+    (run / "cycle1/predictions.jsonl").write_text('{"id": "a", "answer": "x"}\n')
+    assert any("predictions.jsonl:1: video is None" in note for note in build(run)[1]["notes"])
     (tmp_path / "empty").mkdir()
     refused = sh(sys.executable, "-m", "lib.tools.report", tmp_path / "empty", check=False)
     assert (

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import unicodedata
 from collections import Counter
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import product
@@ -703,6 +704,13 @@ def test_all_words_of_a_label_somewhere_are_not_the_label():
         )["verdict"]
         == "wrong"
     )
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_in_decomposed_letters_is_found_in_a_sentence(form):
+    name = unicodedata.normalize(form, "\u00dcbung")
+    record = {"labels": [{"name": "it", "kind": "class", "value": name}], "answer": "So it is an \u00dcbung."}
+    assert verify(record, {"it": (name, "running")})["verdict"] == "correct"
 
 
 def test_sequences_have_an_order():

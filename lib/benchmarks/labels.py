@@ -24,7 +24,11 @@ def join_answers(path, records):
     """(the records with the answers of a predictions file, how many are "answered", "missing", ...)."""
     answers, known = {}, {record["id"] for record in records}
     for number, line in read_jsonl(path, foreign=True):
-        name = line.get("id") if isinstance(line, dict) else None
+        if not isinstance(line, dict) or "id" not in line:
+            raise StageError(
+                f'{path}:{number}: found {line!r:.60}, expected {{"id": ..., "answer": ...}} a line'
+            )
+        name = line["id"]
         if not isinstance(name, str) or name not in known:
             raise StageError(
                 f"{path}:{number}: id {name!r} is not among the questions; "

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -52,7 +53,9 @@ def folder(root, question=None):
         name = parts[0]
         if len(parts) == 1:
             name = place.stem.split("__")[-1].rstrip("0123456789").rstrip("_- ") or place.stem
-        label = {"name": "class", "kind": "class", "value": name.replace("_", " ").strip()}
+        # of one name file systems have several spellings, composed and not
+        name = unicodedata.normalize("NFC", name.replace("_", " ").strip())
+        label = {"name": "class", "kind": "class", "value": name}
         yield (
             path,
             {

@@ -11,7 +11,7 @@ from pathlib import Path
 from lib import command
 from lib.confidence import paired_gain
 from lib.output import write_atomically
-from lib.records import StageError, read_jsonl
+from lib.records import StageError, read_jsonl, record_problem
 from lib.verifier import verify_all
 
 STAGES = {
@@ -51,7 +51,11 @@ def with_interval(shares, sign=""):
 def right(folder):
     """{id: (video, correct)} of a cycle's held-out questions, score again from its predictions."""
     evaluation = load(folder / "eval.json")
-    predictions = {record["id"]: record for _, record in read_jsonl(folder / "predictions.jsonl")}
+    path, predictions = folder / "predictions.jsonl", {}
+    for number, record in read_jsonl(path, foreign=True):
+        if problem := record_problem(record):
+            raise StageError(f"{path}:{number}: {problem}; expected answers of 06_eval.py --model")
+        predictions[record["id"]] = record
     records = [predictions[name] for name in sorted(predictions)]
     results = verify_all(records, evaluation["settings"].get("embedder"))
     verdicts = [result["verdict"] == "correct" for result in results]

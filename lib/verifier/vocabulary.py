@@ -1,6 +1,7 @@
 """Closed vocabularies, made ready to search: by which words each member may be said, and which it needs."""
 
 import re
+import unicodedata
 from collections import Counter
 from functools import lru_cache
 from itertools import product
@@ -47,6 +48,7 @@ def spoken(name, whole=False):
     """The word lists by which a class name may be said: without its parentheses (unless `whole`), either
     side of a slash or "or", two words as one.
     """
+    name = unicodedata.normalize("NFKC", name)  # as answers are read: macOS writes names decomposed
     name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
     parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
     forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
