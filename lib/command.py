@@ -246,6 +246,8 @@ def check_flags(parser, args):
         refuse_given(parser, args, ["top_p"], "with --temperature 0 the likeliest token is taken")
     if getattr(args, "merge", False) and args.shard:
         parser.error("--merge is for all shards: expected no --shard with it")
+    if getattr(args, "shard", None) and world()[1] > 1:
+        parser.error("--shard makes independent jobs of one process each: expected no launch of several")
     if getattr(args, "shard", None) and not re.fullmatch(r"\d+/[1-9]\d*", args.shard):
         parser.error(f"--shard {args.shard}: expected I/N, e.g. 0/8 to 7/8")
     if getattr(args, "shard", None) and shard_of(args)[0] >= shard_of(args)[1]:

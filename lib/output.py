@@ -79,7 +79,7 @@ class Output:
         self.path = str(path).rstrip("/") or "/"
         self.part, self.note = part_of(self.path), f"{self.path}.part.json"
         self.rank, self.world = world()
-        self.shard, self.share = shard, (shard[0] * self.world + self.rank, shard[1] * self.world)
+        self.shard, self.share = shard, (self.rank, self.world) if shard == WHOLE else shard
         self.folder, self.resume, self.overwrite, self.trust = folder, resume, overwrite, trust
         self.refuse_to_replace([*inputs, *uses])
         self.about = provenance(settings, inputs, styles, code)
@@ -366,7 +366,7 @@ class Output:
             os.unlink(merged)
             raise StageError(
                 f"{self.part}: {missing} of {total + missing} records are missing, the first {first!r}; "
-                "run the same command again"
+                "run the same command again; of shards, start those that are missing"
             )
         self.check_budget(allowed, total)
         about = {"records": total, "failed": self.failed, "resumed_records": self.resumed}

@@ -339,8 +339,11 @@ def test_a_shard_with_other_settings_is_refused_before_anything_is_answered(tmp_
     ],
 )
 def test_shards_that_there_are_not(tmp_path, words):
-    done = sh("02_generate.py", "x.jsonl", "-o", tmp_path / "y.jsonl", "--model", "m", *words, check=False)
+    command = ["02_generate.py", "x.jsonl", "-o", tmp_path / "y.jsonl", "--model", "m", *words]
+    done = sh(*command, check=False)
     assert done.returncode == 2 and "expected" in done.stderr
+    launch = {**os.environ, "WORLD_SIZE": "2", "RANK": "0"}
+    assert "independent jobs" in sh(*command[:6], "--shard", "0/2", check=False, env=launch).stderr
 
 
 def test_merging_takes_an_answer_before_an_error_and_keeps_the_order(tmp_path):
