@@ -402,10 +402,9 @@ def prepare(args, tally):
                     f"of {len({groups.get(video, video) for video in sides})} source videos; "
                     "use more videos, another --test-share, or another --seed"
                 )
-        for side in apart:
-            os.replace(f"{args.output}/{side}.jsonl.part", f"{args.output}/{side}.jsonl")
+        beside = [(f"{args.output}/{side}.jsonl.part", f"{args.output}/{side}.jsonl") for side in apart]
         notes = {reason: times for reason, (times, _) in tally["notes"].items()}
-        output.finish(**counts, bad=tally["bad"], notes=notes)
+        output.finish(beside=beside, **counts, bad=tally["bad"], notes=notes)
     videos = Counter(sides.values())
     dev = f", {counts['dev']} on {videos['dev']} to choose the cycle by" if args.dev_share else ""
     print(

@@ -31,6 +31,7 @@ from lib.records import StageError
 from lib.training.rows import mixed_rows, preference_rows, rows_of
 from lib.video import prefetch
 
+SCRAPS = ("state.pt*", "features")  # what training needs in its folder until the checkpoint is complete
 # the paper: language model and projector
 TRAINED_IN_FULL = re.compile(r"(language_model|text_model|lm_head|projector|connector|merger)")
 
@@ -412,7 +413,7 @@ def main():
         rows += mixed_rows(args.mix)
         inputs.append(args.mix)
     about = {"styles": ["direct", "short"], "uses": [args.model], "trust": args.trust_code}
-    with Output(args.output, settings, inputs, args.overwrite, folder=True, **about) as output:
+    with Output(args.output, settings, inputs, args.overwrite, folder=True, scraps=SCRAPS, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

@@ -58,7 +58,8 @@ class Output:
     `settings` decide the content, `inputs` are files that do, `styles` those of the prompts it renders. What
     stands in `inputs` and `uses` is never replaced. `shard` (number, of how many): one of several independent
     jobs on the output. `trust`: what other prompts or code made is taken as it is, and the sidecar says so.
-    `code`: the module whose code decides the content, where it is not the whole script.
+    `code`: the module whose code decides the content, where it is not the whole script. `scraps`: patterns of
+    what a folder needs only until it is finished, and no longer than that.
     `resume=False`: a stage of seconds starts its part anew.
     """
 
@@ -75,12 +76,14 @@ class Output:
         shard=WHOLE,
         trust=False,
         code=None,
+        scraps=(),
     ):
         self.path = str(path).rstrip("/") or "/"
         self.part, self.note = part_of(self.path), f"{self.path}.part.json"
         self.rank, self.world = world()
         self.shard, self.share = shard, (self.rank, self.world) if shard == WHOLE else shard
         self.folder, self.resume, self.overwrite, self.trust = folder, resume, overwrite, trust
+        self.scraps, self.of_others = scraps, False
         self.refuse_to_replace([*inputs, *uses])
         self.about = provenance(settings, inputs, styles, code)
         self.content, self.trusted = content_of(self.about), {}
@@ -91,6 +94,8 @@ class Output:
         os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
         if self.rank == 0:
             self._acquire()
+            if self.folder:
+                self._go_on_ending()
         barrier()
         self.complete = self._is_complete()
         if self.complete:
@@ -111,7 +116,7 @@ class Output:
             self.file.close()
             self.file = None
         if self.lock:
-            if self.complete and os.path.exists(self.note):
+            if self.complete and not self.of_others and os.path.exists(self.note):
                 os.unlink(self.note)
             self.lock.close()
             self.lock = None
@@ -157,13 +162,14 @@ class Output:
     def _meta(self):
         return read_json(f"{self.path}.meta.json")
 
-    def _is_complete(self):
+    def _is_complete(self, folder=None):
+        """Whether all is there that the sidecar says; `folder`: there, and not yet at the path."""
         meta = self._meta()
         old = content_of(meta)
         if not old or self._others(old):
             return False
         if self.folder:
-            done = Path(self.path) / "DONE"
+            done = Path(folder or self.path) / "DONE"
             text = done.read_text().strip() if done.is_file() else None
             return text is not None and text == meta.get("identity", text)
         return os.path.isfile(self.path) and meta.get("output_sha256") == sha256(self.path)
@@ -225,6 +231,9 @@ class Output:
         """
         begun = content_of(read_json(self.note)) or None
         if self._is_complete():
+            self.of_others = begun is not None and bool(differing(begun, self.content))
+            if may_write and not self.of_others:
+                self._clear()
             return
         if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
             if begun is None:
@@ -310,9 +319,10 @@ class Output:
 
     # ------------------------------------------------------------ finish
 
-    def finish(self, keys=None, allowed=1.0, **counts):
+    def finish(self, keys=None, allowed=1.0, beside=(), **counts):
         """Complete the output: all parts merged in the order of `keys` (an iterable of all of them; None:
         this process's part as it is), sidecar, rename. Rank 0 alone writes; of several shards the last one.
+        `beside`: (from, to) of other files that get their names with a part taken as it is.
 
         Raises StageError where a key is missing or more than `allowed` failed. `complete` says whether it is.
         """
@@ -325,7 +335,8 @@ class Output:
                 self._replace_folder(counts)
             elif keys is None:
                 self._write_meta(output_sha256=sha256(self.part), **counts)
-                os.replace(self.part, self.path)
+                for made, path in [*beside, (self.part, self.path)]:
+                    os.replace(made, path)
             elif self.shard == WHOLE or self._is_last():
                 self._merge(keys, allowed, counts)
             else:
@@ -334,10 +345,23 @@ class Output:
         barrier()
 
     def _replace_folder(self, counts):
-        """Two renames: there is no moment at which a half checkpoint bears the name."""
+        """The sidecar first: with DONE all that is left to do can be done by another process."""
         identity = identity_of(self.content)
-        write_atomically(os.path.join(self.part, "DONE"), identity + "\n")
         self._write_meta(identity=identity, **counts)
+        write_atomically(os.path.join(self.part, "DONE"), identity + "\n")
+        self._move_folder()
+
+    def _go_on_ending(self):
+        """Of a folder: remove what a process left that was killed in writing, and rename what is complete."""
+        for half in Path(self.part).glob(".tmp*"):
+            half.unlink()
+        if not self._is_complete() and self._is_complete(self.part):
+            self._move_folder()
+
+    def _move_folder(self):
+        """Two renames: there is no moment at which a half checkpoint bears the name."""
+        for scrap in [path for pattern in self.scraps for path in Path(self.part).glob(pattern)]:
+            shutil.rmtree(scrap) if scrap.is_dir() else scrap.unlink()
         before = f"{self.part}.before"
         if os.path.isdir(self.path):
             shutil.rmtree(before, ignore_errors=True)
@@ -373,9 +397,15 @@ class Output:
         self._write_meta(output_sha256=sha256(merged), **about, **counts)
         os.replace(merged, self.path)
         self.total = total
+        self._clear()
+
+    def _clear(self):
+        """Remove what a complete output was made of."""
         for kind in ("", *BESIDE):
             for file in side_files(self.path, kind):
                 os.unlink(file)
+        if self.folder:
+            shutil.rmtree(f"{self.part}.before", ignore_errors=True)
 
     def _write_meta(self, **counts):
         meta = {**self.about, "seconds": round(time.time() - BEGAN, 1), "processes": self.world, **counts}

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import sys
+from operator import attrgetter
 
 import pytest
 from conftest import ROOT, Fork, lines, sh, wait_for
@@ -11,7 +13,7 @@ from conftest import ROOT, Fork, lines, sh, wait_for
 from lib import prompts, provenance
 from lib.output import Output
 from lib.parts import merge, parts_of
-from lib.records import StageError, line_of
+from lib.records import StageError, key_of, line_of
 
 
 def content(path):
@@ -383,3 +385,106 @@ def test_two_inputs_of_one_name_are_two():
     assert provenance.differing(provenance.content_of(meta), provenance.content_of(other))
     elsewhere = {"settings": {"inputs": ["c/x", "d/x"], "seed": 0}, "inputs": {"c/x": "1", "d/x": "2"}}
     assert not provenance.differing(provenance.content_of(meta), provenance.content_of(elsewhere))
+
+
+STEPS = ("os.replace", "os.rename", "os.unlink", "os.fsync", "shutil.rmtree", "pathlib.Path.unlink")
+
+
+def dying(do, left):
+    """The function `do`, which kills its process instead when it comes to the last of the calls `left`."""
+
+    def call(*args, **options):
+        left.pop()
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return do(*args, **options)
+
+    return call
+
+
+def killed_before(step, work, path):
+    """Whether a process of its own was killed just before the step-th thing work(path) did to the disk."""
+    if not (pid := os.fork()):
+        left = [None] * step
+        with pytest.MonkeyPatch.context() as patch:
+            for name in STEPS:
+                module, _, rest = name.partition(".")
+                patch.setattr(name, dying(attrgetter(rest)(sys.modules[module]), left))
+            try:
+                work(path)
+            finally:
+                os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+
+
+def answer(path):
+    """Three records; returns how many were still to do."""
+    records = [{"id": f"{number}", "answer": "It is red."} for number in range(3)]
+    with Output(path, {"seed": 0}, []) as output:
+        if output.complete:
+            return 0
+        left = [record for record in records if hash(key_of(record)) not in output.done]
+        output.write(*left)
+        output.finish([key_of(record) for record in records])
+    return len(left)
+
+
+def train(path):
+    """A folder that is trained in one step, with a state; returns how many steps were still to do."""
+    with Output(path, {"seed": 0}, [], folder=True, scraps=["state.pt*", "features"]) as output:
+        if output.complete:
+            return 0
+        folder = path.with_name(f"{path.name}.part")
+        left = not (folder / "state.pt").exists()
+        (folder / "features").mkdir(exist_ok=True)
+        (folder / "state.pt").write_text("1")
+        (folder / ".tmpAbCdEf").write_text("a half of")
+        (folder / ".tmpAbCdEf").replace(folder / "weights")
+        output.finish()
+    return int(left)
+
+
+@pytest.mark.parametrize("work, names", [(answer, ["x", "x.meta.json"]), (train, ["x", "x.meta.json"])])
+def test_a_kill_between_any_two_steps_of_the_end_loses_and_leaves_nothing(tmp_path, monkeypatch, work, names):
+    monkeypatch.setattr(sys, "argv", ["02_generate.py"])
+    undisturbed, step = tmp_path / "undisturbed/x", 1
+    work(undisturbed)
+    while killed_before(step, work, tmp_path / f"{step}/x"):
+        again = work(tmp_path / f"{step}/x")
+        assert again == 0, f"killed before step {step}"
+        assert content(tmp_path / f"{step}/x") == content(undisturbed), f"killed before step {step}"
+        assert sorted(path.name for path in (tmp_path / f"{step}").iterdir()) == names
+        step += 1
+    assert step > 5
+
+
+def test_a_restart_does_not_write_the_note_of_its_part_anew(tmp_path, monkeypatch):
+    """A kill between emptying and writing it would leave a part of which nothing is known."""
+    monkeypatch.setattr(sys, "argv", ["02_generate.py"])
+    written = []
+    for _ in range(2):
+        with Output(tmp_path / "x", {"seed": 0}, []) as output:
+            output.write({"id": "0"})
+        written.append((tmp_path / "x.part.json").stat().st_mtime_ns)
+    assert written[0] == written[1]
+
+
+def test_what_another_command_has_begun_stays_beside_a_complete_output(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["02_generate.py"])
+    answer(tmp_path / "x")
+    with Output(tmp_path / "x", {"seed": 1}, [], overwrite=True) as output:
+        output.write({"id": "0"})
+    assert answer(tmp_path / "x") == 0
+    with Output(tmp_path / "x", {"seed": 1}, [], overwrite=True) as output:
+        assert len(output.done) == 1
+
+
+def test_data_whose_files_were_half_named_when_it_was_killed_are_gone_on_with(tmp_path):
+    source = (ROOT / "lib/output.py").read_text().split("\n")
+    number = next(number for number, text in enumerate(source, 1) if "os.replace(made, path)" in text)
+    plan = json.dumps({"line": f"lib/output.py:{number}", "times": 2})
+    command = ["01_prepare.py", "-o", str(tmp_path / "data"), "--dataset", "demo", "--clips", "4"]
+    assert Fork([sys.executable, "tests/die_at.py", plan, *command]).wait() == -signal.SIGKILL
+    assert (tmp_path / "data/test.jsonl").exists() and not (tmp_path / "data/train.jsonl").exists()
+    sh(*command)
+    assert lines(tmp_path / "data/train.jsonl") and lines(tmp_path / "data/test.jsonl")

@@ -180,8 +180,6 @@ def finish(model, folder):
     # else `transformers serve` answers greedily, whatever the temperature
     model.generation_config.do_sample = True
     model.save_pretrained(folder)
-    for state in folder.glob("state.pt*"):
-        state.unlink()
 
 
 def source_accuracy(model, processor, seed, clips=60):
@@ -224,7 +222,7 @@ def main():
     add("--learning-rate", type=float, default=2e-3, help="peak of the cosine (default: %(default)s)")
     args = parser.parse_args()
     settings = {k: v for k, v in vars(args).items() if k not in ("output", "overwrite", "trust_code")}
-    about = {"styles": ["direct", "short"], "trust": args.trust_code}
+    about = {"styles": ["direct", "short"], "trust": args.trust_code, "scraps": ["state.pt*"]}
     with Output(args.output, settings, [], args.overwrite, folder=True, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")

@@ -112,6 +112,3 @@ def save_model(training, folder):
         for half in folder.glob("*.safetensors"):  # it would hold the disk in vain
             half.unlink()
         raise
-    for state in folder.glob("state.pt*"):
-        state.unlink()
-    shutil.rmtree(folder / FEATURES, ignore_errors=True)
