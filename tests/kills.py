@@ -431,18 +431,21 @@ def main():
     parser.add_argument("--only", default="", help="jobs whose name matches this regular expression")
     args = parser.parse_args()
     shutil.rmtree(args.run, ignore_errors=True)
-    folder, said, began = args.run.resolve(), [], time.time()
+    folder, said, jobs, began = args.run.resolve(), [], [], time.time()
     os.chdir(ROOT)
     seconds = whole_run(folder / "whole")
     print(f"undisturbed: {sum(seconds.values()):.0f} s", flush=True)
-    jobs = killed_run(folder, args, seconds, said)
+    try:
+        killed_run(folder, args, seconds, jobs, said)
+    except KeyboardInterrupt:
+        print("interrupted: what there is so far")
     show(jobs, said, time.time() - began)
     sys.exit(any(job.tally[fault] for job in jobs for fault in FAULTS))
 
 
-def killed_run(folder, args, seconds, said):
-    """RUN/killed, with the kills shared out so that all jobs take about as long; returns the Jobs."""
-    whole, killed, rng, jobs = folder / "whole", folder / "killed", random.Random(args.seed), []
+def killed_run(folder, args, seconds, jobs, said):
+    """RUN/killed, with the kills shared out so that all jobs take about as long; the Jobs go to `jobs`."""
+    whole, killed, rng = folder / "whole", folder / "killed", random.Random(args.seed)
     steps = list(plain(killed))
     todo = [
         (job.name, step.name) for step in steps if isinstance(step, Job) for job in (*variants(step), step)
@@ -460,14 +463,13 @@ def killed_run(folder, args, seconds, said):
                 kills = round(left * shares[job.name] / sum(shares.values()))
                 del shares[job.name]
                 survey(job, watch, folder)
-                hammer(job, watch, kills, rng)
                 jobs.append(job)
+                hammer(job, watch, kills, rng)
                 print(row(job.name, job.tally), flush=True)
             elif job is step:
                 undisturbed(job, watch)
             if job is not step:
                 watch.reset()
-    return jobs
 
 
 def show(jobs, said, seconds):
