@@ -35,7 +35,8 @@ from lib.datasets import READERS, own
 from lib.datasets.groups import groups_of, link_of
 from lib.datasets.questions import rewritten
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
-from lib.output import Output, write_atomically
+from lib.files import write_atomically
+from lib.output import Output
 from lib.records import StageError, content_problem, line_of, record_problem
 
 CHUNK = 2048  # records in memory at once

@@ -32,9 +32,10 @@ from lib.command import (
     shard_of,
     world,
 )
+from lib.files import read_json, write_atomically
 from lib.model import open_model, question_on
 from lib.model.questions import Clips, Questions
-from lib.output import Output, read_json, write_atomically
+from lib.output import Output
 from lib.parts import part_of, side_files
 from lib.prompts import render
 from lib.records import StageError, placed_records, read_jsonl, rebase

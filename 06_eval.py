@@ -26,10 +26,11 @@ import os
 from lib import benchmarks
 from lib.benchmarks import labels
 from lib.command import announce, check_flags, model_options, parser_of, refuse_given, run, settings_of, world
+from lib.files import read_json, write_atomically
 from lib.model import open_model, question_on
 from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.model.questions import Clips
-from lib.output import Output, read_json, write_atomically
+from lib.output import Output
 from lib.prompts import render
 from lib.provenance import provenance
 from lib.records import StageError, key_of, read_records, rebase

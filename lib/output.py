@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from lib.command import barrier, world
+from lib.files import read_json, refuse_to_replace, write_atomically
 from lib.parts import WHOLE, finished_in, merge, open_part, part_of, parts_of, side_files
 from lib.provenance import CODE, content_of, differences, differing, identity_of, provenance, sha256
 from lib.records import StageError, line_of
@@ -23,26 +24,6 @@ BEGAN = time.time()  # of this process: the seconds in a sidecar include the loa
 FSYNC_SECONDS = 10
 BESIDE = ("finished", "missed")  # what stands beside a part until all is merged
 PATIENCE = 20  # seconds that a shard waits for another one that writes down with what settings both began
-
-
-def write_atomically(path, text):
-    """A small file, complete or not there at all."""
-    temporary = f"{path}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
-def read_json(path):
-    """The object in a small JSON file, or {} where there is none that can be read."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            value = json.load(file)
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 class Output:
@@ -84,7 +65,8 @@ class Output:
         self.shard, self.share = shard, (self.rank, self.world) if shard == WHOLE else shard
         self.folder, self.resume, self.overwrite, self.trust = folder, resume, overwrite, trust
         self.scraps, self.of_others = scraps, False
-        self.refuse_to_replace([*inputs, *uses])
+        beside = [self.path, self.part, self._own_part(), self.note, f"{self.path}.meta.json"]
+        refuse_to_replace(self.path, beside, [*inputs, *uses], folder)
         self.about = provenance(settings, inputs, styles, code)
         self.content, self.trusted = content_of(self.about), {}
         self.done, self.failed, self.total, self.last_error = set(), 0, 0, None
@@ -122,42 +104,6 @@ class Output:
             self.lock = None
 
     # ------------------------------------------------------------ what is there
-
-    def refuse_to_replace(self, others):
-        """Raise StageError (exit code 2) where writing this output would replace something of the user's: an
-        input, a model in use, or what no stage made.
-        """
-        own = os.path.realpath(self.path)
-        beside = [self.part, self._own_part(), self.note, f"{self.path}.meta.json"]
-        written = {own, *map(os.path.realpath, beside)}
-        for other in map(str, others):
-            if not os.path.exists(other):
-                continue
-            real = os.path.realpath(other)
-            if real in written or self.folder and real.startswith(own + os.sep):
-                raise StageError(
-                    f"{self.path}: would replace {other}, which this stage reads; write elsewhere with -o",
-                    code=2,
-                )
-        if os.path.exists(self.path) and not self._is_ours():
-            missing = "DONE in" if self.folder else "sidecar of"
-            raise StageError(
-                f"{self.path}: exists, and no stage made it (no {missing} it); it is not replaced: "
-                "write elsewhere with -o, or move it away",
-                code=2,
-            )
-        sidecar = f"{self.path}.meta.json"
-        if os.path.exists(sidecar) and "settings" not in self._meta():
-            raise StageError(f"{sidecar}: exists, and no stage made it; write elsewhere with -o", code=2)
-        if self.folder and os.path.isdir(self.part) and not os.path.exists(self.note):
-            raise StageError(f"{self.part}: exists, and no stage began it; write elsewhere with -o", code=2)
-
-    def _is_ours(self):
-        """Whether what stands at the path is an output of a stage, or an empty folder."""
-        if self.folder:
-            held = os.listdir(self.path) if os.path.isdir(self.path) else ["no folder"]
-            return not held or "DONE" in held
-        return os.path.isfile(self.path) and "settings" in self._meta()
 
     def _meta(self):
         return read_json(f"{self.path}.meta.json")

@@ -18,7 +18,14 @@ from lib import prompts
 
 ROOT = Path(__file__).resolve().parent.parent
 # how a stage computes and keeps, not what: these modules decide nothing of a content
-HOW = ("lib/command.py", "lib/output.py", "lib/provenance.py", "lib/places.py", "lib/model/cache.py")
+HOW = (
+    "lib/command.py",
+    "lib/output.py",
+    "lib/parts.py",
+    "lib/files.py",
+    "lib/provenance.py",
+    "lib/model/cache.py",
+)
 PROMPTS = "lib/prompts.py"  # known by what it renders: an edited hint is nothing to a stage without hints
 CODE = ("prompts", "code ")  # what of a content is code
 

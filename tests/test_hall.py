@@ -12,7 +12,18 @@ from conftest import ROOT, Fork, lines
 from families import build
 from test_video import coded_clip
 
-HALL = {"records", "table", "prompts", "output", "parts", "provenance", "command", "video", "confidence"}
+HALL = {
+    "records",
+    "table",
+    "prompts",
+    "output",
+    "files",
+    "parts",
+    "provenance",
+    "command",
+    "video",
+    "confidence",
+}
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}
 # the rooms that a stage opens beside the hall
@@ -85,6 +96,7 @@ def test_a_stage_copied_with_what_it_names_runs_elsewhere(tmp_path):
         "lib/records.py",
         "lib/prompts.py",
         "lib/output.py",
+        "lib/files.py",
         "lib/parts.py",
         "lib/provenance.py",
         "lib/command.py",

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from lib.confidence import share
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.records import StageError, line_of, read_jsonl
 from lib.verifier import iou, verify_all, with_judgements
 

@@ -14,7 +14,7 @@ import hashlib
 import os
 
 from lib.command import run
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.prompts import label_text
 from lib.records import StageError, line_of, read_jsonl, read_records, rebase
 from lib.tools.template import template_answer

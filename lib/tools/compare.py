@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lib import command
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.records import StageError
 from lib.tools.results import cycles_of, gain_of, load, markdown, right, with_interval
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from lib import command
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.tools.results import gain_of, load, right, with_interval
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lib import command
 from lib.confidence import wilson
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.records import StageError, read_jsonl, record_problem, video_path
 from lib.tools.report_answers import kinds_of, reason_of, row_of, strip_of
 from lib.tools.results import STAGES, columns, cycles_of, load

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lib import command
 from lib.confidence import paired_gain
-from lib.output import write_atomically
+from lib.files import write_atomically
 from lib.records import StageError, read_jsonl, record_problem
 from lib.verifier import verify_all
 
