@@ -73,7 +73,7 @@ def test_overwrite_replaces_no_input_no_model_and_nothing_that_no_stage_made(cyc
         (cycle / "own/new.verdicts.jsonl").write_text("my own verdicts\n")
     before = content(cycle)
     script, *words = command.split()
-    names = [str(cycle / word) if (cycle / word).exists() else word for word in words]
+    names = [str(cycle / word) if (cycle / word).exists() or "own/" in word else word for word in words]
     names = [
         f"{cycle}/base/" if word == "base/" else str(cycle) if word == str(cycle / ".") else word
         for word in names
