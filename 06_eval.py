@@ -124,9 +124,10 @@ def check_output(args):
                 f"{args.output}: would replace {other}, which this stage reads; write elsewhere with -o",
                 code=2,
             )
-    ours = os.path.exists(args.output) and "settings" in read_json(args.output)
-    for path in (args.output, f"{os.path.splitext(args.output)[0]}.verdicts.jsonl"):
-        if os.path.exists(path) and not ours:
+    for path in filter(os.path.exists, written):
+        # of a kill before the result was written, verdicts stand alone
+        ours = "settings" in read_json(path) or path != args.output and labels.are_verdicts(path)
+        if not ours:
             raise StageError(f"{path}: exists, and no evaluation made it; write elsewhere with -o", code=2)
     os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
 

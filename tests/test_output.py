@@ -488,3 +488,12 @@ def test_data_whose_files_were_half_named_when_it_was_killed_are_gone_on_with(tm
     assert (tmp_path / "data/test.jsonl").exists() and not (tmp_path / "data/train.jsonl").exists()
     sh(*command)
     assert lines(tmp_path / "data/train.jsonl") and lines(tmp_path / "data/test.jsonl")
+
+
+def test_verdicts_of_an_evaluation_that_was_killed_are_replaced(smoke, tmp_path):
+    command = ["06_eval.py", smoke / "data/test.jsonl", "-o", tmp_path / "eval.json", "--predictions"]
+    sh(*command, smoke / "cycle1/predictions.jsonl")
+    whole = (tmp_path / "eval.verdicts.jsonl").read_bytes()
+    (tmp_path / "eval.json").unlink()
+    sh(*command, smoke / "cycle1/predictions.jsonl")
+    assert (tmp_path / "eval.json").exists() and (tmp_path / "eval.verdicts.jsonl").read_bytes() == whole

@@ -1,5 +1,6 @@
 """Our own records: answers joined to them by id, and scored by the verifier, by label kind."""
 
+import json
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -68,6 +69,17 @@ def measures(records, results):
                 middle = float(np.mean(parsed))  # of a range
                 kind["error"].append(abs(middle - label["value"]))
     return kinds
+
+
+def are_verdicts(path):
+    """Whether a file holds what write_verdicts writes, by its first line."""
+    with open(path, "rb") as file:
+        line = file.readline()
+    try:
+        first = json.loads(line or b"{}")
+    except ValueError:
+        return False
+    return not line or isinstance(first, dict) and {"id", "verdict"} <= first.keys()
 
 
 def write_verdicts(path, records, results):
