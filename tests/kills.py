@@ -447,10 +447,10 @@ def killed_run(folder, args, seconds, jobs, said):
     """RUN/killed, with the kills shared out so that all jobs take about as long; the Jobs go to `jobs`."""
     whole, killed, rng = folder / "whole", folder / "killed", random.Random(args.seed)
     steps = list(plain(killed))
-    todo = [
+    named = [
         (job.name, step.name) for step in steps if isinstance(step, Job) for job in (*variants(step), step)
     ]
-    shares = {name: 1 / (seconds[of] + 0.3) for name, of in todo if re.search(args.only, name)}
+    shares = {name: 1 / (seconds[of] + 0.3) for name, of in named if re.search(args.only, name)}
     for step in steps:
         keep_some(killed)
         if isinstance(step, str):
