@@ -41,6 +41,7 @@ def run(main):
         leave()
     except StageError as error:
         print(f"{name}: error: {error}", file=sys.stderr, flush=True)
+        leave(error.code)
         sys.exit(error.code)
     except KeyboardInterrupt:
         print(f"\n{name}: interrupted; run the same command again to go on", file=sys.stderr, flush=True)
@@ -60,6 +61,7 @@ def run(main):
         print(
             f"{name}: error: {where}: {refused.strerror}; nothing finished is lost: {advice}", file=sys.stderr
         )
+        leave(1)
         sys.exit(1)
 
 
@@ -326,12 +328,13 @@ def barrier():
         ) from None
 
 
-def leave():
-    """Part from the other processes; one that ends while still connected may be aborted
-    (pytorch/pytorch#179291).
+def leave(code=0):
+    """End this process of a launch of several at once, without Python's own end: there a thread of gloo that
+    still holds a tensor is aborted, and with it the launch (pytorch/pytorch#179291). Does nothing in a
+    process alone.
     """
-    if world()[1] > 1:
-        import torch.distributed as distributed
-
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
+    if world()[1] == 1:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
