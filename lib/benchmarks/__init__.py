@@ -23,6 +23,7 @@ from lib.benchmarks import (
     fine_diving,
     mvbench,
     nextqa,
+    nextqa_oe,
     open_qa,
     qvhighlights,
     star,
@@ -41,6 +42,7 @@ __all__ = ["BENCHMARKS", "records_to_ask", "show", "states"]
 BENCHMARKS = {
     "tempcompass": tempcompass,
     "nextqa": nextqa,
+    "nextqa-oe": nextqa_oe,
     "star": star,
     "mvbench": mvbench,
     "videomme": videomme,

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from lib.benchmarks.common import reading
-from lib.confidence import share
+from lib.confidence import paired_gain, share
 from lib.verifier import verify_all
 
 # of a question whose options are not in a list
@@ -49,6 +49,22 @@ def summary(items, results, decimals=2):
 
 def yes_or_no(value):
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
+def mean_of(items, scores):
+    """The mean of scores from 0 to 1, in percent, with its 95 % bootstrap interval over videos."""
+    mean, low, high = paired_gain([0] * len(scores), scores, [item["video"] for item in items])
+    values = {"mean": mean, "low": low, "high": high}
+    return {"count": len(scores), **{name: round(100 * value, 2) for name, value in values.items()}}
+
+
+def means_by_group(name, items, scores):
+    """{"NAME, group: causal": mean_of() of its items} for every group of every grouping."""
+    groups = defaultdict(list)
+    for item, value in zip(items, scores, strict=True):
+        for grouping, group in item["groups"].items():
+            groups[f"{name}, {grouping}: {group}"].append((item, value))
+    return {line: mean_of(*zip(*pairs)) for line, pairs in groups.items()}
 
 
 # ---------------------------------------------------------------- our verifier on the same replies
@@ -103,6 +119,8 @@ def rows_of(tables):
         for grouping, groups in table["by"].items():
             for group, row in groups.items():
                 rows[f"{grouping}: {group}"][name] = row
+        for line, row in table.get("means", {}).items():
+            rows[line][name] = row
         for key in ("mean_iou", "spearman", "relative_l2", "mean_score"):
             if key in table:
                 rows[key.replace("_", " ")][name] = table[key]
@@ -110,6 +128,8 @@ def rows_of(tables):
 
 
 def cell_text(row):
+    if isinstance(row, dict) and "mean" in row:
+        return f"{row['mean']:12.2f} [{row['low']:5.1f}, {row['high']:5.1f}]"
     if isinstance(row, dict):
         return f"{row['correct']:5} {row['percent']:6.2f} [{100 * row['low']:5.1f}, {100 * row['high']:5.1f}]"
     return "" if row is None else str(row)
