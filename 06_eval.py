@@ -186,6 +186,8 @@ def tables_of(path, items, args, with_judge):
 
 def evaluate_benchmark(args, model):
     """Score a benchmark by its own rules: a predictions file, or a model's answers to its own prompts."""
+    if args.benchmark in benchmarks.names_with("evaluate"):
+        return evaluate_apart(args)
     all_items = benchmarks.read_items(args.benchmark, args.questions, args.task, args.meta)
     items, path = benchmarks.scored_items(all_items, args.limit), predictions_file(args)
     files = benchmarks.question_files(args.benchmark, args.questions, args.task)
@@ -219,6 +221,15 @@ def evaluate_benchmark(args, model):
     print(f"{args.output}: {args.benchmark} {args.task or ''} {len(items)} questions{others}")
 
 
+def evaluate_apart(args):
+    """Score a benchmark that is no list of questions with an answer each: retrieval."""
+    module = benchmarks.BENCHMARKS[args.benchmark]
+    result = {"benchmark": args.benchmark, "task": args.task, "rule": module.NOTE}
+    result |= module.evaluate(args, args.predictions)
+    inputs = [args.questions, *filter(None, [args.against]), args.predictions]
+    write_result(args, None, result, inputs, ("input", "style"))
+
+
 # ---------------------------------------------------------------- the command line
 
 FLAGS = {
@@ -240,7 +251,7 @@ FLAGS = {
         metavar="NAME",
         help="score a benchmark by its own rules, see above",
     ),
-    "--task": dict(choices=benchmarks.tasks(), help="of TempCompass"),
+    "--task": dict(choices=benchmarks.tasks(), help="of TempCompass; of retrieval the set"),
     "--questions": dict(
         metavar="FILE", help="the benchmark's question file (mvbench: or the folder of its files)"
     ),

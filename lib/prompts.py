@@ -18,6 +18,9 @@ SHORT = "Question: {question}\n" + ONLY_ANSWER + " Its form is '{form}'."
 BARE = "{question}"  # a benchmark's own prompt, options and all
 STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE}
 
+# For a caption, in training and when clips are captioned (VIIT, section 4.2)
+CAPTION = "Generate the alt-text:"
+
 # For a model that decides whether an answer says what a label says; it replies yes or no
 JUDGE = (
     "Question about a video: {question}\nReference answer: {label}\nAnswer to judge: {answer}\n"

@@ -16,11 +16,11 @@ from lib import benchmarks
 from lib.benchmarks import labels, mvbench, nextqa, open_qa, read_items, star, videomme
 from lib.benchmarks import tempcompass as compass
 from lib.benchmarks.charades import spoken_times
-from lib.benchmarks.common import read_rows
 from lib.confidence import mcnemar, paired_gain, spearman
 from lib.model import ask_text, judge
 from lib.prompts import render
 from lib.records import StageError
+from lib.table import read_rows
 
 SPEC = importlib.util.spec_from_file_location("evaluation", ROOT / "06_eval.py")
 evaluation = importlib.util.module_from_spec(SPEC)

@@ -15,6 +15,7 @@ from test_video import coded_clip
 HALL = {
     "records",
     "table",
+    "captions",
     "prompts",
     "output",
     "files",

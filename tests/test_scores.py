@@ -4,11 +4,16 @@ import importlib.util
 import json
 import sys
 
+import numpy as np
 import pytest
 from conftest import ROOT, SHARED
 
+from lib.benchmarks.caption_scores import bleu, cider, common_length, rouge_l, words_of
 from lib.benchmarks.nextqa_oe import STOPWORDS
+from lib.benchmarks.retrieval import Gallery, both_directions, ranks_of
 from lib.benchmarks.wups import content_words, similarity, tagger, wups
+from lib.captions import read_captions
+from lib.records import StageError
 
 SPEC = importlib.util.spec_from_file_location("evaluation", ROOT / "06_eval.py")
 evaluation = importlib.util.module_from_spec(SPEC)
@@ -92,3 +97,138 @@ def test_of_two_references_the_better_counts(tmp_path, monkeypatch):
     alone = evaluate(monkeypatch, *arguments, "-o", tmp_path / "e.json")["official"]["means"]
     both = evaluate(monkeypatch, *arguments, "--meta", more, "-o", tmp_path / "f.json")["official"]["means"]
     assert (alone["WUPS"]["mean"], both["WUPS"]["mean"]) == (30.0, 100.0)
+
+
+# ---------------------------------------------------------------- captions
+
+
+def test_words_are_those_of_stanfords_tokenizer():
+    said = "It's a man's dog (a red-brown one), isn't it? \"Yes\" -- he said..."
+    kept = "it 's a man 's dog -lrb- a red-brown one -rrb- is n't it yes he said"
+    assert words_of(said) == tuple(kept.split())
+
+
+def test_caption_scores_are_those_of_the_java_pipeline():
+    """Each sentence of a video against its others: pycocoevalcap 1.2 with Java gave these."""
+    videos = json.loads(real("activitynet_captions_slice.json").read_text()).values()
+    videos = [[words_of(sentence) for sentence in video["sentences"]] for video in videos]
+    pairs = [(each[n], each[:n] + each[n + 1 :]) for each in videos for n in range(len(each))]
+    captions, references = zip(*pairs)
+    assert len(captions) == 1693
+    assert np.mean(cider(captions, references)) == pytest.approx(0.33236, abs=2e-5)
+    assert bleu(captions, references) == pytest.approx([0.45241, 0.25579, 0.14907, 0.09167], abs=5e-5)
+    assert np.mean(list(map(rouge_l, captions, references))) == pytest.approx(0.2955, abs=2e-5)
+
+
+def test_a_lost_caption_scores_nothing_and_a_single_clip_has_no_cider():
+    words = words_of("a dog runs in the park")
+    assert cider([words], [[words]]) == [0.0]
+    pair = cider([words, ()], [[words], [words_of("a red ball falls")]])
+    assert pair[0] == pytest.approx(10) and pair[1] == 0
+    assert rouge_l((), [words]) == 0 and rouge_l(words, [words]) == 1 and bleu([()], [[words]])[3] < 1e-6
+    assert common_length("a b c d".split(), "b x d a".split()) == 2
+
+
+@pytest.mark.parametrize(
+    "name,content",
+    [
+        ("own.jsonl", '{"video": "a", "caption": "one"}\n{"video": "a", "captions": ["two"]}\n'),
+        ("own.csv", "Video,Caption\na,one\na,two\n".replace("V", "v").replace("C", "c")),
+        ("jsfusion.csv", "key,vid_key,video_id,sentence\nret0,msr1,a,one\nret1,msr2,a,two\n"),
+        ("vatex.json", '[{"videoID": "a", "enCap": ["one", "two"], "chCap": ["x"]}]'),
+        ("msvd.txt", "# licence\na one\na two\n"),
+        (
+            "msrvtt.json",
+            '{"videos": [{"video_id": "a", "split": "test"}], '
+            '"sentences": [{"video_id": "a", "caption": "one"}, {"video_id": "a", "caption": "two"}]}',
+        ),
+        (
+            "coco.json",
+            '{"images": [{"id": 3, "file_name": "a"}], '
+            '"annotations": [{"image_id": 3, "caption": "one"}, {"image_id": 3, "caption": "two"}]}',
+        ),
+    ],
+)
+def test_caption_files_of_all_forms_are_read(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    (clip,) = read_captions(tmp_path / name)
+    assert (clip.video, clip.captions) == ("a", ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    "line,said",
+    [
+        ('{"video": "a"}', "no caption"),
+        ('{"video": "a", "caption": " "}', "not blank"),
+        ('{"video": "a", "caption": 3}', "not blank"),
+        ('{"video": "a", "caption": "x", "start": 3, "end": 2}', "not after"),
+        ('{"video": "a", "caption": "x", "start": "now"}', "expected seconds"),
+        ('{"id": "1", "video": "b", "caption": "x"}', "another clip"),
+    ],
+)
+def test_a_bad_caption_names_its_line(tmp_path, line, said):
+    path = tmp_path / "c.jsonl"
+    path.write_text('{"id": "1", "video": "a", "caption": "x"}\n' + line + "\n")
+    with pytest.raises(StageError, match=rf"c.jsonl:2: .*{said}"):
+        read_captions(path)
+
+
+def test_captions_are_scored_from_a_file(tmp_path, monkeypatch):
+    clips = {"a": "a dog runs", "b": "a red ball falls", "c": "two men talk"}
+    rows = [{"video": video, "caption": text} for video, text in clips.items()]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    results = [{"image_id": "a", "caption": "A dog runs."}, {"image_id": "b", "caption": "nothing"}]
+    (tmp_path / "p.json").write_text(json.dumps(results))
+    arguments = ["--benchmark", "caption", "--questions", tmp_path / "q.jsonl", "-o", tmp_path / "e.json"]
+    result = evaluate(monkeypatch, *arguments, "--predictions", tmp_path / "p.json")
+    means = result["official"]["means"]
+    assert means["ROUGE-L"]["mean"] == pytest.approx(33.33)
+    assert means["CIDEr"]["mean"] == pytest.approx(250)  # three words have no n-gram of four
+    assert result["predictions"]["missing"] == 1 and result["official"]["references"] == 3
+
+
+# ---------------------------------------------------------------- retrieval
+
+
+def test_equal_similarities_give_chance_and_no_more():
+    gallery = Gallery([f"v{n}" for n in range(100)], ["t"] * 100, np.arange(100))
+    for ranks, ties in both_directions(np.ones((100, 100), np.float16), gallery).values():
+        assert (ranks == 50.5).all() and (ties == 99).all()
+
+
+def test_a_permuted_gallery_gives_the_same_ranks():
+    rng = np.random.default_rng(0)
+    similarities = rng.standard_normal((40, 10)).round(1)  # with ties
+    video_of = np.repeat(np.arange(10), 4)
+    order = rng.permutation(10)
+    moved = np.argsort(order)[video_of]
+    plain = both_directions(similarities, Gallery(list("abcdefghij"), [""] * 40, video_of))
+    turned = both_directions(similarities[:, order], Gallery(list("abcdefghij"), [""] * 40, moved))
+    assert (plain["text to video"][0] == turned["text to video"][0]).all()
+    assert (plain["video to text"][0][order] == turned["video to text"][0]).all()
+
+
+def test_of_several_right_candidates_the_best_counts():
+    ranks, ties = ranks_of(np.array([[0.9, 0.8, 0.1, 0.8]]), np.array([[False, True, True, False]]))
+    assert ranks.tolist() == [2.5] and ties.tolist() == [1]
+
+
+def test_retrieval_is_scored_from_similarities_and_again_from_ranks(tmp_path, monkeypatch, capsys):
+    rows = [{"video": video, "caption": f"{video} {n}"} for video in "abc" for n in range(2)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    similarities = np.repeat(np.eye(3), 2, 0)
+    similarities[0] = [0, 1, 0]
+    np.save(tmp_path / "s.npy", similarities)
+    np.savez(tmp_path / "t.npz", similarities=similarities[:, ::-1], videos=["c", "b", "a"])
+    arguments = ["--benchmark", "retrieval", "--task", "own", "--questions", tmp_path / "q.jsonl"]
+    first = evaluate(monkeypatch, *arguments, "--predictions", tmp_path / "s.npy", "-o", tmp_path / "e.json")
+    forward = first["text to video"]
+    assert forward["R@1"]["correct"] == 5 and forward["R@1"]["count"] == 6 and forward["median_rank"] == 1
+    assert first["video to text"]["R@1"]["correct"] == 2  # a wrong text is as near to b as its own
+    for other in (tmp_path / "t.npz", tmp_path / "ranks.jsonl"):
+        more = ["--predictions", other, "--against", tmp_path / "s.npy", "-o", tmp_path / "f" / "e.json"]
+        again = evaluate(monkeypatch, *arguments, *more)
+        assert again["text to video"] == forward and again["against"]["text to video"]["gain"] == 0
+    np.save(tmp_path / "s.npy", similarities[:4])
+    with pytest.raises(StageError, match="similarities of 6 texts and 3 videos"):
+        evaluate(monkeypatch, *arguments, "--predictions", tmp_path / "s.npy", "-o", tmp_path / "g.json")

@@ -5,6 +5,7 @@ A new benchmark is a module and a line in BENCHMARKS. The module has
   load(path, task, meta)      the items of its question file (see common.py)
   rule(text, item)            of a choice: (what the official scorer reads or None, whether it is right)
   score(items, replies, embedder)    or this in place of `rule`, with what `score` below returns
+  evaluate(args, predictions)        or this in place of all of them, with what eval.json shall hold
 and where it has them
   TASKS, META, OWN_VIDEOS     its --task names; that --meta is for it; that its questions name videos by path
   DECIMALS                    of the percentages in its official tables, where not 2
@@ -19,6 +20,7 @@ and where it credits an empty reply, the reply is wrong.
 from collections import Counter
 
 from lib.benchmarks import (
+    captions,
     charades,
     fine_diving,
     mvbench,
@@ -26,6 +28,7 @@ from lib.benchmarks import (
     nextqa_oe,
     open_qa,
     qvhighlights,
+    retrieval,
     star,
     tempcompass,
     videomme,
@@ -50,6 +53,8 @@ BENCHMARKS = {
     "qvhighlights": qvhighlights,
     "open-qa": open_qa,
     "fine-diving": fine_diving,
+    "caption": captions,
+    "retrieval": retrieval,
 }
 
 

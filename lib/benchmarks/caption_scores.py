@@ -23,9 +23,9 @@ def words_of(caption):
     """The words of a caption in lower case, without punctuation, as a tuple."""
     from nltk.tokenize import TreebankWordTokenizer
 
-    text = " ".join(caption.split()).lower()
-    words = TreebankWordTokenizer().tokenize(text, convert_parentheses=True)
-    return tuple(word for word in words if word not in PUNCTUATION)
+    words = TreebankWordTokenizer().tokenize(" ".join(caption.split()), convert_parentheses=True)
+    # as there in lower case before punctuation is left out: "-lrb-" stays, "(" in PTB's words
+    return tuple(word.lower() for word in words if word.lower() not in PUNCTUATION)
 
 
 def ngrams_of(words):

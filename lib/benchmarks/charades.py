@@ -5,10 +5,11 @@ from collections import Counter
 
 import numpy as np
 
-from lib.benchmarks.common import contents, fields, item_of, read_json, stem
+from lib.benchmarks.common import fields, item_of, stem
 from lib.benchmarks.predictions import common_rows
 from lib.benchmarks.tables import counted, verified, verifier_readings
 from lib.records import StageError
+from lib.table import contents, read_json
 
 NOTE = (
     "extract_time of lmms-eval's eval_tvg.py; unread replies have IoU 0; "

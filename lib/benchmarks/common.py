@@ -6,79 +6,10 @@ prediction without an id is found), "stated" (how prediction files write the gol
 no rule reads a reply, only a judge.
 """
 
-import json
-import os
 import re
-from collections import Counter
 
 from lib.prompts import strip_placeholders
 from lib.records import StageError
-from lib.table import read_csv
-
-# ---------------------------------------------------------------- files
-
-
-def contents(path):
-    """The bytes of a file that must be there."""
-    if not os.path.isfile(path):
-        raise StageError(f"{path}: no such file")
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def parsed_json(where, text):
-    """A JSON value.
-
-    Raises StageError where it is none, or names a key twice: json alone would keep the last one silently.
-    """
-
-    def unique(pairs):
-        twice = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
-        if twice:
-            raise StageError(
-                f"{where}: duplicate key {twice[0]!r} in one object, expected each once; remove one of them"
-            )
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}") from None
-
-
-def read_json(path):
-    return parsed_json(path, contents(path))
-
-
-def one_a_line(path, text):
-    """Whether a file is JSONL: by its name, or as one JSON object is on the first line and more follow."""
-    first, _, rest = text.strip().partition(b"\n")
-    return str(path).endswith(".jsonl") or first.endswith(b"}") and rest.startswith(b"{")
-
-
-def read_rows(path):
-    """[(where, row)] of a CSV, JSONL or JSON file; of a JSON object the rows are its (key, value).
-
-    A JSONL's last line may lack its line end.
-    """
-    text = contents(path)
-    if str(path).endswith(".csv"):
-        rows = list(read_csv(path, ()))
-        if wrong := next(((where, row) for where, row in rows if isinstance(row, str)), None):
-            raise StageError(": ".join(wrong))
-        return rows
-    if one_a_line(path, text):
-        return [
-            (f"{path}:{n}", parsed_json(f"{path}:{n}", line))
-            for n, line in enumerate(text.split(b"\n"), 1)
-            if line.strip()
-        ]
-    whole = read_json(path)
-    if isinstance(whole, dict):
-        return [(f"{path}: {key}", (key, value)) for key, value in whole.items()]
-    if isinstance(whole, list):
-        return [(f"{path}[{i}]", row) for i, row in enumerate(whole)]
-    raise StageError(f"{path}: found a {type(whole).__name__}, expected a list or an object")
 
 
 def fields(where, row, *names):

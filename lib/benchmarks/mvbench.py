@@ -2,7 +2,8 @@
 
 import os
 
-from lib.benchmarks.common import choice_of, fields, letter, read_rows
+from lib.benchmarks.common import choice_of, fields, letter
+from lib.table import read_rows
 
 NOTE = (
     "check_ans of the official notebook, which credits an empty reply for every gold answer; it is wrong here"

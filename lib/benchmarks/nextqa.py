@@ -2,8 +2,9 @@
 
 from operator import itemgetter
 
-from lib.benchmarks.common import choice_of, fields, letter, read_rows
+from lib.benchmarks.common import choice_of, fields, letter
 from lib.benchmarks.predictions import common_rows
+from lib.table import read_rows
 
 NOTE = (
     "letters and texts by the MMMU parser of lmms-eval, whose random guess for what it cannot read counts "

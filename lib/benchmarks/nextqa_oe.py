@@ -1,11 +1,12 @@
 """NExT-QA, open answers (Xiao et al., CVPR 2021): a few words each, scored by WUPS."""
 
-from lib.benchmarks.common import fields, item_of, read_json, read_rows
+from lib.benchmarks.common import fields, item_of
 from lib.benchmarks.nextqa import GROUPS
 from lib.benchmarks.predictions import common_rows
 from lib.benchmarks.tables import mean_of, means_by_group
 from lib.benchmarks.wups import content_words, tagger, wups
 from lib.records import StageError
+from lib.table import read_json, read_rows
 
 NOTE = (
     "WUPS of the official eval_oe.py as NLTK 3.5 has it, by which the published figures were made; "

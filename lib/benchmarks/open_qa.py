@@ -4,8 +4,9 @@ import ast
 import re
 from collections import Counter
 
-from lib.benchmarks.common import fields, item_of, read_rows, stem
+from lib.benchmarks.common import fields, item_of, stem
 from lib.benchmarks.tables import summary
+from lib.table import read_rows
 
 NOTE = (
     "without a judge only the normalised exact match; "

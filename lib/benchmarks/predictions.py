@@ -8,8 +8,9 @@ import re
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from lib.benchmarks.common import plain, read_rows, stem
+from lib.benchmarks.common import plain, stem
 from lib.records import StageError, is_number
+from lib.table import read_rows
 
 
 class Reply(NamedTuple):

@@ -3,8 +3,9 @@
 import numpy as np
 
 from lib.benchmarks.charades import PROMPT, cross_iou, score_windows, windows_of
-from lib.benchmarks.common import fields, item_of, read_rows
+from lib.benchmarks.common import fields, item_of
 from lib.records import StageError
+from lib.table import read_rows
 
 NOTE = (
     "R1 and mAP of the official standalone_eval; a query without predictions counts as IoU 0 and AP 0, "

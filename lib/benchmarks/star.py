@@ -1,6 +1,7 @@
 """STAR (Wu et al., NeurIPS 2021): situated reasoning in four types of questions with four options."""
 
-from lib.benchmarks.common import choice_of, fields, letter, read_rows
+from lib.benchmarks.common import choice_of, fields, letter
+from lib.table import read_rows
 
 NOTE = "parser of IG-VLM (direct_answer_eval.py); STAR papers report the mean over the four types"
 # IG-VLM's, without its words on image grids

@@ -4,10 +4,11 @@ import ast
 import os
 import re
 
-from lib.benchmarks.common import contents, fields, item_of, letter, read_json, read_rows, stem, without_end
+from lib.benchmarks.common import fields, item_of, letter, stem, without_end
 from lib.benchmarks.predictions import common_rows, gold_apart
 from lib.benchmarks.tables import score_choices
 from lib.records import StageError
+from lib.table import contents, read_json, read_rows
 
 NOTE = (
     "official rules without a judge (its --disable_llm): what no rule matches is wrong; avg of the "

@@ -2,9 +2,10 @@
 
 import re
 
-from lib.benchmarks.common import choice_of, fields, read_rows
+from lib.benchmarks.common import choice_of, fields
 from lib.benchmarks.predictions import common_rows, gold_apart
 from lib.records import StageError
+from lib.table import read_rows
 
 NOTE = (
     "official extract_characters_regex, its missing commas included; the official denominator leaves out "

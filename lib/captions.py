@@ -1,0 +1,128 @@
+"""Files of clips with captions, of one's own or of a dataset, as clips: read by 01 (to train on, to caption
+anew) and by 06 (to score captions and retrieval).
+
+    JSONL, CSV    video, caption (JSONL: or captions, a list); optional id, start, end, split
+    MSR-VTT       its JSON of videos and sentences, or MSRVTT_JSFUSION_test.csv (1k-A)
+    VATEX         its JSON list of videoID and enCap
+    MSVD          lines "id caption", or its video corpus CSV
+    ActivityNet   its JSON of timestamps and sentences
+    COCO          images and annotations
+"""
+
+from typing import NamedTuple
+
+from lib.records import StageError, is_number, is_text
+from lib.table import read_rows, text_lines
+
+VIDEO = "video|video_id|vid|VideoID|image_id"
+CAPTION = "caption|captions|sentence|sentences|enCap|Description"
+EXPECTED = "expected video and caption (or those of MSR-VTT, VATEX, MSVD, ActivityNet Captions or COCO)"
+
+
+class Clip(NamedTuple):
+    """A clip and what is said of it."""
+
+    where: str  # "path:line" or "path[n]" of the first caption
+    id: str
+    video: str  # as the file names it
+    captions: list
+    start: float | None = None
+    end: float | None = None
+    split: str | None = None
+
+
+def first(row, names):
+    """The value of the first of `names` ("a|b") that a row has, or None."""
+    return next((row[name] for name in names.split("|") if row.get(name) not in (None, "")), None)
+
+
+def seconds(row, key, where):
+    """A time of a row, or None. Raises StageError where it is no number."""
+    value = row.get(key)
+    if value in (None, ""):
+        return None
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = -1.0
+    if not (is_number(found) and found >= 0):
+        raise StageError(f"{where}: {key} is {value!r:.60}, expected seconds, a number of at least 0")
+    return found
+
+
+def read_captions(path):
+    """The Clips of a file, in its order, all captions of a clip together. Raises StageError with the line."""
+    clips = {}
+    for where, row in rows_of(path):
+        video, said = first(row, VIDEO), first(row, CAPTION)
+        if video is None or said is None:
+            raise StageError(f"{where}: no {'caption' if video is not None else 'video'}; {EXPECTED}")
+        said = said if isinstance(said, list) else [said]
+        if not all(map(is_text, said)):
+            raise StageError(f"{where}: captions {said!r:.120}, expected texts that are not blank")
+        start, end = seconds(row, "start", where), seconds(row, "end", where)
+        if None not in (start, end) and end <= start:
+            raise StageError(f"{where}: end {end:g} is not after start {start:g}")
+        cut = (
+            "" if start is None and end is None else f"_{start or 0:g}_{'end' if end is None else f'{end:g}'}"
+        )
+        key = str(row["id"]) if row.get("id") not in (None, "") else f"{video}{cut}"
+        words = [" ".join(text.split()) for text in said]
+        known = clips.get(key)
+        if known is None:
+            clips[key] = Clip(where, key, str(video), words, start, end, row.get("split") or None)
+        elif (known.video, known.start, known.end) != (str(video), start, end):
+            raise StageError(f"{where}: id {key!r} is another clip, first at {known.where}; ids are of clips")
+        else:
+            known.captions.extend(words)
+    if not clips:
+        raise StageError(f"{path}: no captions")
+    return list(clips.values())
+
+
+def rows_of(path):
+    """Yields (where, row with a video and a caption) of any of the formats."""
+    if str(path).endswith(".txt"):
+        for number, line in enumerate(text_lines(path), 1):
+            video, _, caption = line.strip().partition(" ")
+            if video and not video.startswith("#"):  # MSVD's file has a licence above
+                yield f"{path}:{number}", {"video": video, "caption": caption}
+        return
+    rows = read_rows(path)
+    parts = dict(row for _, row in rows if isinstance(row, tuple))
+    if parts:
+        yield from of_object(path, parts)
+        return
+    for where, row in rows:
+        if not isinstance(row, dict):
+            raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
+        if str(row.get("Language", "English")) != "English":  # MSVD's corpus has many
+            continue
+        if "VideoID" in row:  # its videos are clips of others, named so
+            row = {**row, "video": f"{row['VideoID']}_{row.get('Start')}_{row.get('End')}"}
+        if "videoID" in row:  # VATEX
+            row = {**row, "video": row["videoID"]}
+        yield where, row
+
+
+def of_object(path, parts):
+    """rows_of() where the file is one JSON object."""
+    if {"videos", "sentences"} <= parts.keys():  # MSR-VTT
+        splits = {video["video_id"]: video.get("split") for video in parts["videos"]}
+        for n, row in enumerate(parts["sentences"]):
+            yield f"{path}: sentences[{n}]", {**row, "split": splits.get(row.get("video_id"))}
+    elif {"images", "annotations"} <= parts.keys():  # COCO
+        names = {image["id"]: image.get("file_name", image["id"]) for image in parts["images"]}
+        for n, row in enumerate(parts["annotations"]):
+            image = row.get("image_id")
+            yield (
+                f"{path}: annotations[{n}]",
+                {"video": names.get(image, image), "caption": row.get("caption")},
+            )
+    else:  # ActivityNet: a row a sentence, with its times
+        for video, entry in parts.items():
+            where = f"{path}: {video}"
+            if not isinstance(entry, dict) or not {"timestamps", "sentences"} <= entry.keys():
+                raise StageError(f"{where}: found {entry!r:.60}; {EXPECTED}")
+            for (start, end), sentence in zip(entry["timestamps"], entry["sentences"], strict=True):
+                yield where, {"video": video, "caption": sentence, "start": start, "end": end}
