@@ -98,7 +98,7 @@ def says(text="It is red all along.\nAnswer: red", reason="stop", tokens=9):
             "choices": [
                 {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text}}
             ],
-            "usage": {"completion_tokens": tokens},
+            "usage": {"prompt_tokens": 20, "completion_tokens": tokens},
         },
     )
 
@@ -172,7 +172,16 @@ def test_addresses():
         with pytest.raises(StageError, match="VIDEO_STAR_API_KEY") as error:
             server_of(secret)
         assert error.value.code == 2 and "ter2" not in str(error.value)
-    options = ("video=gif", "timeout=0", "timeout=nan", "retries=-1", "retries=some", "colour=red", "")
+    options = (
+        "video=gif",
+        "timeout=0",
+        "timeout=nan",
+        "retries=-1",
+        "retries=some",
+        "colour=red",
+        "continue=perhaps",
+        "",
+    )
     for wrong in (
         "http://h/v1",
         "http://h/v1#",
@@ -236,9 +245,11 @@ def test_a_request_shows_the_frames_and_asks_as_the_local_path_does(fake, questi
         }
     assert {headers["authorization"] for _, headers, _ in server.asked} == {f"Bearer {KEY}"}
     meta = json.loads((tmp_path / "out.jsonl.meta.json").read_text())
+    usage = {"requests": 12, "prompt_tokens": 240, "completion_tokens": 147, "unknown": 0}
     assert (
-        meta["served"] == {"url": server.url, "name": "org/tiny", "reported": ["tiny@main"]}
+        meta["served"] == {"url": server.url, "name": "org/tiny", "reported": ["tiny@main"], "usage": usage}
         and "What colour is number 0?" in done.stdout
+        and "served: 12 requests answered, 240 prompt tokens and 147 completion tokens" in done.stdout
     )
     again = generate(questions, tmp_path / "out.jsonl", f"{server.url}#org/tiny,timeout=9", *flags)
     assert "nothing to do" in again.stdout and len(server.asked) == 12
@@ -325,17 +336,22 @@ def test_waits_grow_and_end(fake):
 
 
 @pytest.mark.parametrize(
-    "trouble,why",
+    "trouble,retries,why",
     [
         (
             (400, {}, [{"error": {"code": 400, "message": "this clip is too long"}}]),
+            1,
             "HTTP 400.*this clip is too long",
         ),  # a list, as Gemini's
-        ((500, {}, {"detail": "cannot decode"}), "HTTP 500.*cannot decode"),
-        (None, "no answer within 5 s"),
+        (
+            (500, {}, {"detail": "cannot decode"}),
+            7,
+            "HTTP 500.*cannot decode",
+        ),  # others are answered: 2 tries do
+        (None, 0, "no answer within 5 s"),
     ],
 )
-def test_what_concerns_one_record_is_its_error(fake, questions, tmp_path, trouble, why):
+def test_what_concerns_one_record_is_its_error(fake, questions, tmp_path, trouble, retries, why):
     over = threading.Event()
 
     def reply(body, nth):
@@ -346,7 +362,7 @@ def test_what_concerns_one_record_is_its_error(fake, questions, tmp_path, troubl
         return trouble or says()
 
     server, out = fake(reply), tmp_path / "out.jsonl"
-    model = f"{server.url}#tiny,retries={int(trouble is not None)},timeout={5 if trouble is None else LIMIT}"
+    model = f"{server.url}#tiny,retries={retries},timeout={5 if trouble is None else LIMIT}"
     done = generate(questions, out, model, "--max-failures", "1", check=False)
     rows = lines(out)
     assert (
@@ -355,11 +371,23 @@ def test_what_concerns_one_record_is_its_error(fake, questions, tmp_path, troubl
         and [row["id"] for row in rows if "error" in row] == ["q5"]
         and re.search(why, rows[5]["error"])
     )
-    assert sum("Say yes." == asked_text(body) for body, _, _ in server.asked) == 1
+    asked = [asked_text(body) for body, _, _ in server.asked]
+    assert asked.count("Say yes.") <= 1 and sum("number 5" in text for text in asked) == 1 + (retries > 1)
     stopped = generate(questions, tmp_path / "strict.jsonl", model, check=False)
     over.set()
     assert stopped.returncode == 1 and "--max-failures" in stopped.stderr
     assert not (tmp_path / "strict.jsonl").exists()
+
+
+def test_a_server_that_lives_and_refuses_all_ends_the_stage(fake, questions, tmp_path):
+    template = fake(lambda body, nth: (500, {}, {"error": "the chat template knows no images"}))
+    with pytest.raises(StageError, match="refuses every request: HTTP 500: .*no images"):
+        list(ask(f"{template.url}#tiny,retries=1", [("k", "why?")]))
+    why = "Per-request media_io_kwargs are disabled by default because they may ..."
+    vllm = fake(lambda body, nth: (400, {}, {"error": {"message": why}}))
+    done = generate(questions, tmp_path / "out.jsonl", f"{vllm.url}#tiny,video=jpeg", check=False)
+    assert done.returncode == 1 and "--trust-request-mm-kwargs" in done.stderr and why in done.stderr
+    assert lines(tmp_path / "out.jsonl.part") == [] and len(vllm.asked) <= 8
 
 
 def test_a_server_that_goes_away_costs_nothing_that_was_answered(fake, questions, tmp_path):
@@ -478,33 +506,71 @@ def test_asking_text_in_flight_by_key_and_as_they_come(fake):
     )
 
 
-def test_concluding_unaided_hides_the_label(fake, questions, tmp_path):
-    wrong = fake(lambda body, nth: says("It is blue, as far as one can see.\nAnswer: blue"))
-    generate(questions, tmp_path / "generated.jsonl", f"{wrong.url}#tiny")
-    server = fake(
-        lambda body, nth: (
-            says("red")
-            if len(body["messages"]) > 1
-            else says("The square is red.\nAnswer: red, as I was told")
-        )
-    )
-    generate(
-        tmp_path / "generated.jsonl",
-        tmp_path / "out.jsonl",
-        f"{server.url}#tiny",
-        "--conclude-unaided",
-        script="03_rationalize.py",
-    )
-    assert {row["answer"] for row in lines(tmp_path / "out.jsonl")} == {
-        "The square is red.\nAnswer: red"
-    } and len(server.asked) == 24
-    for body, _, _ in server.asked:
+def as_a_template_would(body):
+    """A reply, and how long its prompt is: a turn that is not gone on with is closed, and another opened."""
+    goes_on = body.get("continue_final_message") and body.get("add_generation_prompt") is False
+    told = "\nAnswer: red." in asked_text(body)
+    status, headers, reply = says("The square is red.\nAnswer: red, as I was told" if told else "red")
+    reply["usage"]["prompt_tokens"] = 100 + len(body["messages"]) + (0 if goes_on else 4)
+    return status, headers, reply
+
+
+def rationalized(questions, tmp_path, server, options=""):
+    """The requests about clips that 03 --conclude-unaided makes, and its sidecar; its answers are checked."""
+    wrong = {"origin": "direct", "sample": 0, "seed": 1, "answer": "It is blue.\nAnswer: blue"}
+    rows = [{**row, **wrong} for row in lines(questions)[:2]]
+    path = questions.with_name("generated.jsonl")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("--conclude-unaided", "--overwrite")
+    out = tmp_path / "out.jsonl"
+    generate(path, out, f"{server.url}#tiny{options}", *words, script="03_rationalize.py")
+    assert {row["answer"] for row in lines(out)} == {"The square is red.\nAnswer: red"}
+    bodies = [body for body, _, _ in server.asked if "number" in asked_text(body)]
+    assert len(bodies) == 4
+    for body in bodies:
         told, turns = "\nAnswer: red." in asked_text(body), body["messages"]
         assert told == (len(turns) == 1) and len(turns[0]["content"]) == 9
-        if not told:
+        assert told or (body["temperature"] == 0 and body["max_tokens"] == 64)
+    return bodies, json.loads((tmp_path / "out.jsonl.meta.json").read_text())["served"]
+
+
+@pytest.mark.parametrize(
+    "continued,reply,options",
+    [
+        (True, as_a_template_would, ""),
+        (True, as_a_template_would, ",continue=yes"),
+        (False, as_a_template_would, ",continue=no"),
+        # ignores the wish: its prompts are equally long; refuses it; does not count
+        (False, lambda body: as_a_template_would({"messages": body["messages"]}), ""),
+        (
+            False,
+            lambda body: (
+                (422, {}, {"detail": "unexpected field"})
+                if "continue_final_message" in body
+                else as_a_template_would(body)
+            ),
+            "",
+        ),
+    ],
+)
+def test_concluding_unaided_hides_the_label(fake, questions, tmp_path, continued, reply, options):
+    server = fake(lambda body, nth: reply(body))
+    bodies, served = rationalized(questions, tmp_path, server, options)
+    assert served["continued"] is continued
+    for turns in (body["messages"] for body in bodies if len(body["messages"]) > 1):
+        if continued:
+            assert turns[1:] == [{"role": "assistant", "content": "The square is red.\nAnswer:"}]
+        else:
             assert [turn["role"] for turn in turns] == ["user", "assistant", "user"]
             assert [turn["content"] for turn in turns[1:]] == ["The square is red.", "Give only the answer."]
-            assert body["temperature"] == 0 and body["max_tokens"] == 64
+
+
+def test_a_server_that_must_continue_and_does_not_ends_the_stage(fake, questions, tmp_path):
+    server = fake(lambda body, nth: as_a_template_would({"messages": body["messages"]}))
+    words, script = ("--conclude-unaided", "--limit", "1"), "03_rationalize.py"
+    model, out = f"{server.url}#tiny,continue=yes", tmp_path / "out.jsonl"
+    done = generate(questions, out, model, *words, script=script, check=False)
+    assert done.returncode == 2 and ",continue=yes" in done.stderr and "106 tokens" in done.stderr
 
 
 needs_serve = pytest.mark.skipif(

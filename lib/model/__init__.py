@@ -112,17 +112,18 @@ def open_model(model, processor=None, **options):
     return Local(model, processor, **options)
 
 
-def ask_text(model, prompts, at_once=8, max_new_tokens=128, seed=0, dtype="auto"):
+def ask_text(model, prompts, at_once=8, max_new_tokens=128, seed=0, dtype="auto", usage=None):
     """Put (key, text) prompts, without video, to a model: a judge, or a writer of questions. Greedy.
 
     `model`: a server, or a folder or hub id of a video or text model of transformers. Yields (key, {"answer"}
-    or {"error"}) in any order. Raises StageError for a model that cannot chat, and for a server that answers
-    nothing any more.
+    or {"error"}) in any order; what a server says it cost is counted in `usage` (server.Usage). Raises
+    StageError for a model that cannot chat, and for a server that answers nothing any more.
     """
     if is_served(model):
         from lib.model.served import ask
 
-        yield from ask(model, prompts, in_flight=at_once, max_tokens=max_new_tokens, seed=seed)
+        how = {"in_flight": at_once, "max_tokens": max_new_tokens, "seed": seed, "usage": usage}
+        yield from ask(model, prompts, **how)
     else:
         from lib.model.text import ask
 

@@ -2,6 +2,7 @@
 
 from lib.command import progress, world
 from lib.model import ask_text
+from lib.model.server import Usage
 from lib.output import Output
 from lib.records import StageError, read_jsonl
 
@@ -18,15 +19,18 @@ def ask_judge(judge, prompts, path, inputs, settings, overwrite=False, max_failu
         keys = {id: (id, "judge", 0) for id in prompts}
         left = [(id, text) for id, text in prompts.items() if hash(keys[id]) not in output.done]
         left = left[world()[0] :: world()[1]]
-        ask = ask_text(
-            judge, left, settings.get("batch_size") or 8, tokens, about["seed"], about["dtype"] or "auto"
-        )
+        at_once, dtype, usage = settings.get("batch_size") or 8, about["dtype"] or "auto", Usage()
+        ask = ask_text(judge, left, at_once, tokens, about["seed"], dtype, usage)
         for id, reply in progress(ask, len(left), "judge") if left else ():
             row = {"id": id, "origin": "judge", "sample": 0, "judge": judge, "prompt": prompts[id]}
             row |= {"reply": reply["answer"]} if "answer" in reply else {"error": reply["error"]}
             output.write(row)
             output.check_budget(max_failures, len(prompts))
-        output.finish(list(keys.values()), max_failures)
+        served = {}
+        if usage.requests:
+            print(f"judge: {usage}", flush=True)
+            served = {"served": {"usage": vars(usage)}}
+        output.finish(list(keys.values()), max_failures, **served)
 
 
 def read_judgements(path, prompts):

@@ -15,7 +15,8 @@ from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.questions import columns
-from lib.model.server import Failure, as_they_come, complete, server_of
+from lib.model.requests import CONTINUE, as_they_come, complete, continues
+from lib.model.server import Failure, Usage, server_of
 from lib.prompts import ONLY_ANSWER, strip_placeholders
 from lib.records import StageError
 from lib.video import VideoError, viewed
@@ -115,7 +116,8 @@ class Served:
                 f"video={server.video}\nfirst prompt ({len(questions)} in all):\n  [video] {first}",
                 flush=True,
             )
-        self.report["served"] = {"url": server.url, "name": server.name, "reported": []}
+        usage = Usage()
+        self.report["served"] = {"url": server.url, "name": server.name, "reported": [], "usage": vars(usage)}
         decoders = ThreadPoolExecutor(self.workers)
 
         @lru_cache(maxsize=self.in_flight)
@@ -123,18 +125,23 @@ class Served:
             work = (content_of, server.video, self.frames, clip, self.view, self.seed, self.frame_cache)
             return asyncio.get_running_loop().run_in_executor(decoders, *work)
 
+        @lru_cache(maxsize=1)
+        def can_continue(client):  # a future: found out once, when the first answer is to be concluded
+            return asyncio.ensure_future(continues(client, server))
+
         async def answer(client, question):
             sampling = (question.record["seed"], temperature, top_p, max_new_tokens)
-            return await self._answer(client, question, content, sampling)
+            return await self._answer(client, question, content, can_continue, sampling)
 
         try:
-            with closing(as_they_come(server, answer, asked, self.in_flight)) as finished:
+            with closing(as_they_come(server, answer, asked, self.in_flight, usage)) as finished:
                 for record in progress(finished, len(left), what):
                     yield [record]
         finally:
             decoders.shutdown(wait=False, cancel_futures=True)
+            print(f"served: {usage}", flush=True)
 
-    async def _answer(self, client, question, content, sampling):
+    async def _answer(self, client, question, content, can_continue, sampling):
         """The question's record with its answer, or with the reason why there is none."""
         try:
             parts, extra = await content(question.clip)
@@ -143,8 +150,10 @@ class Served:
             text, tokens = reply.text, reply.tokens
             explanation = explanation_of(text) if question.conclude else None
             if explanation is not None:
-                seed = question.record["seed"]
-                messages = concluding(parts, question.conclude, explanation)
+                seed, goes_on = question.record["seed"], await can_continue(client)
+                self.report["served"]["continued"] = goes_on
+                messages = concluding(parts, question.conclude, explanation, goes_on)
+                extra = {**(extra or {}), **CONTINUE} if goes_on else extra
                 reply = await complete(client, self.server, messages, seed, 0.0, 1.0, 64, extra)
                 text = f"{explanation}\nAnswer: {reply.text}"
                 tokens = None if None in (tokens, reply.tokens) else tokens + reply.tokens
@@ -161,21 +170,24 @@ def user_turn(parts, prompt):
     return {"role": "user", "content": [*parts, {"type": "text", "text": prompt}]}
 
 
-def concluding(parts, prompt, explanation):
-    """The messages that ask for a final line alone; a second turn, since few servers continue a turn of the
-    assistant.
+def concluding(parts, prompt, explanation, goes_on):
+    """The messages that ask for a final line alone: where the server `goes_on` with a turn the explanation is
+    its beginning, as on the local path; elsewhere the line is asked for in a second turn.
     """
+    if goes_on:
+        beginning = f"{explanation}\nAnswer:".lstrip()
+        return [user_turn(parts, prompt), {"role": "assistant", "content": beginning}]
     if not explanation:
         return [user_turn(parts, f"{prompt}\n{ONLY_ANSWER}")]
     second = {"role": "user", "content": ONLY_ANSWER}
     return [user_turn(parts, prompt), {"role": "assistant", "content": explanation}, second]
 
 
-def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, top_p=1.0):
+def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, top_p=1.0, usage=None):
     """Put (key, text) prompts to a served model, without video: a judge, or a writer of questions.
 
-    Yields (key, {"answer", "tokens"} and "truncated", or {"error"}) as they come, in any order. Raises
-    StageError as `complete`.
+    Yields (key, {"answer", "tokens"} and "truncated", or {"error"}) as they come, in any order; what they
+    cost is counted in `usage`. Raises StageError as `complete`.
     """
     server = server_of(model)
 
@@ -189,4 +201,4 @@ def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, t
         cut_off = {} if reply.ended else {"truncated": True}
         return key, {"answer": reply.text, "tokens": reply.tokens, **cut_off}
 
-    yield from as_they_come(server, answer, prompts, in_flight)
+    yield from as_they_come(server, answer, prompts, in_flight, usage)

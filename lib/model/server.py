@@ -13,6 +13,8 @@ Behind the name, after commas:
     retries=7       further tries of a request, 1, 2, 4, ... 60 seconds apart, or as long as the server
                     asks for, for twice the time-out at most
     seed=no         for a server that refuses seeds (Gemini)
+    continue=auto   --conclude-unaided continues the explanation, as with a local model, where the server can:
+                    two small requests find out; yes: it must; no: the last line comes in a second turn
 
 Whether the same seed draws the same answer again is the server's matter. `transformers serve` samples only
 where the model's generation_config.json says do_sample; else every sample is its greedy answer, whatever
@@ -22,12 +24,10 @@ An API key is read from VIDEO_STAR_API_KEY, else OPENAI_API_KEY, and is written 
 number of requests in flight.
 """
 
-import asyncio
 import email.utils
 import os
-import random
 import time
-from itertools import islice
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -44,10 +44,56 @@ class Server(NamedTuple):
     timeout: float = 600.0
     retries: int = 7
     seed: bool = True
+    continues: str = "auto"
+
+
+PASSING = (408, 409, 429, 502, 503, 504, 529)  # of a busy server or its proxy, whatever it was asked
 
 
 class Failure(Exception):
-    """A request that got no answer: (why, whether a later try may get one, seconds to wait before it)."""
+    """A request that got no answer: why, whether a later try may get one, seconds to wait before it, and the
+    HTTP status where there was one.
+    """
+
+    def __init__(self, why, again=False, wait=0.0, status=None):
+        super().__init__(why)
+        self.why, self.again, self.wait, self.status = why, again, wait, status
+
+    def may_be_of_the_request(self):
+        """Whether the server itself failed at what it was asked, and may answer others."""
+        return self.status is not None and self.status >= 500 and self.status not in PASSING
+
+
+@dataclass(eq=False)
+class Usage:
+    """What a server has answered, and the tokens it says it took; `unknown`: replies that do not say."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    unknown: int = 0
+
+    def add(self, usage):
+        """Count a reply with its `usage`, of which servers leave out what they like."""
+        counts = [getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")]
+        self.requests += 1
+        self.unknown += None in counts
+        self.prompt_tokens += counts[0] or 0
+        self.completion_tokens += counts[1] or 0
+
+    def __str__(self):
+        unknown = f", unknown of {self.unknown:,} of them" if self.unknown else ""
+        return (
+            f"{self.requests:,} requests answered, {self.prompt_tokens:,} prompt tokens and "
+            f"{self.completion_tokens:,} completion tokens by the server's count{unknown}"
+        )
+
+
+class Client(NamedTuple):
+    """The hub's client for a server, and what came of it."""
+
+    hub: object
+    usage: Usage
 
 
 class Reply(NamedTuple):
@@ -57,6 +103,7 @@ class Reply(NamedTuple):
     tokens: int | None
     ended: bool  # by itself, not by the token limit
     model: str  # the id that the server reports
+    prompt_tokens: int | None = None
 
 
 OPTIONS = {
@@ -64,7 +111,9 @@ OPTIONS = {
     "timeout": float,
     "retries": int,
     "seed": {"yes": True, "no": False}.__getitem__,
+    "continue": {word: word for word in ("auto", "yes", "no")}.__getitem__,
 }
+FIELDS = {"continue": "continues"}  # of Server, where an option's name is a word of Python
 
 
 def server_of(model):
@@ -82,9 +131,8 @@ def server_of(model):
     name, *options = rest.split(",")
     try:
         pairs = [option.partition("=") for option in options]
-        server = Server(
-            address.rstrip("/"), name, **{option: OPTIONS[option](value) for option, _, value in pairs}
-        )
+        given = {FIELDS.get(option, option): OPTIONS[option](value) for option, _, value in pairs}
+        server = Server(address.rstrip("/"), name, **given)
         place = urlsplit(address)
         if name and place.hostname and place.port != 0 and server.timeout > 0 and server.retries >= 0:
             return server
@@ -93,7 +141,8 @@ def server_of(model):
     raise StageError(
         f"--model {model}: expected http://host:port/v1#name, the name as the server knows it, "
         "and behind it any of\n"
-        "  ,video=frames|jpeg|data|file  ,timeout=SECONDS  ,retries=COUNT  ,seed=yes|no",
+        "  ,video=frames|jpeg|data|file  ,timeout=SECONDS  ,retries=COUNT  ,seed=yes|no  "
+        ",continue=auto|yes|no",
         code=2,
     )
 
@@ -109,7 +158,10 @@ def served_identity(model):
     content = f"@{checkpoint_id(server.name)[:16]}" if os.path.isdir(server.name) else ""
     local = urlsplit(server.url).hostname in ("127.0.0.1", "localhost", "::1")
     url = "" if local and (content or "/" in server.name) else server.url
-    return f"{url}#{server.name}{content},video={server.video},seed={'yes' if server.seed else 'no'}"
+    continues = "" if server.continues == "auto" else f",continue={server.continues}"
+    return (
+        f"{url}#{server.name}{content},video={server.video},seed={'yes' if server.seed else 'no'}{continues}"
+    )
 
 
 def api_key():
@@ -133,9 +185,9 @@ async def raise_for_status(response):
         response.raise_for_status()
 
 
-def client_of(server, in_flight):
-    """The hub's client for this server. Only asynchronous clients are touched: the hub's own traffic keeps
-    its settings.
+def client_of(server, in_flight, usage):
+    """The Client for this server, which counts into `usage`. Only asynchronous clients are touched: the hub's
+    own traffic keeps its settings.
     """
     import httpx2
     from huggingface_hub import AsyncInferenceClient, set_async_client_factory
@@ -148,13 +200,14 @@ def client_of(server, in_flight):
     # most
     set_async_client_factory(session)
     key = api_key()
-    return AsyncInferenceClient(
+    hub = AsyncInferenceClient(
         base_url=f"{server.url}/chat/completions",
         timeout=httpx2.Timeout(server.timeout, connect=min(30.0, server.timeout), pool=None),
         api_key=key or "none",
         # None: without a key of ours the hub would send its own token to any server
         headers=None if key else {"authorization": None},
     )
+    return Client(hub, usage)
 
 
 def seconds_of(retry_after):
@@ -179,11 +232,11 @@ async def try_once(client, server, messages, sampling):
     from huggingface_hub import InferenceTimeoutError
 
     try:
-        reply = await client.chat_completion(messages, model=server.name, **sampling)
+        reply = await client.hub.chat_completion(messages, model=server.name, **sampling)
     except httpx2.HTTPStatusError as error:
         code, wait = error.response.status_code, error.response.headers.get("retry-after", "")
-        again = code in (408, 409, 429) or code >= 500
-        raise Failure(f"HTTP {code}: {shown(error.response.text)}", again, seconds_of(wait)) from None
+        again, why = code in PASSING or code >= 500, f"HTTP {code}: {shown(error.response.text)}"
+        raise Failure(why, again, seconds_of(wait), code) from None
     except InferenceTimeoutError:
         raise Failure(f"no answer within {server.timeout:g} s", True, 0.0) from None
     except (httpx2.TransportError, ValueError) as error:  # ValueError: not JSON, say the page of a proxy
@@ -194,66 +247,6 @@ async def try_once(client, server, messages, sampling):
     if choice.finish_reason == "content_filter":
         raise Failure("the server's content filter withheld the answer", False, 0.0)
     text = (choice.message.content or "").strip()
-    tokens = reply.usage and reply.usage.completion_tokens
-    return Reply(text, tokens, choice.finish_reason != "length", reply.model)
-
-
-async def complete(client, server, messages, seed, temperature, top_p, max_tokens, extra=None):
-    """As try_once, with retries.
-
-    Raises Failure where this request alone fails, StageError where the server answers no other either.
-    """
-    sampling = dict(temperature=temperature, top_p=top_p, max_tokens=max_tokens, extra_body=extra)
-    if server.seed:
-        sampling["seed"] = seed % 2**31  # 31 bits: what every server takes
-    began = time.time()
-    for attempt in range(server.retries + 1):
-        try:
-            return await try_once(client, server, messages, sampling)
-        except Failure as error:
-            failure, (why, again, wait) = error, error.args
-        late = time.time() - began + wait > 2 * server.timeout
-        if not again or attempt == server.retries or late:
-            break
-        await asyncio.sleep(wait + min(60, 2**attempt) * random.uniform(0.5, 1.5))
-    try:  # whose fault was it? the same request without its content
-        await try_once(
-            client, server, [{"role": "user", "content": "Say yes."}], {**sampling, "extra_body": None}
-        )
-    except Failure as error:
-        then = f"; then {error.args[0]}" if error.args[0] != why else ""
-        raise StageError(
-            f"{server.url}: the model {server.name!r} does not answer: {why}{then}\n"
-            "  everything answered is kept: run the same command again when it does; "
-            "a key is read from VIDEO_STAR_API_KEY or OPENAI_API_KEY"
-        ) from None
-    raise Failure(why) from failure
-
-
-def as_they_come(server, function, items, in_flight):
-    """Yields the results of the coroutine function(client, item) as they come, `in_flight` at a time.
-
-    When closed it cancels what is under way.
-    """
-    client, loop, pending, items = client_of(server, in_flight), asyncio.new_event_loop(), set(), iter(items)
-
-    async def stop():
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-        await client.close()
-
-    try:
-        while True:
-            room = islice(items, in_flight - len(pending))
-            pending |= {loop.create_task(function(client, item)) for item in room}
-            if not pending:
-                return
-            first = asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            done, pending = loop.run_until_complete(first)
-            # what is answered before what ends the stage
-            for task in sorted(done, key=lambda task: task.exception() is not None):
-                yield task.result()
-    finally:
-        loop.run_until_complete(stop())
-        loop.close()
+    client.usage.add(reply.usage)
+    read, tokens = (getattr(reply.usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
+    return Reply(text, tokens, choice.finish_reason != "length", reply.model, read)
