@@ -81,8 +81,9 @@ endif
 
 data: $(DATA)/train.jsonl $(DATA)/test.jsonl  ## only prepare the data (01): to look at them, or for make plan
 
-plan: | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and time from a trial of ten records (TRIAL=0: none)
+plan: | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and time from a trial of ten records (TRIAL=0: none); DEVICE=h100 GPUS=8 PRICE=2.5: on cards that are not here
 	$(PY) -m lib.tools.plan $(DATA)/train.jsonl --test $(DATA)/test.jsonl --run $(RUN) --model $(MODEL) --cycles $(if $(filter auto,$(N)),1,$(N)) $(TRIAL:%=--trial %) --origins $(ORIGINS) $(if $(DROP),--views $(DROP)) \
+	  $(if $(DEVICE),--device '$(DEVICE)') $(GPUS:%=--gpus %) $(PRICE:%=--price %) $(EFFICIENCY:%=--efficiency %) $(if $(SHARES),--shares $(SHARES)) $(RECORDS:%=--records %) \
 	  --generate="$$flags_generate" --rationalize="$$flags_rationalize" --verify="--seed $(SEED) $(VERIFY)" --finetune="$$flags_finetune" --evaluate="$$flags_evaluate"
 
 results: | $(READY)  ## print the table of RUN again

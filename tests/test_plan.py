@@ -13,7 +13,7 @@ from families import FAMILIES, build
 from test_families import TAKES_FEATURES
 
 from lib.model.load import processor_of
-from lib.tools import costs, plan
+from lib.tools import cards, costs, plan, roofline
 from lib.tools.plan_rows import tuning
 
 FRAMES = 8
@@ -309,6 +309,90 @@ def test_defaults_are_those_of_the_stages(smoke):
     ):
         assert re.search(rf"{text} \(default: {getattr(flags, name)}\b", said)
     assert all(flag in said for flag in ("--full", "--checkpointing", "--steps", "--mix"))
+
+
+ELSEWHERE = ("--device", "H100", "--gpus", "8", "--price", "2.5")
+
+
+def test_a_machine_that_is_not_here_without_weights_or_data(smoke, tmp_path, monkeypatch, capsys):
+    build("qwen3_vl", tmp_path / "model")
+    (tmp_path / "model/model.safetensors").unlink()
+    about = "600000,test=1000,seconds=2,size=80x64,words=9"
+    words = [tmp_path / "none", *words_of(smoke, tmp_path / "model")[1:], "--records", about]
+    state = lambda: sorted(tmp_path.rglob("*"))
+    before = state()
+    monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
+    said = planned(monkeypatch, capsys, *words, *ELSEWHERE)
+    found, total = cells(said), re.search(r"about .* on 8 x h100, ([\d,.]+) GPU-hours, (\d+) at 2.5", said)
+    assert state() == before and "arithmetic, nothing is measured" in said and "40% (--efficiency)" in said
+    assert found["generate"][:2] == ["600 k", "1.2 M"] and found["evaluate"][0] == "1,000"
+    assert float(total[2]) == pytest.approx(2.5 * float(total[1]), rel=0.1, abs=1)
+    assert "each of 8 x h100 has 75 GiB" in said and found["generate"][6] == "-"  # bytes to read: not known
+    held_out = planned(monkeypatch, capsys, *words_of(smoke, tmp_path / "model"), *ELSEWHERE)
+    assert cells(held_out)["generate"][0] == str(len(lines(smoke / "data/train.jsonl")))
+
+
+def test_times_are_those_of_the_roofline():
+    size = SimpleNamespace(language=7e9, head=1e8, cached=2 * 32 * 4096)
+    flags = {"generate": SimpleNamespace(batch_size=8, load_in_4bit=False)}
+    facts = SimpleNamespace(model=size, flags=flags, visual=2000, text={"generate": 50})
+    row = dict(answers=800, new=80_000, flops=3e16, writing=1e16, stage="generate")
+    one = roofline.Machine(roofline.card_of("a100"), 1, 1.0, 0.5)
+    # 10,000 steps of 14.2 GB of weights, and of each token 2 bytes of 2,100 keys and values before it
+    moved = 10_000 * 14.2e9 + 80_000 * 2100 * 2 * size.cached
+    seconds = 2e16 / 156e12 + moved / 1.02e12
+    assert roofline.seconds_of(row, facts, one) == pytest.approx(seconds)
+    assert roofline.seconds_of(row, facts, one._replace(count=8)) == pytest.approx(seconds / 8)
+    quick = {**row, "new": 80, "writing": 1e12}  # of few tokens reading is all
+    assert roofline.seconds_of(quick, facts, one) == pytest.approx(3e16 / 156e12, rel=0.01)
+    assert roofline.seconds_of({"flops": 1e15}, facts, one) == pytest.approx(1e15 / 156e12)
+    table = roofline.priced([("verify", 1, {}), ("generate", 1, row)], facts, one._replace(count=4))
+    assert table[0][2]["seconds"] == 0 and table[1][2]["hours"] == pytest.approx(seconds / 3600)
+    assert table[1][2]["price"] == table[1][2]["hours"]
+
+
+@pytest.mark.parametrize(
+    "words,why",
+    [
+        (("--device", "h9000"), "no such card is known; expected one of b200, h200"),
+        (("--device", "312,2040"), "no such card is known"),
+        (("--price", "2"), "it goes with --device"),
+        (("--device", "h100", "--trial", "5"), "--trial tries records that are here"),
+        (("--device", "h100", "--gpus", "0"), "expected at least 1"),
+        (("--device", "h100", "--efficiency", "40"), "at most 1"),
+        (("--device", "h100", "--shares", "1", "2", "0"), "three shares from 0 to 1"),
+        (("--records", "many"), r"expected COUNT\[,test=COUNT\]"),
+        (("--records", "5,colour=red"), r"expected COUNT\[,test=COUNT\]"),
+    ],
+)
+def test_plans_of_nothing_are_refused(smoke, monkeypatch, capsys, words, why):
+    with pytest.raises((SystemExit, plan.StageError)) as error:
+        planned(monkeypatch, capsys, *words_of(smoke, smoke / "base"), *words)
+    assert re.search(why, capsys.readouterr().err + str(error.value))
+    assert getattr(error.value, "code", 2) == 2
+
+
+def test_cards_are_known_by_what_they_are_called():
+    for name, card in (
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA A100-SXM4-80GB", "a100"),
+        ("NVIDIA A10", "a10"),
+        ("NVIDIA RTX A6000", "a6000"),
+        ("NVIDIA GeForce RTX 4090", "4090"),
+        ("NVIDIA TITAN RTX", "titan-rtx"),
+        ("NVIDIA L40S", "l40s"),
+        ("Tesla T4", "t4"),
+    ):
+        assert cards.card_called(name).name == card == cards.card_of(card.upper().replace("-", " ")).name
+    assert cards.card_called("NVIDIA Something 100") is None and cards.card_of("RTX 4090").name == "4090"
+    assert cards.card_of("10,20,30")[1:] == (10e12, 20e9, 30e9)
+
+
+def test_make_passes_the_cards_on(tmp_path):
+    words = ["DATASET=jsonl", "MODEL=org/m", "DEVICE=rtx 4090", "GPUS=2", "PRICE=0.4", "RECORDS=9,words=3"]
+    said = sh("make", "-n", "plan", f"RUN={tmp_path}", *words, f"PY={sys.executable}").stdout
+    assert "--device 'rtx 4090' --gpus 2 --price 0.4" in said and "--records 9,words=3" in said
+    assert "--trial" not in said
 
 
 def test_numbers_are_for_people():

@@ -37,6 +37,7 @@ from lib.tools.bench_inputs import (
 )
 from lib.tools.bench_plan import bench_plan
 from lib.tools.bench_trl import trl_tokens_per_second
+from lib.tools.cards import card_called
 from lib.video import read_frames
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -45,16 +46,6 @@ VERIFIED = 100_000  # records of the verifier's part
 FEW, MANY, BATCH = 16, 144, 8  # answers of the two runs; batches of both share out evenly
 STEPS, ROWS = 24, 8  # of the finetuning part: optimiser steps, and rows in each
 PACKAGES = "torch transformers peft av torchcodec decord opencv-python trl".split()
-# (dense bfloat16 FLOP/s, bytes of memory a second) by the data sheets
-DEVICES = {
-    "H200": (989e12, 4.8e12),
-    "H100": (989e12, 3.35e12),
-    "A100": (312e12, 2.04e12),
-    "L40S": (362e12, 0.864e12),
-    "4090": (165e12, 1.008e12),
-    "A6000": (155e12, 0.768e12),
-    "3090": (71e12, 0.936e12),
-}
 
 
 def bench_verify(folder):
@@ -186,7 +177,7 @@ def gpu_generate(folder, model, questions, batches, bandwidth):
             speeds.append(speed_of(output))
         step = (speeds[1]["seconds"] - speeds[0]["seconds"]) / 128
         cached = speeds[1]["prompt_tokens"] + 80 * batch
-        read = number * (size.language + size.head + 2 * size.layers * size.width * cached)
+        read = number * (size.language + size.head + size.cached * cached)
         share = f"{read / bandwidth / step:.2f}" if bandwidth else "-"
         row(batch, f"{batch / step:,.0f}", f"{1000 * step:.1f}", share, speeds[1]["peak_memory_gib"])
 
@@ -214,7 +205,8 @@ def bench_gpu(folder, sizes=HUB, batches=(1, 8, 32)):
     import torch
 
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
-    peak, bandwidth = next((known for part, known in DEVICES.items() if part in name), (None, None))
+    card = card_called(name)
+    peak, bandwidth = (card.flops, card.bandwidth) if card else (None, None)
     model, questions = random_model(folder, **sizes), questions_of(folder, max(batches))
     gpu_generate(folder, model, questions, batches, bandwidth)
     gpu_finetune(folder, model, verified_file(questions), peak)

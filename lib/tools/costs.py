@@ -154,17 +154,20 @@ def sizes(model):
     for name, parameter in model.named_parameters():
         if parameter is not embedding and parameter is not head:
             parts[part_of(name, two_towers)] += parameter.numel()
-    linear, adapted, patches, layers = [], [], [], dict.fromkeys(parts, 0)
+    linear, adapted, cached, patches, layers = [], [], [], [], dict.fromkeys(parts, 0)
     for name, module in model.named_modules():
         part = part_of(name, two_towers)
         if isinstance(module, torch.nn.Linear) and module.weight is not head:
             linear.append(module.weight)
+            if part == "language" and re.search(r"\.[kv]_proj$", name):
+                cached.append(module.out_features)
             if re.fullmatch(ADAPTED, name):
                 adapted.append(module.weight)
         elif isinstance(module, torch.nn.ModuleList):
             layers[part] = max(layers[part], len(module))
         elif "Conv" in type(module).__name__ and part == "tower":
             patches.append(module.weight)
+    width = max(min(weight.shape) for weight in adapted)
     own_embedding = 0 if embedding is head else embedding.numel()
     return SimpleNamespace(
         **parts,
@@ -174,7 +177,8 @@ def sizes(model):
         linear=sum(weight.numel() for weight in linear),
         lora=sum(sum(weight.shape) for weight in adapted),  # of a rank
         layers=layers["language"],
-        width=max(min(weight.shape) for weight in adapted),
+        width=width,
+        cached=sum(cached) or 2 * layers["language"] * width,  # numbers that a token leaves in the cache
         inner=max(max(weight.shape) for weight in adapted),
         vocabulary=head.shape[0],
         embedding=embedding.shape[1],
@@ -224,6 +228,11 @@ def weights_memory(size, number, in_4bit):
     if not in_4bit:
         return number * size.total
     return number * (size.total - size.linear) + size.linear * (0.5 + 4 / 64)
+
+
+def weights_read(size, number, in_4bit):
+    """Bytes of weights that a new token needs: those of language model and head."""
+    return (0.5 + 4 / 64 if in_4bit else number) * size.language + number * size.head
 
 
 def training_memory(size, tokens, answer, full, rank, in_4bit, checkpointing, number):

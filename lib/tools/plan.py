@@ -9,9 +9,13 @@ themselves on some records spread over the data, as few as fill whole batches (a
 new tokens, seconds, bytes written, what is rejected and what is kept. It writes into a temporary folder only
 (TMPDIR). FLOPs and memory are arithmetic (lib/tools/costs.py). With --trial 0, or a model that this device
 cannot hold, no time is known.
+
+    python -m lib.tools.plan ... --device h100 --gpus 8 --price 2.5 [--records 650000,seconds=5.1]
+
+For cards that are not here times and prices are arithmetic too (lib/tools/roofline.py). The model's folder
+needs its config and processor files only; --records stands for data that are not there either.
 """
 
-import argparse
 import os
 import shlex
 import shutil
@@ -21,7 +25,7 @@ from types import SimpleNamespace
 
 from lib.command import parser_of, run
 from lib.confidence import wilson
-from lib.model import cache, is_served
+from lib.model import is_served
 from lib.records import StageError, read_jsonl, read_records
 from lib.tools.costs import (
     bytes_of,
@@ -29,30 +33,20 @@ from lib.tools.costs import (
     context_problem,
     device,
     duration,
-    feature_numbers,
     human,
     human_bytes,
     prompt_lengths,
     sizes_of,
-    state_bytes,
     tower_flops,
-    training_memory,
     weights_memory,
 )
-from lib.tools.plan_rows import table, total
+from lib.tools.plan_flags import STAGES, arguments, check
+from lib.tools.plan_memory import answering_memory, disk_of, memory_of
+from lib.tools.plan_rows import ON_A_CARD, TITLES, show, table, total
+from lib.tools.roofline import machine_of, premises, priced
+from lib.tools.stand_in import stand_in
 from lib.tools.trial import trial
 
-TITLES = {
-    "records": "records",
-    "answers": "answers",
-    "visual": "visual tokens",
-    "text": "text tokens",
-    "new": "new tokens",
-    "flops": "FLOPs",
-    "read": "to read",
-    "seconds": "time",
-    "disk": "disk",
-}
 # of the stages that read clips
 SCRIPTS = {
     "generate": "02_generate.py",
@@ -60,7 +54,6 @@ SCRIPTS = {
     "finetune": "05_finetune.py",
     "evaluate": "06_eval.py",
 }
-STAGES = ("generate", "rationalize", "verify", "finetune", "evaluate")
 
 
 def flags_of(args):
@@ -84,94 +77,15 @@ def flags_of(args):
     return flags
 
 
-def cell(column, value):
-    if column == "seconds":
-        return duration(value)
-    if column in ("read", "disk"):
-        return human_bytes(value)
-    return human(value, "FLOP" if column == "flops" else "")
-
-
-def show(rows, most, sums):
-    """Print what a stage costs each time it runs, and the sums over the run.
-
-    `most` are the rows where every question is asked again and every answer kept.
-    """
-    lines = [("stage", *TITLES.values())]
-    for (name, times, row), (_, _, wide) in zip(rows, most):
-        cells = [cell(column, row.get(column)) for column in TITLES]
-        if wide["records"] > row["records"]:
-            cells[0] = f"~{cells[0]} (at most {human(wide['records'])})"
-        lines.append((f"{name} x {times}" if times > 1 else name, *cells))
-    lines.append(("in all", "", "", *(cell(column, sums[column]) for column in list(TITLES)[2:])))
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    for first, *cells in lines:
-        print(first.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:])), sep="  ")
-
-
-def bytes_of_number(flags, number):
-    """Of the arithmetic of 05, on a device whose own choice is `number`."""
-    return {"auto": number, "float32": 4}.get(flags.dtype, 2)
-
-
-def disk_of(facts, rows, number, free):
-    """(bytes that 05 takes of the disk while it trains, those of them that it cannot do without, lines about
-    them): states and features, where `free` bytes are left beside all that the run writes.
-    """
-    flags, cost = facts.flags["finetune"], facts.trial.get("finetune")
-    row = next(row for name, _, row in rows if name == "finetune")
-    states = row["states"] * state_bytes(facts.base, flags.full, flags.lora_rank)
-    numbers = feature_numbers(facts.base, facts.connected)
-    clip = cost.size if cost and cost.size else numbers * bytes_of_number(flags, number)
-    features, room = row["clips"] * clip, cache.room(free, states)
-    lines = [
-        f"disk of 05 while it trains: {row['states']} states {human_bytes(states)}, features of "
-        f"{row['clips']:,.0f} clips {human_bytes(features)} ({human_bytes(clip)} each)"
-    ]
-    if features > room:
-        lines.append(
-            f"WARNING: {human_bytes(room)} are left for these features (half of what is free beside all "
-            f"else): 05 keeps those of {room / features:.0%} of the clips, and encodes the others each time"
-        )
-    return states + min(features, room), states, lines
-
-
-def memory_of(facts, name, held, number):
-    """(lines on the memory of 05 by arithmetic, whether one row fits) on a device that holds `held` bytes."""
-    flags = facts.flags["finetune"]
-    number = bytes_of_number(flags, number)
-    tokens = facts.visual + facts.text["generate"] + facts.answer
-    how = (flags.full, flags.lora_rank, flags.load_in_4bit, flags.checkpointing, number)
-    weights, optimiser, row = training_memory(facts.base, tokens, facts.answer, *how)
-    batch, least = weights + optimiser + row * flags.batch_size, weights + optimiser + row
-    method = "full" if flags.full else f"LoRA {flags.lora_rank}{' on 4 bit' if flags.load_in_4bit else ''}"
-    lines = [
-        f"memory of 05 ({method}): weights {human_bytes(weights)}, "
-        f"gradients and Adam {human_bytes(optimiser)}, activations {human_bytes(row)} a row: "
-        f"{human_bytes(batch)} with {flags.batch_size} rows, {human_bytes(least)} with one; "
-        f"{name} has {human_bytes(held)}"
-    ]
-    fits = least <= held or bool(flags.device_map)
-    if not fits:
-        other = "LoRA instead of --full" if flags.full else "--load-in-4bit"
-        lines.append(
-            f"WARNING: 05 does not fit here even with one row at a time; {other}, --checkpointing or fewer "
-            "--frames need less"
-        )
-    elif batch > held and not flags.device_map:
-        lines.append(
-            "note: 05 will halve its batch, and take longer; a smaller --batch-size with more --accumulate "
-            "trains the same"
-        )
-    return lines, fits
-
-
 def facts_of(args, flags, train, test):
     """What can be counted before anything runs, for the rows; prints how many questions there are."""
     from lib.model.load import processor_of
 
     training, asking = flags["finetune"], flags["generate"]
     read, videos, missing, clips = zip(bytes_of(train, args.input), bytes_of(test, args.test))
+    count = (len(train), len(test))
+    if args.records:  # one record stands for all, a clip for each
+        count, read, videos, clips = args.counts, None, args.counts, args.counts
     (base, stored), processor = sizes_of(training.model), processor_of(training.model)
     frames = {flags[stage].frames for stage in SCRIPTS}
     counts = {number: clip_counts(processor, base, train, args.input, number) for number in frames}
@@ -180,12 +94,12 @@ def facts_of(args, flags, train, test):
     lengths = {stage: prompt_lengths(processor, *prompt) for stage, prompt in prompts.items()}
     check_context(args, flags, lengths, counts)
     print(
-        f"{len(train):,} questions on {videos[0]:,} videos, {len(test):,} held-out ones on {videos[1]:,}"
+        f"{count[0]:,} questions on {videos[0]:,} videos, {count[1]:,} held-out ones on {videos[1]:,}"
         + (f"; {sum(missing):,} videos are MISSING" if sum(missing) else "")
     )
     return SimpleNamespace(
         flags=flags,
-        count=(len(train), len(test)),
+        count=count,
         clips=clips,
         read=read,
         base=base,
@@ -255,60 +169,57 @@ def free_bytes(folder):
     return shutil.disk_usage(next(f for f in (folder, *folder.parents) if f.exists())).free
 
 
-def arguments():
-    parser = argparse.ArgumentParser(
-        prog="lib.tools.plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("input", help="questions to learn from: train.jsonl of 01_prepare.py")
-    add("--test", required=True, help="held-out questions: test.jsonl of 01_prepare.py")
-    add("--run", default=".", help="folder of the run, on whose disk it must fit; nothing is written there")
-    add("--model", required=True, help="folder, hub id or server that cycle 1 asks")
-    for name in STAGES:
-        text = f"all flags of that stage, as one word: --{name}='--seed 0 ...'"
-        add(f"--{name}", default="", required=name == "finetune", metavar="FLAGS", help=text)
-    add("--cycles", type=int, default=1, help="cycles of the run (default: %(default)s)")
-    add("--trial", type=int, default=10, help="records to try at least; 0 for none (default: %(default)s)")
-    origins, views = ["direct", "rationalized"], ("blind", "shuffled")
-    add("--origins", nargs="+", choices=origins, default=origins, help="what to learn from (default: both)")
-    add("--views", nargs="*", choices=views, default=[], help="asked once as well (make: DROP)")
-    args = parser.parse_args()
-    if args.cycles < 1 or args.trial < 0:
-        parser.error("expected --cycles of at least 1 and --trial of at least 0")
-    return args
-
-
-def check(args, model):
-    """Raises StageError where there is nothing to plan with, or a `model` to train that cannot be."""
-    for path in (args.input, args.test):
-        if not os.path.exists(path):
-            raise StageError(
-                f"{path}: no such file, so there is nothing to plan with; make {path}, or 01_prepare.py, "
-                "writes it"
-            )
-    if is_served(model):
-        raise StageError(
-            f"--model {model}: a served model cannot be trained; name a folder or hub id in "
-            "--finetune (make: BASE=...)",
-            code=2,
-        )
-
-
 def main():
-    args = arguments()
-    flags = flags_of(args)
+    args = arguments(__doc__)
+    flags, machine = flags_of(args), machine_of(args)
     check(args, flags["finetune"].model)
-    frames = flags["generate"].frames
-    train = read_records(args.input, limit=flags["generate"].limit)
-    test = read_records(args.test, limit=flags["evaluate"].limit)
-    facts, place = facts_of(args, flags, train, test), device()
-    parts = {"language model": "language", "head": "head", "connector": "connector", "vision tower": "tower"}
-    counted = ", ".join(f"{name} {human(getattr(facts.base, part))}" for name, part in parts.items())
+    with tempfile.TemporaryDirectory(prefix="plan-") as folder:
+        if args.records:
+            args.counts = stand_in(args.records, folder)
+            args.input, args.test = (os.path.join(folder, name) for name in ("train.jsonl", "test.jsonl"))
+        train = read_records(args.input, limit=flags["generate"].limit)
+        test = read_records(args.test, limit=flags["evaluate"].limit)
+        facts, place = facts_of(args, flags, train, test), machine.place() if machine else device()
+        parts = {
+            "language model": "language",
+            "head": "head",
+            "connector": "connector",
+            "vision tower": "tower",
+        }
+        counted = ", ".join(f"{name} {human(getattr(facts.base, part))}" for name, part in parts.items())
+        print(
+            f"model: {human(facts.base.total)} parameters ({counted}); {flags['generate'].frames} frames are "
+            f"{facts.visual:,.0f} visual tokens; on {place[0]}, one process{' a card' if machine else ''}"
+        )
+        if machine:
+            elsewhere(args, facts, machine, args.shares or [0.5] * 3)
+        else:
+            here(args, facts, place, *run_trial(args, facts, train, test, place))
+
+
+def elsewhere(args, facts, machine, shares):
+    """Print the plan for a machine that is not here, of such `shares` as of `table`."""
+    print(premises(machine, shares))
+    rows = priced(table(facts, args, shares), facts, machine)
+    sums = {column: total(rows, column) for column in [*TITLES, *ON_A_CARD]}
+    show(rows, table(facts, args, [1, 1, 1]), sums)
+    more, _, lines = disk_of(facts, rows, 2, float("inf"))
+    place = machine.place()
+    print(*answering_memory(facts, *place)[0], *memory_of(facts, *place, machine.count)[0], *lines, sep="\n")
+    price = "" if sums["price"] is None else f", {sums['price']:,.0f} at {machine.price:g} an hour"
+    hours = "time not known" if sums["hours"] is None else f"{sums['hours']:,.1f} GPU-hours"
     print(
-        f"model: {human(facts.base.total)} parameters ({counted}); {frames} frames are "
-        f"{facts.visual:,.0f} visual tokens; on {place[0]}, one process"
+        f"{cycles_text(args.cycles)}: about {duration(sums['seconds'])} on {place[0]}, {hours}{price}; "
+        f"{human_bytes(sums['disk'])} of disk and {human_bytes(more)} while 05 trains"
     )
-    shares, took, had = run_trial(args, facts, train, test, place)
+
+
+def cycles_text(count):
+    return f"{count} cycle{'s' if count > 1 else ''}"
+
+
+def here(args, facts, place, shares, took, had):
+    """Print the plan for this machine, of what the trial found (run_trial)."""
     low, high = zip(*(wilson(*pair) for pair in shares))
     rows = table(facts, args, [part / max(whole, 1) for part, whole in shares])
     least, most = table(facts, args, low), table(facts, args, high)
@@ -330,7 +241,7 @@ def main():
             f"and {busy} as busy as in the trial)"
         )
     print(
-        f"{args.cycles} cycle{'s' if args.cycles > 1 else ''}: {spent}, {disk} of disk "
+        f"{cycles_text(args.cycles)}: {spent}, {disk} of disk "
         f"and {human_bytes(more)} while 05 trains ({human_bytes(free)} free)"
         + (f"; the trial took {duration(took)}" if facts.trial else "")
     )

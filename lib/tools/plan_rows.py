@@ -2,7 +2,20 @@
 
 import math
 
-from lib.tools.costs import language_flops, training_flops
+from lib.tools.costs import duration, human, human_bytes, language_flops, training_flops
+
+TITLES = {
+    "records": "records",
+    "answers": "answers",
+    "visual": "visual tokens",
+    "text": "text tokens",
+    "new": "new tokens",
+    "flops": "FLOPs",
+    "read": "to read",
+    "seconds": "time",
+    "disk": "disk",
+}
+ON_A_CARD = {"hours": "GPU-hours", "price": "cost"}  # columns of a machine that is not here
 
 
 def asking(facts, name, records, share=1.0):
@@ -15,7 +28,7 @@ def asking(facts, name, records, share=1.0):
         records=records,
         answers=answers,
         new=answers * new,
-        read=facts.read[held_out] * share,
+        read=facts.read and facts.read[held_out] * share,
         seconds=cost and cost.fixed + cost.each * answers,
         disk=answers * (cost.size if cost else facts.line + 4 * new),
     )
@@ -26,8 +39,8 @@ def asking(facts, name, records, share=1.0):
     reading = clips * language_flops(size, visual, visual / 2)
     of_a_question = language_flops(size, text, visual + text / 2) + 2 * size.head
     of_an_answer = language_flops(size, new, visual + text + new / 2) + 2 * size.head * new
-    row |= dict(visual=clips * visual, text=records * text)
-    row["flops"] = clips * facts.clip + reading + records * of_a_question + answers * of_an_answer
+    row |= dict(visual=clips * visual, text=records * text, writing=answers * of_an_answer, stage=name)
+    row["flops"] = clips * facts.clip + reading + records * of_a_question + row["writing"]
     if flags.conclude_unaided:  # clip, question and explanation are read again for the last line
         row["flops"] += reading + answers * language_flops(size, text + new, visual + (text + new) / 2)
     return row
@@ -55,7 +68,7 @@ def tuning(facts, count):
         text=passed * text,
         new=passed * answer,
         flops=facts.clip * encoded + passed * training_flops(facts.base, clip, tokens, answer, flags),
-        read=facts.read[0] * min(passed, 1),
+        read=facts.read and facts.read[0] * min(passed, 1),
         seconds=cost and cost.fixed + cost.each * passed + cost.clip * encoded,
         disk=facts.checkpoint,
         # kept on the disk while it trains
@@ -93,3 +106,32 @@ def total(rows, column):
     """Of a column over the run; None where that of a stage is not known."""
     values = [(times, row.get(column, 0)) for _, times, row in rows]
     return None if any(value is None for _, value in values) else sum(t * value for t, value in values)
+
+
+def cell(column, value):
+    """A figure as it is shown in a column."""
+    if column == "seconds":
+        return duration(value)
+    if column in ("read", "disk"):
+        return "-" if value is None else human_bytes(value)
+    if column in ON_A_CARD:
+        return "-" if value is None else f"{value:,.{1 if value < 9.95 else 0}f}"
+    return human(value, "FLOP" if column == "flops" else "")
+
+
+def show(rows, most, sums):
+    """Print what a stage costs each time it runs, and the sums over the run.
+
+    `most` are the rows where every question is asked again and every answer kept.
+    """
+    titles = {**TITLES, **{key: title for key, title in ON_A_CARD.items() if key in sums}}
+    lines = [("stage", *titles.values())]
+    for (name, times, row), (_, _, wide) in zip(rows, most):
+        cells = [cell(column, row.get(column)) for column in titles]
+        if wide["records"] > row["records"]:
+            cells[0] = f"~{cells[0]} (at most {human(wide['records'])})"
+        lines.append((f"{name} x {times}" if times > 1 else name, *cells))
+    lines.append(("in all", "", "", *(cell(column, sums[column]) for column in list(titles)[2:])))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    for first, *cells in lines:
+        print(first.ljust(widths[0]), *(c.rjust(width) for c, width in zip(cells, widths[1:])), sep="  ")
