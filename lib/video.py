@@ -431,3 +431,44 @@ def prefetch(function, items, workers=2, ahead=8):
         finally:
             for future in pending:
                 future.cancel()
+
+
+def clip_frames(path, start=None, end=None):
+    """Yields (second, seconds shown, picture (H, W, 3) uint8 RGB) of every frame that is on screen in the
+    clip [start, end] of a video, in order; seconds count from the clip's start. Raises VideoError as
+    read_frames.
+    """
+    count = 0
+    for look in (_by_container, _by_packets, _by_decoding):
+        container, stream = _open(path)
+        with container:
+            total, place, (ticks, rate, times) = look(container, stream)
+            if total < 1:
+                continue
+            first = int((start or 0) * rate)
+            last = min(round(end * rate), ticks) if end is not None else ticks
+            if first >= ticks:
+                raise VideoError(
+                    f"{path}: the clip starts at {start} s, the video ends at {ticks / rate:.2f} s"
+                )
+            last = max(last, first + 1)
+            shown = range(bisect_right(times, first) - 1, bisect_left(times, last))
+            for index, picture in _in_turn(container, stream, place, shown[count:]):
+                begin = max(times[index], first)
+                until = min(times[index + 1], last) if index + 1 < total else last
+                yield (begin - first) / rate, (until - begin) / rate, picture
+                count += 1
+            if count == len(shown):
+                return
+    raise VideoError(f"{path}: {NO_FRAME}")
+
+
+def _in_turn(container, stream, place, wanted):
+    """Yields (index, picture) of the frames of a range, up to the first that does not decode."""
+    places = {index: place(index) for index in wanted} if place else {}
+    if None in places.values() or not wanted:
+        return
+    try:
+        yield from _walk(container, stream, places) if place else _counted(container.name, wanted)
+    except av.FFmpegError:
+        return
