@@ -26,17 +26,17 @@ def read_json(path):
     return value if isinstance(value, dict) else {}
 
 
-def refuse_to_replace(path, written, others, folder=False):
+def refuse_to_replace(path, written, others, folder=False, how=" with -o"):
     """Raise StageError (exit code 2) where writing the output `path` would replace something of the user's:
     one of `others`, which the stage reads (an input, a model in use), or what no stage made. `written`: all
-    files that writing it touches.
+    files that writing it touches; `how` another place is named.
     """
     real = [os.path.realpath(each) for each in written]
     for other in filter(os.path.exists, map(str, others)):
         read = os.path.realpath(other)
         if read in real or folder and read.startswith(os.path.realpath(path) + os.sep):
             problem = f"{path}: would replace {other}, which this stage reads"
-            raise StageError(f"{problem}; write elsewhere with -o", code=2)
+            raise StageError(f"{problem}; write elsewhere{how}", code=2)
     made_by_none = "exists, and no stage made it"
     sidecar = f"{path}.meta.json"
     if os.path.exists(path) and not is_ours(path, folder):
@@ -49,7 +49,7 @@ def refuse_to_replace(path, written, others, folder=False):
         problem = f"{path}.part: exists, and no stage began it"
     else:
         return
-    raise StageError(f"{problem}: write elsewhere with -o, or move it away", code=2)
+    raise StageError(f"{problem}: write elsewhere{how}, or move it away", code=2)
 
 
 def is_ours(path, folder):

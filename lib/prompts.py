@@ -136,13 +136,17 @@ def form_text(labels):
     return "; ".join(f"{name_text(label)}: {form}" for label, form in zip(labels, forms))
 
 
+def asked(record):
+    """The question of a record as it is asked, with the options of a choice."""
+    question = strip_placeholders(record["question"]).strip()
+    choices = [label for label in record["labels"] if label["kind"] == "choice"]
+    lettered = (pair for label in choices for pair in enumerate(options_of(label)))
+    return question + "".join(f"\n{chr(ord('A') + number)}. {option}" for number, option in lettered)
+
+
 def render(record, style):
     """The user's turn, as text, for a record in one of STYLES; the same function asks, trains and tests."""
-    question, labels = strip_placeholders(record["question"]).strip(), record["labels"]
-    for label in labels:
-        if label["kind"] == "choice" and style != "bare":
-            for number, option in enumerate(options_of(label)):
-                question += f"\n{chr(ord('A') + number)}. {option}"
     if style == "bare":
-        return question
+        return strip_placeholders(record["question"]).strip()
+    question, labels = asked(record), record["labels"]
     return STYLES[style].format(question=question, label=label_text(labels), form=form_text(labels))

@@ -22,8 +22,8 @@ from lib.datasets.egoexo import PROFICIENCY
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import QUESTIONS, ask, draw
 from lib.datasets.videos import find_video, index_videos
+from lib.prompts import render
 from lib.records import StageError, record_problem
-from lib.tools.export import export
 from lib.tools.template import ANSWERS, template_answer
 from lib.verifier import verify, vocabularies
 
@@ -1101,65 +1101,74 @@ def test_conversations_of_others(tmp_path):
     )
 
 
-def test_what_is_exported_reads_back_the_same(tmp_path):
-    options, folder = ['to "play"', "to eat "], tmp_path / "cycle1"
-    labels = (
-        [{"name": "answer", "kind": "choice", "value": "B", "options": options}],
-        [{"name": "interval", "kind": "interval", "value": [1.25, 3.5]}],
-        [
-            {"name": "score", "kind": "number", "value": 63.0},
-            {"name": "difficulty", "kind": "number", "value": 3.2},
-        ],
-    )
-    rows = [
-        {
-            "id": f"clip{n}#x",
-            "video": "../clips/-a.mp4",
-            "question": question,
-            "labels": label,
-            "answer": f"Because of it.\nAnswer: {n}\n",
-            "keep": True,
-            "origin": "direct",
-            "sample": 0,
-            **({"start": 0.5, "end": 9.0} if n == 1 else {}),
-        }
-        for n, (question, label) in enumerate(
-            zip(("Why is\nhe \u00e9 here?", "When?", "Which score?"), labels)
-        )
+def read_rows(path, *rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return read("conversations", path)
+
+
+def test_conversations_are_read_in_the_forms_of_other_trainers(tmp_path):
+    turns = [{"from": "human", "value": "<video>\nWhy?"}, {"from": "gpt", "value": "So."}]
+    chat = [{"role": "user", "content": "<video>Why?"}, {"role": "assistant", "content": "So."}]
+    parts = [{"role": turn["role"], "content": [{"type": "text", "text": turn["content"]}]} for turn in chat]
+    system = {"role": "system", "content": "You see videos."}
+    good = [
+        {"videos": ["v/a.mp4"], "conversations": turns},
+        {"videos": ["v/a.mp4"], "messages": chat},
+        {"videos": [{"video": "file:///v/a.mp4"}], "messages": [system, *parts]},
+        {"videos": ["v/a.mp4"], "messages": chat, "rejected_response": "No."},
     ]
-    rows += [
-        {**rows[0], "sample": 1, "answer": "Answer: B. to eat"},
-        {**rows[1], "id": "left out", "keep": False},
+    records, notes = read_rows(tmp_path / "rows.jsonl", *good)
+    assert not notes and [(r["question"], r["answer"]) for r in records] == [("Why?", "So.")] * 4
+    assert records[2]["video"][0][0] == "/v/a.mp4" and records[0]["video"][1][0] == "v/a"
+    bad = [
+        {"videos": ["a.mp4", "b.mp4"], "messages": chat},
+        {"videos": [["0.jpg", "1.jpg"]], "messages": chat},
+        {"videos": ["a.mp4"], "messages": chat, "label": False},
+        {"videos": ["a.mp4"], "messages": chat[:1]},
+        {"videos": ["a.mp4"], "messages": [None, 3]},
+        {"videos": ["a.mp4"], "prompt": "Why?", "answer": "So."},
     ]
-    folder.mkdir()
-    (folder / "verified.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    (tmp_path / "clips").mkdir()
-    (tmp_path / "clips/-a.mp4").write_bytes(b"")
-    done = sh(sys.executable, "-m", "lib.tools.export", folder / "verified.jsonl", tmp_path / "out.json")
-    assert "4 conversations" in done.stdout and not (tmp_path / "out.json.tmp").exists()
-    written = json.loads((tmp_path / "out.json").read_text())
-    assert written[0] == {
-        "id": "clip0#x",
-        "video": "clips/-a.mp4",
-        "labels": labels[0],
-        "conversations": [
-            {"from": "human", "value": '<video>\nWhy is\nhe \u00e9 here?\nA. to "play"\nB. to eat '},
-            {"from": "gpt", "value": rows[0]["answer"]},
-        ],
+    records, notes = read_rows(tmp_path / "bad.jsonl", *bad)
+    assert not records and notes == {
+        "dropped: no video, several, or malformed labels": 2,
+        "dropped: a wrong answer": 1,
+        "dropped: turns not in pairs": 2,
+        "dropped: not a question and its answer": 1,
     }
-    records, notes = read("conversations", tmp_path / "out.json")
-    back = lambda r: (r["question"], r["answer"], r["labels"])
-    assert [back(r) for r in records] == [back(r) for r in rows[:4]] and not notes
-    assert [r["id"] for r in records] == ["clip0#x", "clip1#x", "clip2#x", "clip0#x~2"]
-    assert find_video({}, records[1]["video"]) == (str(tmp_path / "clips/-a.mp4"), 0.5, 9.0)
-    with pytest.raises(StageError, match="nothing to export"):
-        export([rows[-1]], tmp_path / "none.json")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["clips", "cycle1", "out.json"]
-    assert sh(sys.executable, "-m", "lib.tools.export", check=False).returncode == 2
-    missing = sh(
-        sys.executable, "-m", "lib.tools.export", tmp_path / "no.jsonl", tmp_path / "x.json", check=False
-    )
-    assert missing.returncode == 1 and "no.jsonl: no such file" in missing.stderr
+
+
+def test_video_r1_is_read_with_and_without_letters(tmp_path):
+    def row(kind, answer, options=(), **more):
+        about = {"problem_id": 7, "data_type": "video", "path": "./a/b.mp4", "options": list(options)}
+        about |= {"problem": "What?", "problem_type": kind}
+        return {**about, "solution": f"<answer>{answer}</answer>", **more}
+
+    lettered, plain = ["A. cat", "B. dog"], ["cat", "dog"]
+    good = [
+        row("multiple choice", "B", lettered),
+        row("multiple choice", "B", plain),
+        row("multiple choice", "(B)", ["(A) cat", "(B) dog"]),
+        row("multiple choice", "dog", lettered),
+        row("numerical", "1,234.5"),
+        row("free-form", "A cat runs."),
+        row("OCR", "EXIT", solution="EXIT"),
+    ]
+    records, notes = read_rows(tmp_path / "rows.jsonl", *good)
+    assert not notes
+    choice = {"name": "answer", "kind": "choice", "value": "B", "options": plain}
+    assert [r["labels"] for r in records[:4]] == [[choice]] * 4
+    assert render(records[0], "direct").startswith("Question: What?\nA. cat\nB. dog\nCan you")
+    assert [r["labels"][0]["value"] for r in records[4:]] == [1234.5, "A cat runs.", "EXIT"]
+    assert records[0]["id"] == "7#0" and records[0]["video"][1] == ("a/b", None, None)
+    bad = [
+        row("multiple choice", "C", lettered),
+        row("numerical", "many"),
+        row("free-form", ""),
+        row("free-form", "x", data_type="image"),
+    ]
+    records, notes = read_rows(tmp_path / "bad.jsonl", *bad)
+    assert not records and sum(notes.values()) == 4
+    assert notes["dropped: the answer is none of its options, or no number"] == 2
 
 
 # ---------------------------------------------------------------- questions and template answers
