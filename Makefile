@@ -63,7 +63,7 @@ DEV := $(if $(findstring --dev-share,$(PREPARE)),,$(if $(filter auto,$(N))$(wild
 # what this make remembered, a make for a run beside it is told
 $(foreach v,$(TOLD),$(eval compare $(addprefix ablation-,direct-only rationalized-only one-sample two-samples): private export $v := $$(call again,$$($v))))
 
-.PHONY: help cycle data plan results report export smoke audit bench lint test test-slow setup FORCE
+.PHONY: help cycle data plan results report smoke audit bench lint test test-slow setup FORCE
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-26s %s\n", $$1, $$2}'
@@ -91,9 +91,6 @@ results: | $(READY)  ## print the table of RUN again
 
 report: | $(READY)  ## RUN/report.html: figures, settings and a browsable sample of records, in one file
 	$(PY) -m lib.tools.report $(RUN)
-
-export: | $(READY)  ## what cycle N kept, as LLaVA-style conversations: RUN/cycleN/conversations.json
-	$(PY) -m lib.tools.export $(RUN)/cycle$(LAST)/verified.jsonl $(RUN)/cycle$(LAST)/conversations.json
 
 smoke: | $(READY)  ## the same chain on a few clips, two cycles, in runs/smoke: does everything run here?
 	$(PY) -m lib.tools.smoke $(if $(filter file,$(origin RUN)),runs/smoke,$(RUN))
@@ -195,3 +192,4 @@ $(RUN)/results.md: $(RUN)/cycle0/eval.json $(CYCLES:%=$(RUN)/cycle%/eval.json)
 	$(PY) -m lib.tools.results $(RUN)
 
 include lib/tools/compare.mk
+include lib/tools/share.mk
