@@ -28,6 +28,7 @@ from lib.model import identity, is_served
 from lib.model.cache import open_cache
 from lib.output import Output
 from lib.records import StageError
+from lib.training.card import write_card
 from lib.training.rows import mixed_rows, preference_rows, rows_of
 from lib.video import prefetch
 
@@ -419,6 +420,8 @@ def main():
             return
         announce(settings)
         losses, halvings, speed = train(args, rows, Path(output.part), fsdp)
+        if world()[0] == 0:
+            write_card(output.part, settings, len(rows), losses)
         output.finish(rows=len(rows), steps=len(losses), losses=losses, out_of_memory=halvings, speed=speed)
     if world()[0] == 0 and losses:
         first, last = np.mean(losses[:5]), np.mean(losses[-5:])

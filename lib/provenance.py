@@ -25,6 +25,7 @@ HOW = (
     "lib/files.py",
     "lib/provenance.py",
     "lib/model/cache.py",
+    "lib/training/card.py",
 )
 PROMPTS = "lib/prompts.py"  # known by what it renders: an edited hint is nothing to a stage without hints
 CODE = ("prompts", "code ")  # what of a content is code

@@ -91,6 +91,8 @@ def test_the_example_shown_has_its_trained_tokens_in_brackets(smoke, kept, tmp_p
         and trained.rstrip().endswith("</s>]")
     )
     assert "LoRA" in done.stdout and (tmp_path / "model/DONE").exists()
+    card = (tmp_path / "model/README.md").read_text()
+    assert card.startswith("---\npipeline_tag: video-text-to-text") and "| lora-rank | 4 |" in card
     empty = [{**r, "answer": "  "} for r in lines(kept)]
     kept.write_text("".join(json.dumps(r) + "\n" for r in empty))
     refused = sh("05_finetune.py", kept, "--model", smoke / "base", "-o", tmp_path / "none", check=False)

@@ -1,0 +1,208 @@
+"""What a cycle made, on the hub: the model, its card with what held-out questions say of it, the answers it
+was trained on, and its adapter where there is one.
+
+    python -m lib.tools.push runs/mine runs/mine/cycle3 --hub me/my-model      # make push RUN=... HUB=...
+
+One commit to one repository, private unless --public. Videos stay where they are: the rows (form `messages`)
+name them by their files' names, with the seconds of a clip. The token is that of `hf auth login`, or
+HF_TOKEN.
+"""
+
+import argparse
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from lib.command import run
+from lib.files import read_json
+from lib.records import StageError
+
+ROWS, EVALUATION = "video-star/kept.jsonl", "video-star/eval.json"
+NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
+NOT_SENT = ("DONE", "README.md")  # of the checkpoint's folder: the card is sent with more in it
+
+
+def refuse_unfinished(cycle):
+    """Raise StageError (exit code 2) where the model of a cycle, its rows or its accuracy are not there."""
+    for name in ("verified.jsonl", "model/DONE", "eval.json"):
+        if not (cycle / name).exists():
+            raise StageError(
+                f"{cycle / name}: no such file: the cycle is not finished; make cycle finishes it, N= names "
+                "another one",
+                code=2,
+            )
+    made, judged = (cycle / "model/DONE").read_text().strip(), read_json(cycle / "eval.json")
+    if judged.get("settings", {}).get("model_identity") != made or "all" not in judged:
+        raise StageError(
+            f"{cycle / 'eval.json'}: is of another model than {cycle / 'model'}; make it again", code=2
+        )
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def questions_of(evaluation):
+    """The hash of the questions that an eval.json is about."""
+    return evaluation.get("inputs", {}).get(evaluation.get("settings", {}).get("input"))
+
+
+def accuracy_text(run, cycle):
+    """The held-out accuracy of a cycle's model, beside that of the model before any cycle, as Markdown."""
+    columns = {"this model": read_json(cycle / "eval.json")}
+    before = read_json(run / "cycle0/eval.json")
+    if before.get("inputs") and set(before["inputs"].values()) == set(
+        columns["this model"]["inputs"].values()
+    ):
+        columns = {"before any cycle": before, **columns}
+    kinds = {kind: row["count"] for kind, row in columns["this model"]["kinds"].items()}
+    kinds["all"] = columns["this model"]["all"]["count"]
+    lines = [
+        f"## Accuracy on {kinds['all']} held-out questions\n",
+        f"| | {' | '.join(columns)} |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for kind, count in kinds.items():
+        found = [{**each["kinds"], "all": each["all"]}.get(kind) for each in columns.values()]
+        cells = " | ".join(
+            f"{100 * row['accuracy']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]" if row else ""
+            for row in found
+        )
+        lines.append(f"| {kind} (n = {count}) | {cells} |")
+    return "\n".join(
+        [*lines, "\nIn percent, with 95 % Wilson intervals; an answer is right if it asserts its label.\n"]
+    )
+
+
+def card_of(run, cycle):
+    """The card in a cycle's model folder with its accuracy."""
+    card = cycle / "model/README.md"
+    if not card.exists():
+        raise StageError(
+            f"{card}: no model card: the model was made before 05 wrote one; make it again", code=2
+        )
+    return f"{card.read_text(encoding='utf-8').rstrip()}\n\n{accuracy_text(run, cycle)}"
+
+
+def evaluation_of(cycle):
+    """eval.json without the paths of this machine."""
+    found = read_json(cycle / "eval.json")
+    return json.dumps(
+        {k: found[k] for k in ("questions", "all", "kinds", "verdicts") if k in found}, indent=1
+    )
+
+
+def write_rows(verified, path):
+    """The kept answers of a verified file as lines of the form `messages`; returns how many."""
+    from lib.tools.export_forms import messages
+    from lib.tools.export_rows import Source, examples
+
+    count = 0
+    with open(path, "w", encoding="utf-8") as file:
+        for example in examples(Source(verified, "kept", thoughts=False)):
+            example.video = os.path.basename(example.record["video"])
+            times = {key: time for key in ("start", "end") if (time := example.record.get(key)) is not None}
+            row = messages(example, example.answer, **times)
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def files_of(cycle):
+    """{name on the hub: file} of a cycle's model, and of its adapter."""
+    found = {}
+    for folder, place in ((cycle / "model", ""), (cycle / "adapter", "adapter/")):
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = file.relative_to(folder).as_posix()
+            if name not in NOT_SENT:
+                found[place + name] = file
+    return found
+
+
+# ---------------------------------------------------------------- the hub
+
+
+def on_the_hub(name, call, *words, **options):
+    """What a call of the hub's API returns. Raises StageError where the hub refuses, or cannot be reached."""
+    from httpx2 import HTTPError
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    try:
+        return call(*words, **options)
+    except LocalTokenNotFoundError:
+        raise StageError("no token of the hub: hf auth login, or set HF_TOKEN", code=2) from None
+    except (HTTPError, OSError) as error:
+        raise StageError(
+            f"{name}: the hub refuses: {(str(error).splitlines() or [repr(error)])[0]}"
+        ) from None
+
+
+def full_name(api, name):
+    """The name of a repository with that of its owner, by default the token's."""
+    user = on_the_hub(name, api.whoami)["name"]
+    return name if "/" in name else f"{user}/{name}"
+
+
+def open_repository(api, name, public):
+    """Have a repository to write to. Raises StageError for one that is not to be written to."""
+    if on_the_hub(name, api.repo_exists, name):
+        refuse_others(api, name, public)
+    else:
+        on_the_hub(name, api.create_repo, name, private=not public)
+
+
+def refuse_others(api, name, public):
+    """Raise StageError (exit code 2) for a repository that holds something else, or that all may see."""
+    if not public and not on_the_hub(name, api.repo_info, name).private:
+        raise StageError(f"{name}: is there already, and public: PUBLIC=yes, or name another HUB", code=2)
+    held = set(on_the_hub(name, api.list_repo_files, name)) - {".gitattributes"}
+    if held and ROWS not in held:
+        problem = f"{name}: is there already, and holds what make push did not send ({min(held)})"
+        raise StageError(f"{problem}; name another HUB", code=2)
+
+
+def push(run, cycle, name, public, api):
+    """Send what a cycle made to the repository `name`. Raises StageError."""
+    from huggingface_hub import CommitOperationAdd
+
+    refuse_unfinished(cycle)
+    name = full_name(api, name)
+    with tempfile.TemporaryDirectory() as folder:
+        count = write_rows(cycle / "verified.jsonl", f"{folder}/kept.jsonl")
+        sent = {"README.md": card_of(run, cycle).encode(), EVALUATION: evaluation_of(cycle).encode()}
+        sent |= {ROWS: f"{folder}/kept.jsonl"} | {place: str(file) for place, file in files_of(cycle).items()}
+        sizes = {
+            place: len(what) if isinstance(what, bytes) else os.path.getsize(what)
+            for place, what in sent.items()
+        }
+        kind = "public" if public else "private"
+        print(f"{cycle}, {count} kept answers, goes to the {kind} repository {name} of {api.endpoint}:")
+        for place, size in sizes.items():
+            print(f"  {place}  {size / 1e6:,.1f} MB")
+        open_repository(api, name, public)
+        operations = [CommitOperationAdd(place, what) for place, what in sent.items()]
+        message = f"{cycle.name} of Video-STaR"
+        made = on_the_hub(name, api.create_commit, name, operations, commit_message=message)
+    print(f"sent: {made.commit_url}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("cycle", type=Path, help="folder of the cycle")
+    parser.add_argument("--hub", help="name of the repository, e.g. me/my-model")
+    parser.add_argument("--public", action="store_true", help="for all to see (default: private)")
+    args = parser.parse_args()
+    if not args.hub or not NAME.fullmatch(args.hub):
+        parser.error(f"--hub {args.hub}: expected the name of a repository (make push HUB=me/my-model)")
+    refuse_unfinished(args.cycle)
+    from huggingface_hub import HfApi
+
+    push(args.run, args.cycle, args.hub, args.public, HfApi())
+
+
+if __name__ == "__main__":
+    run(main)
