@@ -182,3 +182,30 @@ def test_every_form_can_be_pickled():
         assert pickle.loads(pickle.dumps(getattr(reward, name))) is getattr(reward, name)
     made = pickle.loads(pickle.dumps(reward.VideoStarSample()))
     assert made([{"messages": [{"content": "Answer: 40"}]}], ground_truths=[NUMBER]) == [1.0]
+
+
+def test_trl_trains_a_tiny_text_model_by_it(tmp_path):
+    trl, datasets = pytest.importorskip("trl"), pytest.importorskip("datasets")
+    import torch
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+    names = ["<pad>", "<eos>", "How", "many?", "Answer:", *map(str, range(10))]
+    words = Tokenizer(models.WordLevel({name: n for n, name in enumerate(names)}, unk_token="<pad>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    tokens = {"vocab_size": len(names), "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": None}
+    model = Qwen2ForCausalLM(Qwen2Config(num_key_value_heads=2, **sizes, **tokens))
+    wanted = solution({"kind": "number", "value": 4})
+    rows = datasets.Dataset.from_list([{"prompt": "How many? Answer:", "solution": wanted}] * 64)
+    steps = {"max_steps": 20, "logging_steps": 5, "learning_rate": 1e-2, "beta": 0.0}
+    sampled = {"per_device_train_batch_size": 8, "num_generations": 8, "max_completion_length": 2}
+    quiet = {"report_to": [], "save_strategy": "no", "use_cpu": True, "bf16": False}
+    config = trl.GRPOConfig(output_dir=str(tmp_path), **steps, **sampled, **quiet)
+    asked = {"model": model, "processing_class": tokenizer, "args": config, "train_dataset": rows}
+    trainer = trl.GRPOTrainer(reward_funcs=reward.video_star, **asked)
+    trainer.train()
+    logs = [log for log in trainer.state.log_history if "reward" in log]
+    assert logs[-1]["reward"] > logs[0]["reward"] + 0.1 and logs[-1]["holds"] > logs[0]["holds"]
