@@ -27,7 +27,7 @@ from lib import benchmarks
 from lib.benchmarks import labels
 from lib.command import announce, check_flags, model_options, parser_of, refuse_given, run, settings_of, world
 from lib.files import read_json, write_atomically
-from lib.model import open_model, question_on
+from lib.model import identity, open_model, question_on
 from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.model.questions import Clips
 from lib.output import Output
@@ -223,10 +223,17 @@ def evaluate_benchmark(args, model):
 
 def evaluate_apart(args):
     """Score a benchmark that is no list of questions with an answer each: retrieval."""
-    module = benchmarks.BENCHMARKS[args.benchmark]
+    module, path = benchmarks.BENCHMARKS[args.benchmark], args.predictions
+    if args.model:
+        from lib.viit.search import search
+
+        path = os.path.join(os.path.dirname(args.output), "similarities.npz")
+        gallery = module.load(args.questions, args.task)
+        clips = benchmarks.clips_of(gallery.clips, args.videos)
+        search(args, path, gallery, clips)
     result = {"benchmark": args.benchmark, "task": args.task, "rule": module.NOTE}
-    result |= module.evaluate(args, args.predictions)
-    inputs = [args.questions, *filter(None, [args.against]), args.predictions]
+    result |= {**module.evaluate(args, path), **(identity(args.model) if args.model else {})}
+    inputs = [args.questions, *filter(None, [args.against]), path]
     write_result(args, None, result, inputs, ("input", "style"))
 
 
@@ -313,10 +320,16 @@ def check_benchmark_usage(parser, args):
         "--judge asks anew, --judgements reads kept replies: expected one of them": (
             not (args.judge and args.judgements)
         ),
+        f"--limit: {name} is of all its queries": not args.limit or name not in names_with("evaluate"),
     }
     for message, right in expected.items():
         if not right:
             parser.error(message)
+    if name in names_with("evaluate"):
+        if world()[1] > 1:
+            parser.error(f"--benchmark {name} is one process's work: start one")
+        flags = "frames device_map load_in_4bit feature_cache view max_new_tokens".split()
+        refuse_given(parser, args, flags, f"a dual encoder, which {name} asks, has no such thing")
 
 
 def main():
@@ -332,7 +345,8 @@ def main():
     check_flags(parser, args)
     check_usage(parser, args)
     check_output(args)
-    model = open_model(args.model, **model_options(args)) if args.model else None
+    apart = args.benchmark in benchmarks.names_with("evaluate")  # its model answers no questions
+    model = open_model(args.model, **model_options(args)) if args.model and not apart else None
     (evaluate_benchmark if args.benchmark else evaluate)(args, model)
 
 

@@ -32,7 +32,7 @@ OPENS = {
     "01_prepare": {"datasets", "demo"},
     "04_verify": {"audit"},
     "05_finetune": {"training"},
-    "06_eval": {"benchmarks"},
+    "06_eval": {"benchmarks", "viit"},
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

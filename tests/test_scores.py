@@ -191,7 +191,7 @@ def test_captions_are_scored_from_a_file(tmp_path, monkeypatch):
 
 
 def test_equal_similarities_give_chance_and_no_more():
-    gallery = Gallery([f"v{n}" for n in range(100)], ["t"] * 100, np.arange(100))
+    gallery = Gallery([f"v{n}" for n in range(100)], [{}] * 100, ["t"] * 100, np.arange(100))
     for ranks, ties in both_directions(np.ones((100, 100), np.float16), gallery).values():
         assert (ranks == 50.5).all() and (ties == 99).all()
 
@@ -202,8 +202,8 @@ def test_a_permuted_gallery_gives_the_same_ranks():
     video_of = np.repeat(np.arange(10), 4)
     order = rng.permutation(10)
     moved = np.argsort(order)[video_of]
-    plain = both_directions(similarities, Gallery(list("abcdefghij"), [""] * 40, video_of))
-    turned = both_directions(similarities[:, order], Gallery(list("abcdefghij"), [""] * 40, moved))
+    plain = both_directions(similarities, Gallery(list("abcdefghij"), [{}] * 10, [""] * 40, video_of))
+    turned = both_directions(similarities[:, order], Gallery(list("abcdefghij"), [{}] * 10, [""] * 40, moved))
     assert (plain["text to video"][0] == turned["text to video"][0]).all()
     assert (plain["video to text"][0][order] == turned["video to text"][0]).all()
 

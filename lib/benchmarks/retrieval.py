@@ -26,7 +26,7 @@ SETS = {
     "vatex": ("all", "all English captions of the 1,500 videos of HGR's half of the validation set"),
     "msvd": ("all", "every caption of the 670 test videos"),
     "activitynet-paragraph": ("paragraph", "all sentences of a video of val_1 as one query, the whole video"),
-    "own": ("all", "every caption of a clip"),
+    "own": ("all", "every caption of a clip; clips described in the same words are right for each other"),
 }
 TASKS = tuple(SETS)
 
@@ -35,8 +35,21 @@ class Gallery(NamedTuple):
     """Queries and candidates of a set."""
 
     videos: list  # ids of the clips, in the order of the file
+    clips: list  # of each {"video", "start", "end"}, as the file names it
     texts: list  # the queries in words
     video_of: np.ndarray  # of every text the number of its video
+    same_words: bool = False  # a video that another one's caption describes word for word is right for it too
+
+    def right(self):
+        """(texts, videos): whether a video is right for a text."""
+        right = self.video_of[:, None] == np.arange(len(self.videos))
+        if self.same_words:
+            words = [" ".join(text.lower().split()) for text in self.texts]
+            _, number = np.unique(words, return_inverse=True)
+            said = np.zeros((number.max() + 1, len(self.videos)), bool)
+            said[number, self.video_of] = True
+            right = said[number]
+        return right
 
 
 def load(path, task):
@@ -48,7 +61,8 @@ def load(path, task):
             sentences.setdefault(clip.video, []).extend(clip.captions)
         videos = list(dict.fromkeys(clip.video for clip in clips))
         texts = [" ".join(sentences[video]) for video in videos]
-        return Gallery(videos, texts, np.arange(len(videos)))
+        whole = [{"video": video, "start": None, "end": None} for video in videos]
+        return Gallery(videos, whole, texts, np.arange(len(videos)))
     several = next((clip for clip in clips if len(clip.captions) > 1), None)
     if how == "one" and several:
         raise StageError(
@@ -57,7 +71,8 @@ def load(path, task):
         )
     texts = [caption for clip in clips for caption in clip.captions]
     numbers = [n for n, clip in enumerate(clips) for _ in clip.captions]
-    return Gallery([clip.id for clip in clips], texts, np.array(numbers))
+    places = [{"video": clip.video, "start": clip.start, "end": clip.end} for clip in clips]
+    return Gallery([clip.id for clip in clips], places, texts, np.array(numbers), task == "own")
 
 
 # ---------------------------------------------------------------- ranks
@@ -76,7 +91,7 @@ def ranks_of(similarities, right):
 
 def both_directions(similarities, gallery):
     """{direction: (ranks, ties)} of similarities (texts, videos)."""
-    right = gallery.video_of[:, None] == np.arange(len(gallery.videos))
+    right = gallery.right()
     return dict(zip(DIRECTIONS, (ranks_of(similarities, right), ranks_of(similarities.T, right.T))))
 
 

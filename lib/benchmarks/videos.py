@@ -71,3 +71,9 @@ def records_to_ask(items, folder, predictions):
     found = find_videos(folder) if folder else {}
     for item in items:
         yield record_of(item, found, folder, predictions)
+
+
+def clips_of(places, folder):
+    """[(path, start, end)] of clips {"video", "start", "end"}; one that is missing fails when it is read."""
+    found = find_videos(folder)
+    return [clip_of(place, found, folder) for place in places]

@@ -1,0 +1,53 @@
+"""Similarities of texts and clips by a dual encoder, kept in a file that is scored again without it."""
+
+import os
+
+import numpy as np
+
+from lib.command import progress
+from lib.model.clips import frames_of
+from lib.model.load import device_of, dtype_of
+from lib.records import StageError
+from lib.video import VideoError, prefetch
+from lib.viit.dual import load, similarities
+
+
+def search(args, path, gallery, clips):
+    """Write `similarities` (texts, videos) and `videos` (ids) into the .npz file `path`. `clips`: (path,
+    start, end) of each video. Raises StageError where more than --max-failures cannot be read.
+    """
+    device = device_of()
+    model, processor = load(args.model, device=device, dtype=dtype_of(args.dtype, device))
+    count, lost = model.config.vision_config.num_frames, []
+
+    def frames(clip):
+        try:
+            return frames_of(clip, count, args.frame_cache)[0]
+        except VideoError as error:
+            return error
+
+    def good(found):
+        for place, frames in enumerate(found):
+            if isinstance(frames, VideoError):
+                lost.append(f"{gallery.videos[place]}: {frames}")
+                check(lost, len(clips), args.max_failures)
+                frames = None
+            yield frames
+
+    found = progress(prefetch(frames, clips, args.workers, 2 * args.workers), len(clips), "encode clips")
+    values = similarities(model, processor, good(found), gallery.texts, args.batch_size)
+    part = f"{path}.part"
+    with open(part, "wb") as file:
+        np.savez(file, similarities=values, videos=np.array(gallery.videos))
+    os.replace(part, path)
+    for reason in lost:
+        print(f"lost: {reason}; it is found by no text", flush=True)
+
+
+def check(lost, count, allowed):
+    """Raise StageError where more clips are lost than --max-failures allows."""
+    if len(lost) > (allowed * count if allowed < 1 else allowed):
+        raise StageError(
+            f"{len(lost)} of {count} videos cannot be read, more than --max-failures {allowed:g} allows; "
+            f"the first: {lost[0]}"
+        )

@@ -1,0 +1,344 @@
+"""A dual encoder trained on captions of clips, a step of VIIT (section 5.2): CLIP's or SigLIP's weights as
+the start, InfoNCE over each batch, the temperature learned.
+
+    python -m lib.viit.train captions.jsonl -o dual --model openai/clip-vit-base-patch16 --videos clips
+    torchrun --nproc_per_node 8 -m lib.viit.train ...          # the same batch, its clips shared out
+    python 06_eval.py --benchmark retrieval --task own --questions held-out.jsonl --videos clips --model dual
+    -o R/eval.json
+
+Captions: any file of lib/captions.py. Of several of a clip each epoch sees one, drawn by --seed. Where two
+clips of a batch are described in the same words, either is right for the other: captions of small worlds
+repeat, and a loss that calls them wrong punishes right answers (ours; the paper does not speak of it).
+Output: a folder that lib.viit.dual.load opens, DONE in it last; CLIPModel opens it as an image model. Killed,
+it goes on from its last saved state.
+"""
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.captions import read_captions
+from lib.command import announce, check_flags, parser_of, progress, run, settings_of, world
+from lib.model import checkpoint_id, record_seed
+from lib.model.clips import frames_of
+from lib.output import Output
+from lib.records import StageError
+from lib.video import VideoError, prefetch
+
+STATE = "state.pt"
+LINE_EVERY = 30  # seconds between two lines of progress
+
+
+# ---------------------------------------------------------------- clips and captions
+
+
+def place_of(clip, folder):
+    """(path, start, end) of a clip of the captions file, whose videos lie in `folder`."""
+    return os.path.join(folder, clip.video), clip.start, clip.end
+
+
+def caption_in(clip, epoch, seed):
+    """The caption that an epoch sees of a clip."""
+    return clip.captions[record_seed(seed, epoch, clip.id) % len(clip.captions)]
+
+
+def steps_of(count, batch, epochs, seed, most=None):
+    """[(epoch, numbers of the clips)] of every step; `most`: that many, of as many epochs as they need. The
+    clips left over at an epoch's end go on in the next: a smaller batch would have fewer wrong answers.
+    """
+    batch, steps = min(batch, count), []
+    total = most or max(1, count * epochs // batch)
+    left, epoch = [], 0
+    while len(steps) < total:
+        order = np.random.default_rng([seed, epoch]).permutation(count).tolist()
+        left += [(epoch, n) for n in order]
+        while len(left) >= batch and len(steps) < total:
+            steps.append(left[:batch])
+            left = left[batch:]
+        epoch += 1
+    return steps
+
+
+class Pairs:
+    """The steps' clips as pixels, with their captions, read in threads; what cannot be read is lost."""
+
+    def __init__(self, args, clips, processor):
+        self.args, self.clips, self.processor, self.lost = args, clips, processor, {}
+        self.folder = args.videos or os.path.dirname(args.input) or "."
+        self.steps = steps_of(len(clips), args.batch_size, args.epochs, args.seed, args.steps)
+
+    def read(self, step):
+        """(pixels, captions, which of them are there) of this process's clips of a step. All processes have
+        as many: what is lost, or missing to that, is grey and counts nothing.
+        """
+        from lib.viit.dual import pixels_of
+
+        rank, processes = world()
+        rows = self.steps[step]
+        share = math.ceil(len(rows) / processes)
+        mine = rows[rank * share : (rank + 1) * share]
+        pixels, captions, there = [], [], []
+        for epoch, number in mine:
+            clip = self.clips[number]
+            try:
+                frames, _ = frames_of(place_of(clip, self.folder), self.args.frames, self.args.frame_cache)
+                pixels.append(pixels_of(self.processor, frames))
+                there.append(True)
+            except VideoError as error:
+                self.lost[clip.id] = str(error)
+                pixels.append(None)
+                there.append(False)
+            captions.append(caption_in(clip, epoch, self.args.seed))
+        short = share - len(mine)
+        return self._stacked(pixels + [None] * short), captions + [""] * short, there + [False] * short
+
+    def _stacked(self, pixels):
+        """Pixels (clips, frames, 3, height, width), zeros for None."""
+        import torch
+
+        from lib.viit.dual import pixels_of
+
+        shape = next((each.shape for each in pixels if each is not None), None)
+        if shape is None:
+            grey = np.full((self.args.frames, 32, 32, 3), 128, np.uint8)
+            shape = pixels_of(self.processor, grey).shape
+        return torch.stack([torch.zeros(shape) if each is None else each for each in pixels])
+
+    def check(self):
+        """Raise StageError where more clips are lost than --max-failures allows."""
+        allowed = self.args.max_failures
+        if len(self.lost) > (allowed * len(self.clips) if allowed < 1 else allowed):
+            id, why = next(iter(self.lost.items()))
+            raise StageError(
+                f"{len(self.lost)} of {len(self.clips)} clips cannot be used, more than --max-failures "
+                f"{allowed:g} allows; the first: {id}: {why}"
+            )
+
+
+# ---------------------------------------------------------------- the loop
+
+
+@dataclass
+class Training:
+    """What a step needs."""
+
+    args: object
+    folder: Path
+    model: object
+    processor: object
+    optimizer: object
+    schedule: object
+    device: object
+    dtype: object  # of the arithmetic; weights are in float32
+
+    def parts(self):
+        return {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
+
+
+def start(args, folder):
+    """The Training of --model; in a launch of several processes they are joined here."""
+    import torch
+
+    from lib.command import barrier
+    from lib.model.load import device_of, dtype_of
+    from lib.viit.dual import load
+
+    barrier()
+    device = device_of()
+    torch.manual_seed(args.seed)
+    model, processor = load(args.model, args.frames, device)
+    model.train()
+    return Training(args, folder, model, processor, None, None, device, dtype_of(args.dtype, device))
+
+
+def optimizer_of(training, steps):
+    """(AdamW, its schedule): a warm-up of 3 % of the steps, then a cosine to zero; vectors do not decay."""
+    import torch
+
+    warm_up = max(1, round(0.03 * steps))
+
+    def share(step):
+        return min(1, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))
+
+    groups = [
+        {"params": [p for p in training.model.parameters() if p.ndim > 1], "weight_decay": 0.01},
+        {"params": [p for p in training.model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=training.args.learning_rate, betas=(0.9, 0.999))
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def resumed(training, steps):
+    """Losses up to the saved state that training goes on from; [] without one."""
+    import torch
+
+    path = training.folder / STATE
+    if not path.exists():
+        return []
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    for name, part in training.parts().items():
+        part.load_state_dict(state[name])
+    if world()[0] == 0:
+        print(f"resuming after step {len(state['losses'])} of {steps}", flush=True)
+    return state["losses"]
+
+
+def gathered(features, there):
+    """Features and marks of all processes, in their order, with the gradients of all."""
+    if world()[1] == 1:
+        return features, there
+    import torch
+    from torch.distributed.nn.functional import all_gather
+
+    marks = [torch.empty_like(there) for _ in range(world()[1])]
+    torch.distributed.all_gather(marks, there)
+    return torch.cat(all_gather(features)), torch.cat(marks)
+
+
+def all_captions(captions):
+    """The captions of all processes, in their order."""
+    if world()[1] == 1:
+        return captions
+    import torch
+
+    shares = [None] * world()[1]
+    torch.distributed.all_gather_object(shares, captions)
+    return [caption for share in shares for caption in share]
+
+
+def loss_of(training, batch):
+    """The loss of a step, the same on every process; None where fewer than two of its clips are there."""
+    import torch
+
+    from lib.viit.dual import clip_features, contrast, text_features, tokens_of
+
+    (pixels, captions, there), device = batch, training.device
+    with torch.autocast(device.type, training.dtype, enabled=training.dtype != torch.float32):
+        clips = clip_features(training.model, pixels.to(device))
+        texts = text_features(training.model, tokens_of(training.processor, captions).to(device))
+    clips, marks = gathered(clips, torch.tensor(there, device=device))
+    texts, _ = gathered(texts, torch.tensor(there, device=device))
+    words = np.array([" ".join(caption.lower().split()) for caption in all_captions(captions)])
+    same = torch.tensor(words[:, None] == words[None], dtype=torch.float32, device=device)
+    kept = marks.nonzero().flatten()
+    if len(kept) < 2:
+        return None
+    return contrast(clips[kept], texts[kept], training.model.logit_scale, same[kept][:, kept])
+
+
+def learn(training, loss):
+    """A step of the optimizer. Every process has the gradient of the whole loss by its own clips alone, times
+    the number of processes, which each computed it.
+    """
+    import torch
+
+    loss.backward()
+    if world()[1] > 1:
+        for parameter in training.model.parameters():
+            if parameter.grad is not None:
+                torch.distributed.all_reduce(parameter.grad)
+                parameter.grad /= world()[1]
+    torch.nn.utils.clip_grad_norm_(training.model.parameters(), 1.0)
+    training.optimizer.step()
+
+
+def train(args, clips, folder):
+    """Train, save into `folder`; returns (losses, {clip: why it is lost}, speed)."""
+    from lib.model.load import peak_memory
+    from lib.model.save import save
+
+    training = start(args, folder)
+    pairs = Pairs(args, clips, training.processor)
+    count = len(pairs.steps)
+    training.optimizer, training.schedule = optimizer_of(training, count)
+    losses = resumed(training, count)
+    left, began = range(len(losses), count), time.time()
+    last = began
+    ahead = prefetch(pairs.read, left, args.workers, 2 * args.workers)
+    for batch in progress(ahead, len(left), "dual encoder"):
+        pairs.check()
+        loss = loss_of(training, batch)
+        if loss is not None:
+            learn(training, loss)
+        training.schedule.step()
+        training.optimizer.zero_grad(set_to_none=True)
+        losses.append(None if loss is None else round(loss.item(), 6))
+        if loss is not None and not math.isfinite(losses[-1]):
+            raise StageError(f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate")
+        if world()[0] == 0 and len(losses) % args.save_every == 0:
+            state = {name: part.state_dict() for name, part in training.parts().items()}
+            save({**state, "losses": losses}, folder / STATE)
+        if world()[0] == 0 and (time.time() - last > LINE_EVERY or len(losses) == count):
+            last, scale = time.time(), training.model.logit_scale.exp().item()
+            print(f"step {len(losses)}/{count}  loss {losses[-1]}  scale {scale:.1f}", flush=True)
+    if world()[0] == 0:
+        training.model.save_pretrained(folder)
+        training.processor.save_pretrained(folder)
+    speed = {"seconds": round(time.time() - began, 2), "peak_memory_gib": peak_memory(training.device)}
+    return losses, pairs.lost, speed
+
+
+# ---------------------------------------------------------------- all
+
+
+def parsed():
+    """The command line; bad usage ends with exit code 2."""
+    parser = parser_of(__doc__)
+    add = parser.add_argument
+    add("input", help="clips with captions: a file of lib/captions.py, or of 02 with captions as answers")
+    add(
+        "--model", required=True, help="folder or hub id of a CLIP or SigLIP, or a dual encoder to go on from"
+    )
+    add("--videos", metavar="DIR", help="folder of the videos (default: that of the input)")
+    add(
+        "--frames",
+        type=int,
+        default=4,
+        help="frames a clip, evenly spread (default: %(default)s, the paper's)",
+    )
+    precisions = ("auto", "bfloat16", "float16", "float32")
+    add("--dtype", default="auto", choices=precisions, help="of the arithmetic; weights are in float32")
+    add("--batch-size", type=int, default=64, help="clips a step, over all processes (default: %(default)s)")
+    add("--epochs", type=int, help="passes over the clips (default: 20, the paper's)")
+    add("--steps", type=int, help="that many steps instead")
+    add("--learning-rate", type=float, default=1e-5, help="peak of the cosine (default: %(default)s; ours)")
+    add("--save-every", type=int, default=200, help="steps between saved states (default: %(default)s)")
+    add("--workers", type=int, default=2, help="threads that decode ahead (default: %(default)s)")
+    add("--frame-cache", metavar="DIR[,GIB]", help="keeps decoded frames for later epochs (default: none)")
+    args = parser.parse_args()
+    check_flags(parser, args)
+    if args.steps and args.epochs:
+        parser.error("--epochs: --steps says how long to train: leave out one of the two")
+    args.epochs = args.epochs or (None if args.steps else 20)
+    if args.batch_size < 2 or args.save_every < 1 or (args.epochs is not None and args.epochs < 1):
+        parser.error("expected --batch-size of at least 2, --epochs and --save-every of at least 1")
+    return args
+
+
+def main():
+    args = parsed()
+    clips = read_captions(args.input)[: args.limit]
+    if len(clips) < 2:
+        raise StageError(f"{args.input}: {len(clips)} clip with captions; contrast needs at least two")
+    # how many wrong captions a clip is held against is no matter of how it is computed
+    settings = {**settings_of(args), "batch": args.batch_size, "model_identity": checkpoint_id(args.model)}
+    about = {"uses": [args.model], "trust": args.trust_code, "scraps": (f"{STATE}*",)}
+    with Output(args.output, settings, [args.input], args.overwrite, folder=True, **about) as output:
+        if output.complete:
+            print(f"{args.output}: complete already; nothing to do")
+            return
+        announce(settings)
+        losses, lost, speed = train(args, clips, Path(output.part))
+        output.finish(clips=len(clips), lost=lost, steps=len(losses), losses=losses, speed=speed)
+    if world()[0] == 0:
+        kept = [loss for loss in losses if loss is not None]
+        ends = f", loss {np.mean(kept[:5]):.3f} -> {np.mean(kept[-5:]):.3f}" if kept else ""
+        print(f"{args.output}: {len(losses)} steps on {len(clips)} clips, {len(lost)} lost{ends}")
+
+
+if __name__ == "__main__":
+    run(main)
