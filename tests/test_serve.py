@@ -9,7 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT, lines, sh
@@ -212,6 +215,100 @@ def test_a_folder_is_known_by_its_content_not_by_the_port(tmp_path):
     )  # an invented name does not say which model it is
     (folder / "DONE").write_text("two\n")
     assert at("127.0.0.1:8000") != one and at("h:8000") != shared  # trained again at the same path
+
+
+class Loads(BaseHTTPRequestHandler):
+    """A server of `org/base` that loads adapters as vLLM does, and notes what it is told."""
+
+    log_message = lambda *_: None
+
+    def reply(self, code, body):
+        content = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_GET(self):
+        models = [{"id": "base", "root": "org/base", "parent": None}]
+        models += [{"id": name, "root": path, "parent": "base"} for name, path in self.server.loaded.items()]
+        self.reply(200, {"data": models})
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.told.append((self.path.rsplit("/", 1)[1], body, self.headers["authorization"]))
+        if not self.server.takes:
+            return self.reply(404, {"detail": "Not Found"})
+        if self.path == "/v1/load_lora_adapter":
+            self.server.loaded[body["lora_name"]] = body["lora_path"]
+        else:
+            del self.server.loaded[body["lora_name"]]
+        self.reply(200, "done")
+
+
+@pytest.fixture
+def running():
+    """Starts a server that loads adapters, or refuses to (`takes`)."""
+    started = []
+
+    def start(takes=True):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Loads)
+        server.takes, server.told, server.loaded = takes, [], {}
+        server.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.shutdown(), server.server_close()
+
+
+def beside(server, model, *command, check=True):
+    """Run a command beside a running server, asked for a model."""
+    words = ("-m", "lib.tools.serve", "--server", server.url, "--model", model, "--log", "none", "--")
+    environment = {**os.environ, "VIDEO_STAR_API_KEY": "a-key", "http_proxy": "http://127.0.0.1:9"}
+    return sh(sys.executable, *words, *command, check=check, env=environment)
+
+
+def adapted(folder, base="org/base"):
+    """A checkpoint with an adapter, as far as a server is told of it."""
+    (folder / "adapter").mkdir(parents=True)
+    (folder / "adapter/adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base}))
+    return folder
+
+
+def test_a_running_server_is_asked_for_its_own_model_and_for_adapters(running, tmp_path):
+    server, model, note = running(), adapted(tmp_path / "cycle1/model"), tmp_path / "note"
+    ask = [sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')", note]
+    beside(server, "org/base", *ask, "{url},video=jpeg")
+    assert server.told == []  # nothing to load
+    server.loaded[str(model)] = "an earlier training"
+    beside(server, model, *ask, "{url}")
+    name, path = {"lora_name": str(model)}, {"lora_path": str(model / "adapter")}
+    assert [told[:2] for told in server.told] == [
+        ("unload_lora_adapter", name),
+        ("load_lora_adapter", name | path),
+        ("unload_lora_adapter", name),
+    ]
+    assert note.read_text().split() == [f"{server.url}#base,video=jpeg", f"{server.url}#{model}"]
+    assert not server.loaded and {told[2] for told in server.told} == {"Bearer a-key"}
+    failed = beside(server, model, sys.executable, "-c", "raise SystemExit(7)", check=False)
+    assert failed.returncode == 7 and not server.loaded
+
+
+def test_what_a_running_server_cannot_serve_is_said_before_the_command(running, tmp_path):
+    server, old = running(), running(takes=False)
+    (tmp_path / "full").mkdir()
+    for at, model, why in (
+        (server, tmp_path / "full", "serves base, org/base, not .*full, and there is no adapter"),
+        (server, adapted(tmp_path / "other", "org/another"), "trained on org/another, and .* serves base"),
+        (old, adapted(tmp_path / "one"), "HTTP 404(.|\n)*--enable-lora"),
+        (SimpleNamespace(url="http://127.0.0.1:9/v1"), "org/base", "models: .*refused"),
+    ):
+        done = beside(at, model, "touch", tmp_path / "ran", check=False)
+        assert done.returncode == 1 and re.search(why, done.stderr) and "Traceback" not in done.stderr, done
+    assert not (tmp_path / "ran").exists() and not server.told
 
 
 def test_make_says_which_server_it_would_start(tmp_path):

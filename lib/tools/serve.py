@@ -10,6 +10,10 @@ stand ({url},video=jpeg: see lib/model/served.py).
 Both run in groups of their own, and every process of these is gone when this one ends, however it ends: TERM,
 and KILL after --grace seconds. A second process sees to that where this one is killed. Exit code: the
 command's; 1 where the server ended before it, with the end of its log; 130 interrupted.
+
+--server may also be the URL of a server that runs already, http://host:8000/v1: it is neither started nor
+stopped, and is asked for --model by its name, or for its adapter (lib/tools/serve_at.py). So one server does
+for all cycles.
 """
 
 import argparse
@@ -27,8 +31,10 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from lib.command import run
+from lib.model import is_served
 from lib.model.server import server_of
 from lib.records import StageError
+from lib.tools.serve_at import asked_at
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -134,16 +140,48 @@ def tail(path, count=20):
     return "".join(f"\n  | {line}" for line in Path(path).read_text(errors="replace").splitlines()[-count:])
 
 
-def with_server(server, port, url, args):
-    """The exit code of args.command, run while the server answers; nothing of either is left afterwards.
-
-    Raises KeyboardInterrupt after a signal, StageError where the server ended first.
-    """
+def signals():
+    """A list to which the number of each signal that would end this process is added from now on."""
     # a flag, not an exception: that would lose a process between its start and the note of its number
     caught = []
     for number in STOPPING:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, lambda number, _: caught.append(number))
+    return caught
+
+
+def start_command(args, url, pipe):
+    """Start the command that needs the server."""
+    words = [word.replace("{url}", url) for word in args.command]
+    here = {
+        name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1"))) for name in ("no_proxy", "NO_PROXY")
+    }
+    return start(words, pipe, env={**os.environ, **here})
+
+
+def beside_server(url, args):
+    """The exit code of args.command, run beside a server that is not ours; nothing of it is left afterwards.
+
+    Raises KeyboardInterrupt after a signal.
+    """
+    caught = signals()
+    command = start_command(args, url, guard(args.grace))
+    try:
+        while not caught and command.poll() is None:
+            time.sleep(0.1)
+    finally:
+        stop(command.pid, args.grace)
+    if caught:
+        raise KeyboardInterrupt
+    return command.poll()
+
+
+def with_server(server, port, url, args):
+    """The exit code of args.command, run while the server answers; nothing of either is left afterwards.
+
+    Raises KeyboardInterrupt after a signal, StageError where the server ended first.
+    """
+    caught = signals()
     pipe, began, command = guard(args.grace), time.time(), None
     reported = began
     with open(args.log, "wb") as log:
@@ -152,12 +190,7 @@ def with_server(server, port, url, args):
         while not caught and server.poll() is None and (command is None or command.poll() is None):
             if command is None and answers(port):
                 print(f"server: ready after {time.time() - began:.0f} s at {url}", flush=True)
-                words = [word.replace("{url}", url) for word in args.command]
-                here = {
-                    name: ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
-                    for name in ("no_proxy", "NO_PROXY")
-                }
-                command = start(words, pipe, env={**os.environ, **here})
+                command = start_command(args, url, pipe)
             elif command is None and time.time() - reported > 30:
                 reported = time.time()
                 print(f"server: not ready after {reported - began:.0f} s, see {args.log}", flush=True)
@@ -183,12 +216,18 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--server", required=True, help="command of an OpenAI-compatible server, with {model} and {port}")
+    text = "command of an OpenAI-compatible server, with {model} and {port}; or the URL of one that runs"
+    add("--server", required=True, help=text)
     add("--model", required=True, help="what {model} stands for: folder or hub id")
     add("--log", required=True, help="file for what the server prints")
     add("--grace", type=float, default=5, help="seconds between TERM and KILL (default: %(default)s)")
     add("command", nargs="+", help="after --: the command that needs the server, with {url}")
     args = parser.parse_args()
+    if is_served(args.server):
+        server_of(f"{args.server.partition('#')[0]}#{args.model}")
+        with asked_at(args.server, args.model) as url:
+            code = beside_server(url, args)
+        sys.exit(code if code >= 0 else 128 - code)
     try:
         program, *words = shlex.split(args.server)
     except ValueError as error:  # empty, or a quotation mark too few
