@@ -14,6 +14,7 @@ vision tower stays frozen. Output: a folder that from_pretrained loads, DONE in 
 """
 
 import copy
+import json
 import math
 import os
 import re
@@ -23,7 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lib import trackers
 from lib.command import announce, check_flags, parser_of, progress, run, settings_of, world
+from lib.files import read_json, write_atomically
 from lib.model import identity, is_served
 from lib.model.cache import open_cache
 from lib.output import Output
@@ -32,7 +35,12 @@ from lib.training.card import write_card
 from lib.training.rows import mixed_rows, preference_rows, rows_of
 from lib.video import prefetch
 
-SCRAPS = ("state.pt*", "features")  # what training needs in its folder until the checkpoint is complete
+TRACKER = "tracker.json"  # the tracker's run
+SCRAPS = (
+    "state.pt*",
+    "features",
+    TRACKER,
+)  # what training needs in its folder until the checkpoint is complete
 # the paper: language model and projector
 TRAINED_IN_FULL = re.compile(r"(language_model|text_model|lm_head|projector|connector|merger)")
 
@@ -178,6 +186,21 @@ def optimizer_of(training, steps):
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
+def logged(accelerator, step, loss, tokens, rate, seconds):
+    """The loss of a step over all processes, of this one's `loss` and `tokens`; said to the tracker, if there
+    is one. Raises StageError for one that is no number.
+    """
+    import torch
+
+    sums = torch.tensor([float(loss), tokens], device=accelerator.device)
+    loss, tokens = accelerator.reduce(sums, "sum").tolist()
+    loss = round(loss, 6)
+    accelerator.log({"loss": loss, "learning_rate": rate, "tokens_per_second": tokens / seconds}, step)
+    if not math.isfinite(loss):
+        raise StageError(f"loss is {loss} at step {step}: lower --learning-rate, or use --dtype float32")
+    return loss
+
+
 def finetune(training, data, folder, optimizer, schedule, losses):
     """Train the steps after those of `losses`, to the same result as in one go; states are saved in `folder`.
     Returns (loss of every step, halvings, speed).
@@ -189,22 +212,19 @@ def finetune(training, data, folder, optimizer, schedule, losses):
 
     accelerator, args = training.accelerator, training.args
     left, halvings, tokens = range(len(losses), len(data.steps)), 0, 0
-    began = last = time.time()
+    began = last = before = time.time()
     read_ahead = prefetch(data.of_step, left, args.workers, ahead=2 * args.workers)
     for batches, failed in progress(read_ahead, len(left), "finetune"):
         total, again = gradients(training, data, len(losses), batches, failed, optimizer)
         halvings += again
         torch.nn.utils.clip_grad_norm_(training.trained.values(), 1.0)
+        rate, read = schedule.get_last_lr()[0], sum(int(inputs["attention_mask"].sum()) for inputs in batches)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-        tokens += sum(int(inputs["attention_mask"].sum()) for inputs in batches)
-        total = accelerator.reduce(torch.as_tensor(total, device=accelerator.device), "sum")
-        losses.append(round(float(total), 6))
-        if not math.isfinite(losses[-1]):
-            raise StageError(
-                f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate, or use --dtype float32"
-            )
+        tokens += read
+        losses.append(logged(accelerator, len(losses) + 1, total, read, rate, time.time() - before))
+        before = time.time()
         due = len(losses) % args.save_every == 0
         if len(losses) == len(data.steps):  # LoRA's is small: a checkpoint without room costs no training
             due = not args.full
@@ -242,7 +262,8 @@ def train(args, rows, folder, fsdp=False):
 
     start = time.time()
     # without cpu=True, CPU processes would not know of each other
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    follow = (args.report_to, args.output)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), **trackers.options(*follow))
     training = load_to_train(args, accelerator, fsdp)
     loaded = time.time()
     batches = Batches(training, rows)
@@ -255,7 +276,12 @@ def train(args, rows, folder, fsdp=False):
     resumed = time.time()
     batches.encode(folder, len(losses))
     encoded = time.time()
+    if accelerator.is_main_process and args.report_to != "none":
+        id = read_json(folder / TRACKER).get("id") or trackers.new_id()
+        write_atomically(folder / TRACKER, json.dumps({"id": id}))
+        trackers.begin(accelerator, *follow, id, vars(args), len(losses))
     losses, halvings, speed = finetune(training, batches, folder, optimizer, schedule, losses)
+    trackers.end(accelerator)
     speed.update(
         load_seconds=round(loaded - start, 2),
         encode_seconds=round(encoded - resumed, 2),
@@ -335,12 +361,14 @@ def flags():
         default=200,
         help="optimiser steps between saved states, from which a killed run goes on (default: %(default)s)",
     )
+    trackers.add_flag(parser)
     return parser
 
 
 def check_usage(parser, args, fsdp):
     """Bad usage (exit code 2) for flags that do not go together, before any work."""
     check_flags(parser, args)
+    trackers.check_tracker(args.report_to)
     if is_served(args.model):
         parser.error(
             (

@@ -25,6 +25,7 @@ SEED        ?= 0#         of data, base, sampling and training
 PY          ?= .venv/bin/python# your own environment instead of .venv
 LAUNCH      ?= $(PY)#     how model stages start, e.g. LAUNCH="torchrun --nproc_per_node 8"
 SERVE       ?=#           server that answers 02 and 03 of the cycles, e.g. SERVE="vllm serve {model} --port {port}" (lib/tools/serve.py)
+REPORT_TO   ?=#           tensorboard, wandb or trackio: follow 05 and the figures of each cycle there
 SERVED      ?=#           how it is asked, e.g. SERVED=video=jpeg (lib/model/server.py)
 TRUST       ?=#           yes: take what was made with other prompts or code as it is; its sidecar then says so
 ifeq ($(DATASET),demo)
@@ -45,7 +46,7 @@ EVALUATE    ?=#           flags of 06_eval.py
 endif
 PRETRAIN    ?= --steps 500# flags of lib/demo/base.py, which trains the demo's base
 
-VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TRUST
+VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED REPORT_TO PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TRUST
 $(remember)
 ifeq (,$(strip $(MODEL)))
 $(if $(filter cycle plan bound arms final compare baseline-% ablation-%,$(MAKECMDGOALS)),$(error MODEL is empty: with DATASET=$(DATASET) name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
@@ -88,6 +89,7 @@ plan: | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and t
 
 results: | $(READY)  ## print the table of RUN again
 	@$(PY) -m lib.tools.results $(RUN)
+	$(follow)
 
 report: | $(READY)  ## RUN/report.html: figures, settings and a browsable sample of records, in one file
 	$(PY) -m lib.tools.report $(RUN)
@@ -148,6 +150,8 @@ $(NOTES:%=$(RUN)/flags/%): $(RUN)/flags/%: $$(call stale,$$*)
 	@mkdir -p $(@D); printf '%s\n' "$$note_$*" > $@
 
 replace = --overwrite$(if $(TRUST), --trust-code)
+report_to = $(patsubst %,--report-to %,$(filter-out none,$(REPORT_TO)))
+follow = $(if $(report_to),-$(PY) -m lib.tools.follow $(RUN) $(report_to))# a tracker that fails costs no cycle
 ifeq ($(DATA),$(RUN)/data)
 $(RUN)/data/train.jsonl $(RUN)/data/test.jsonl $(if $(findstring --dev-share,$(PREPARE) $(DEV)),$(RUN)/data/dev.jsonl) &: $(ANNOTATIONS) $(RUN)/flags/prepare | $(READY)
 	$(PY) 01_prepare.py -o $(RUN)/data $(replace) $(flags_prepare)
@@ -177,7 +181,7 @@ $(CYCLES:%=$(RUN)/cycle%/verified.jsonl): $(RUN)/cycle%/verified.jsonl: $(ANSWER
 # bound, template, teacher and final are models trained once, on what is written into their verified.jsonl (lib/tools/compare.mk)
 TRAINED := $(CYCLES:%=cycle%) bound template teacher final
 $(TRAINED:%=$(RUN)/%/model/DONE): $(RUN)/%/model/DONE: $(RUN)/%/verified.jsonl $(call done_of,$(BASE)) $(RUN)/flags/finetune | $(READY)
-	$(LAUNCH) 05_finetune.py $< -o $(@D) $(replace) $(flags_finetune)
+	$(LAUNCH) 05_finetune.py $< -o $(@D) $(replace) $(flags_finetune) $(report_to)
 
 ARMS := $(TRAINED) preferences
 $(RUN)/cycle0/eval.json $(RUN)/cycle0/dev/eval.json: $(call done_of,$(MODEL)) $(RUN)/flags/model
@@ -185,6 +189,7 @@ $(ARMS:%=$(RUN)/%/eval.json) $(ARMS:%=$(RUN)/%/dev/eval.json): $$(patsubst %/dev
 evaluate = $(LAUNCH) 06_eval.py $< -o $@ $(replace) --model $(if $(filter $(RUN)/cycle0/%,$@),$(MODEL),$(patsubst %/dev/,%/,$(dir $@))model) $(flags_evaluate)
 $(RUN)/cycle0/eval.json $(ARMS:%=$(RUN)/%/eval.json): $(DATA)/test.jsonl $(RUN)/flags/evaluate | $(READY)
 	$(evaluate)
+	$(if $(filter $(RUN)/cycle%,$@),$(follow))
 $(RUN)/cycle0/dev/eval.json $(ARMS:%=$(RUN)/%/dev/eval.json): $(DATA)/dev.jsonl $(RUN)/flags/evaluate | $(READY)
 	$(evaluate)
 

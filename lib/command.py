@@ -19,7 +19,7 @@ VIEWS = ("video", "shuffled", "blind")
 # how a stage computes, which does not decide what its output holds
 HOW = (
     "output overwrite trust_code shard merge batch_size workers device_map frame_cache feature_cache "
-    "max_failures save_every"
+    "max_failures save_every report_to"
 ).split()
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EROFS, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EEXIST)

@@ -24,6 +24,7 @@ HALL = {
     "command",
     "video",
     "confidence",
+    "trackers",
 }
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}

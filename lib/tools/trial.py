@@ -128,7 +128,7 @@ def finetune(args, folder, records, flags):
         passes = argparse.ArgumentParser(add_help=False)
         passes.add_argument("--epochs")
         words = passes.parse_known_args(words)[1]
-    words += ["--accumulate", 1, "--steps", STEPS, *NO_LIMIT]
+    words += ["--accumulate", 1, "--steps", STEPS, "--report-to", "none", *NO_LIMIT]
     wall = stage("05_finetune.py", folder / "kept.jsonl", "-o", folder / "model", *words)
     speed = speed_of(folder / "model")
     clips = speed["clips_encoded_once"]
