@@ -73,7 +73,7 @@ def load_to_train(args, accelerator, fsdp):
     import torch
 
     from lib.model.load import dtype_of, load
-    from lib.training.checkpoint import with_lora
+    from lib.training.lora import with_lora
     from lib.training.sharding import shard
 
     dtype = dtype_of(args.dtype, accelerator.device)

@@ -1,4 +1,4 @@
-"""Tiny random models of nine video families, each of its real class with its real processor, as a
+"""Tiny random models of ten video families, each of its real class with its real processor, as a
 checkpoint.
 
     build("qwen3_vl", folder)      # AutoProcessor and AutoModelForImageTextToText load it as the hub's
@@ -214,6 +214,32 @@ def qwen3_vl():
     )
 
 
+def qwen3_5():
+    tokens, pixels = tokenizer(QWEN, PADS), dict(size={"shortest_edge": 64 * 64, "longest_edge": 64 * 64 * 8})
+    words = text(
+        t.Qwen3_5TextConfig,
+        tokens,
+        head_dim=16,  # a quarter of it is turned: 4 numbers, or 2 places of time, height and width together
+        layer_types=["linear_attention", "full_attention"],
+        linear_num_key_heads=2,
+        linear_num_value_heads=4,
+        linear_key_head_dim=8,
+        linear_value_head_dim=8,
+        rope_parameters=dict(
+            rope_type="default",
+            rope_theta=5e6,
+            mrope_section=[1, 1, 0],
+            mrope_interleaved=True,
+            partial_rotary_factor=0.25,
+        ),
+    )
+    vision = dict(DEEP, out_hidden_size=WIDTH, intermediate_size=64, num_position_embeddings=16)
+    config = t.Qwen3_5Config(vision_config=vision, text_config=words.to_dict(), **PAD_IDS, **MARK_IDS)
+    return t.Qwen3_5ForConditionalGeneration(config), t.Qwen3VLProcessor(
+        t.Qwen2VLImageProcessor(**pixels, patch_size=16), tokens, t.Qwen3VLVideoProcessor(**pixels)
+    )
+
+
 def smolvlm():
     tokens, sizes = (
         tokenizer(
@@ -306,6 +332,7 @@ FAMILIES = {  # name: (model and processor, chat template)
     "qwen2_vl": (qwen2_vl, chatml(MARKED, HELPFUL)),
     "qwen2_5_vl": (qwen2_5_vl, chatml(MARKED, HELPFUL)),
     "qwen3_vl": (qwen3_vl, chatml(MARKED)),
+    "qwen3_5": (qwen3_5, chatml(MARKED)),
     "smolvlm": (
         smolvlm,
         "<|im_start|>"

@@ -1,4 +1,4 @@
-"""Nine model families through the same stages: a cycle each, with tiny random models of the real classes on
+"""Ten model families through the same stages: a cycle each, with tiny random models of the real classes on
 real mp4 files (pytest -k families).
 
 The scripts run as users run them, but in this process, where parts of them can be replaced.
@@ -20,8 +20,8 @@ from families import FAMILIES, build
 
 # what a vision tower made can be given to a model
 TAKES_FEATURES = tuple(map(int, transformers.__version__.split(".")[:2])) >= (5, 20)
-# the others are like one of these three
-FIRST = ("video_llava", "qwen3_vl", "internvl")
+# the others are like one of these
+FIRST = ("video_llava", "qwen3_vl", "qwen3_5", "internvl")
 QUESTIONS = [  # of different lengths, so that batches are padded
     ("red", "What colour is it?", {"kind": "class", "value": "red"}),
     (
@@ -157,6 +157,8 @@ def cycle(request, questions, kept, tmp_path_factory):
     build(request.param, run / "base")
     handler = logging.Handler(logging.WARNING)
     handler.emit = lambda record: complaints.append(record.getMessage())
+    # of linear attention on a CPU the library says what would make it faster on a GPU
+    handler.addFilter(lambda record: "falling back to its reference" not in record.getMessage())
     logging.getLogger("transformers").addHandler(handler)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -389,19 +391,23 @@ def test_lora_touches_the_language_model_alone_and_the_merged_model_loads_whole(
     from safetensors.torch import load_file
     from transformers import AutoModelForImageTextToText
 
+    from lib.training.lora import targets_of
+
     run, _ = cycle
     base, tuned = (load_file(run / name / "model.safetensors") for name in ("base", "model"))
     assert {name: tensor.dtype for name, tensor in base.items()} == {
         name: tensor.dtype for name, tensor in tuned.items()
     }
     changed = {name for name in base if not base[name].equal(tuned[name])}
-    assert len(changed) == 14 and all(
-        re.search(r"(language_model|text_model|^model\.layers).*_proj\.weight$", name)
+    model, loading = AutoModelForImageTextToText.from_pretrained(run / "model", output_loading_info=True)
+    linear, experts, _ = targets_of(model)
+    assert len(changed) == len(linear) >= 14 and not experts
+    assert all(
+        re.search(r"(language_model|text_model|^model\.layers).*_proj(_[a-z]+)?\.weight$", name)
         and "vision" not in name
         and "visual" not in name
         for name in changed
     ), changed
-    _, loading = AutoModelForImageTextToText.from_pretrained(run / "model", output_loading_info=True)
     assert not any(loading.values()), loading
 
 

@@ -90,7 +90,7 @@ def test_end_tokens_are_the_checkpoints(tmp_path):
 
 
 def test_a_wrapped_model_and_one_that_fails_have_their_own_configuration_back(tmp_path):
-    from lib.training.checkpoint import with_lora
+    from lib.training.lora import with_lora
 
     build("qwen3_vl", tmp_path)
     model, processor = load(str(tmp_path), torch.device("cpu"), torch.float32)

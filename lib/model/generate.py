@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
-from transformers.cache_utils import DynamicLayer
 
 from lib.model.context import context_of
 from lib.model.features import encoding_of, features_of, joined, moved, row_of
 from lib.model.inputs import common, padded
+from lib.model.memory import lags_of, sees_no_padding, select
 
 
 class Halt(StoppingCriteria):
@@ -86,6 +86,21 @@ def shared_beginning(rows):
     return rows[0][: min(min(common(rows[0], row), len(row) - 1) for row in rows)]
 
 
+def without_sharing(prepared):
+    """The same with every prompt read whole, for a model whose memory shows the padding between a common
+    beginning and the rest.
+    """
+    if not prepared["rest"]:
+        return prepared
+    clips = prepared["clip_of"]
+    return prepared | {
+        "encodings": [prepared["encodings"][clip] for clip in clips],
+        "begin": [prepared["begin"][clip] + rest for clip, rest in zip(clips, prepared["rest"])],
+        "rest": None,
+        "clip_of": list(range(len(clips))),
+    }
+
+
 def lengths_of(prepared):
     """[(tokens, visual ones among them)] of each prompt that was prepared."""
     lengths, rest = [], prepared["rest"] or [[]] * len(prepared["clip_of"])
@@ -94,53 +109,6 @@ def lengths_of(prepared):
         visual = encoding["inputs"]["input_ids"].shape[1] - len(encoding["plain"])
         lengths.append((len(prepared["begin"][clip]) + len(more), visual))
     return lengths
-
-
-def lags_of(model, inputs):
-    """{part of the model: (rows, 1) how far text positions lag behind token counts}.
-
-    Qwen's families give the tokens of a video fewer positions than tokens. What they remember themselves
-    (rope_deltas) goes by the largest position, which in a long video is not that of the last word.
-    """
-    unused = ("past_key_values", "pixel", "mm_encoder")
-    about = {key: value for key, value in inputs.items() if not key.startswith(unused)}
-    lengths = inputs["attention_mask"].sum(1, keepdim=True)
-    parts = [part for part in model.modules() if hasattr(part, "get_rope_index")]
-    return {part: part.get_rope_index(**about)[0][0, :, -1:] + 1 - lengths for part in parts}
-
-
-class RoomyLayer(DynamicLayer):
-    """Keys and values with room for some tokens to come; the library's own layer copies all of them for every
-    new one.
-    """
-
-    room = None  # (keys, values), of which self.keys and self.values are the filled part
-
-    def update(self, key_states, value_states, *_, **__):
-        filled = self.keys.shape[-2]
-        end = filled + key_states.shape[-2]
-        if self.room is None or end > self.room[0].shape[-2]:
-            pairs = ((self.keys, key_states), (self.values, value_states))
-            empty = key_states.shape[:2] + (128, key_states.shape[-1])
-            self.room = [torch.cat([old, new, new.new_empty(empty)], -2) for old, new in pairs]
-        else:
-            self.room[0][:, :, filled:end], self.room[1][:, :, filled:end] = key_states, value_states
-        self.keys, self.values = (part[:, :, :end] for part in self.room)
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices):
-        super().batch_select_indices(indices)
-        self.room = None
-
-
-def select(cache, rows, lags):
-    """Repeat or drop rows of a cache, and of what parts of the model remember beside it."""
-    for layer in cache.layers:
-        if type(layer) is DynamicLayer:
-            layer.__class__ = RoomyLayer
-    cache.batch_select_indices(rows.cpu())  # a model over several devices has its cache on all of them
-    for part in lags:
-        part.rope_deltas = lags[part] = lags[part][rows]
 
 
 def read(model, inputs, config):
@@ -238,6 +206,8 @@ def generate(
     of (answer without special tokens, number of new tokens, whether it ended by itself).
     """
     prepared = prepared or prepare(processor, texts, clips)
+    if not sees_no_padding(model):
+        prepared = without_sharing(prepared)
     for encoding in prepared["encodings"]:
         features_of(model, encoding)
     inputs = moved(joined(processor, prepared["encodings"], prepared["begin"]), model.device, model.dtype)

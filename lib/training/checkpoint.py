@@ -5,28 +5,16 @@ trained, and file by file, so that a kill in between leaves a state of two steps
 """
 
 import shutil
-import warnings
 
 import torch
-from peft import LoraConfig, get_peft_model
 
 from lib.command import FULL, refusal
 from lib.model.load import load, parts_of, stored_dtype
 from lib.model.save import save
+from lib.training.lora import with_lora
 from lib.training.sharding import gathered, scattered
 
 FEATURES = "features"  # folder beside the state: what clips were encoded to, for this run alone
-# "all-linear" would hit the vision tower too
-LANGUAGE = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"
-
-
-def with_lora(model, rank):
-    """The model with new LoRA weights, alone trainable, on its language model; at first zero in effect."""
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE, task_type="CAUSAL_LM")
-    with warnings.catch_warnings():
-        # peft asks for an attribute that transformers has renamed
-        warnings.simplefilter("ignore", FutureWarning)
-        return get_peft_model(model, config)
 
 
 def state_bytes(training):
@@ -94,7 +82,7 @@ def save_model(training, folder):
     if args.load_in_4bit or training.sharded:
         weights = torch.float32 if args.full else training.dtype
         model, _ = load(args.model, torch.device("cpu"), weights)
-        model = model if args.full else with_lora(model, args.lora_rank)
+        model = model if args.full else with_lora(model, args.lora_rank, quiet=True)
         model.load_state_dict({name: part.cpu() for name, part in trained.items()}, strict=False)
     merged = model if args.full else model.merge_and_unload()
     dtype = stored_dtype(args.model)
