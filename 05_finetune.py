@@ -72,7 +72,7 @@ def load_to_train(args, accelerator, fsdp):
     """
     import torch
 
-    from lib.model.load import dtype_of, load
+    from lib.model.load import check_reads, dtype_of, load
     from lib.training.lora import with_lora
     from lib.training.sharding import shard
 
@@ -82,6 +82,7 @@ def load_to_train(args, accelerator, fsdp):
     weights = torch.float32 if args.full else dtype
     model, training.processor = load(args.model, place, weights, args.device_map, args.load_in_4bit)
     training.base = model
+    check_reads(model, training.processor, args.model, args.frames)
     torch.manual_seed(args.seed)
     if args.full:
         for name, parameter in model.named_parameters():

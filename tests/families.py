@@ -56,8 +56,8 @@ PIXELS = dict(
 )  # bounds where the aspect ratio is kept
 
 
-def tokenizer(special, visual):
-    """The byte-level tokenizer; with a bos_token it puts that before every text, as Llama's does."""
+def tokenizer(special, visual, more=()):
+    """The byte-level tokenizer, with `more` special tokens; with LLAMA a bos_token begins every text."""
     tokens = Tokenizer(models.BPE())
     tokens.pre_tokenizer, tokens.decoder = (
         pre_tokenizers.ByteLevel(add_prefix_space=False),
@@ -67,7 +67,7 @@ def tokenizer(special, visual):
         [EXPLAIN, "USER: ASSISTANT: Question: Answer: What colour is the shape and where does it move?"],
         trainers.BpeTrainer(
             vocab_size=400,
-            special_tokens=SPECIALS,
+            special_tokens=[*SPECIALS, *more],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
@@ -348,7 +348,9 @@ def build(family, folder, seed=0, dtype=torch.bfloat16):
     "llava" gives one that knows images only.
     """
     torch.manual_seed(seed)
-    make, chat = {**FAMILIES, "llava": (llava, VICUNA)}[family]
+    from more_families import MORE
+
+    make, chat = {**FAMILIES, **MORE, "llava": (llava, VICUNA)}[family]
     model, processor = make()
     # the library's initialisation would make this small a model all but blind
     for parameter in model.parameters():

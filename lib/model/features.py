@@ -34,6 +34,13 @@ def takes_features(model):
     return "mm_encoder_outputs" in inspect.signature(model.forward).parameters
 
 
+def taken(model, inputs):
+    """Those of a processor's outputs that the model takes: some processors write more, e.g. token types."""
+    names = {*inspect.signature(model.forward).parameters}
+    names |= {*inspect.signature(model.prepare_inputs_for_generation).parameters}
+    return {key: value for key, value in inputs.items() if key in names}
+
+
 def encoding_of(processor, text, clip):
     """A clip (frames, metadata) encoded with the rendered `text`. Safe to call from several threads."""
     inputs = dict(encode(processor, [text], [clip]))
@@ -60,17 +67,21 @@ def features_of(model, encoding):
     """Run tower and projector over the clip of an encoding, once; what they made takes the place of its
     pixels, on the device.
     """
+    encoding["inputs"] = taken(model, encoding["inputs"])
     if "made" in encoding or not takes_features(model):
         stored = {key: encoding[key] for key in ("made", "deepstack") if key in encoding}
         encoding.update(moved(stored, model.device))
         return
     inputs = moved(encoding["inputs"], model.device, model.dtype)
-    for modality in ("video", "image"):  # families without videos of their own take frames as images
-        encoder = getattr(model.base_model, f"get_{modality}_features", None)
-        taken = inspect.signature(encoder).parameters if encoder else ()
-        arguments = {key: value for key, value in inputs.items() if key in taken}
-        if any(key.startswith("pixel") for key in arguments):
-            break
+    modality = "video" if "pixel_values_videos" in inputs else "image"
+    # families without an encoder of videos take frames as images
+    encoder = (
+        getattr(model.base_model, f"get_{modality}_features", None) or model.base_model.get_image_features
+    )
+    names = inspect.signature(encoder).parameters
+    arguments = {key: value for key, value in inputs.items() if key in names}
+    if not any(key.startswith("pixel") for key in arguments):
+        arguments["pixel_values"] = inputs["pixel_values_videos"]
     with torch.no_grad():
         made = encoder(**arguments, return_dict=True)
     encoding.update(

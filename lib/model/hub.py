@@ -3,9 +3,11 @@
 import os
 import socket
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
 
 SECONDS_TO_REACH_THE_HUB = 5
@@ -30,6 +32,12 @@ def from_hub(path):
     read.
     """
     return {} if os.path.isdir(path) or hub_is_reachable() else {"local_files_only": True}
+
+
+def folder_of(path):
+    """The folder of a folder or hub id that was loaded: of the latter its snapshot in the hub's cache."""
+    folder = Path(path)
+    return folder if folder.is_dir() else Path(try_to_load_from_cache(str(path), "config.json") or "").parent
 
 
 def why_not(path, error):

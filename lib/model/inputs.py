@@ -6,6 +6,7 @@ metadata, padding is on the left, and prompts go through the processor's own cha
 
 import threading
 
+import numpy as np
 import torch
 from transformers.video_utils import VideoMetadata
 
@@ -30,25 +31,45 @@ def adds_special_tokens(tokenizer, text):
     return not (tokenizer.bos_token and text.startswith(tokenizer.bos_token))
 
 
+def filled(processor, clip):
+    """A clip (frames, metadata) whose last frame is repeated until they are as many as the processor merges
+    into one; most do so themselves, some refuse.
+    """
+    frames, metadata = clip
+    missing = (getattr(processor.video_processor, "temporal_patch_size", None) or 1) - len(frames)
+    if missing <= 0:
+        return clip
+    indices = [*metadata["frames_indices"], *[metadata["frames_indices"][-1]] * missing]
+    return np.concatenate([frames, *[frames[-1:]] * missing]), {**metadata, "frames_indices": indices}
+
+
 def encode(processor, texts, clips):
     """Left-padded inputs for rendered `texts` with one clip (frames, metadata) each; tensors on the CPU. Safe
     in threads.
     """
+    clips = [filled(processor, clip) for clip in clips]
     # Qwen's processors leave this undecided, and warn: decided as their reference, qwen-vl-utils, does
     options = {}
     if getattr(processor.video_processor, "cap_pixels_per_frame", False) is None:
         options["cap_pixels_per_frame"] = True
+    if (getattr(processor, "videos_kwargs", None) or {}).get("do_resize") is False:
+        options["do_resize"] = processor.video_processor.do_resize  # it expects frames of the right size
+    if "mm_token_type_ids" in processor.model_input_names:  # some leave them out unless asked
+        options["return_mm_token_type_ids"] = True
     with ONE_AT_A_TIME:
-        return processor(
+        inputs = processor(
             text=list(texts),
             videos=[[frames] for frames, _ in clips],
             video_metadata=[VideoMetadata(**metadata) for _, metadata in clips],
+            return_metadata=True,  # without it some find no seconds to write beside the frames
             do_sample_frames=False,
             padding=True,
             return_tensors="pt",
             add_special_tokens=adds_special_tokens(processor.tokenizer, texts[0]),
             **options,
         )
+    inputs.pop("video_metadata", None)
+    return inputs
 
 
 def padded(rows, value):

@@ -1,20 +1,23 @@
 """Loading a video model of transformers: one path for every family."""
 
+import inspect
 import os
 import resource
 import sys
 from collections import Counter
 from math import prod
-from pathlib import Path
 
+import numpy as np
 import torch
-from huggingface_hub import try_to_load_from_cache
+import transformers
 from safetensors import safe_open
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
 from transformers.utils import is_bitsandbytes_available, logging
 
 from lib.command import world
-from lib.model.hub import from_hub, why_not
+from lib.model.features import encoding_of, features_of
+from lib.model.hub import folder_of, from_hub, why_not
+from lib.model.inputs import chat
 from lib.records import StageError
 
 
@@ -51,10 +54,8 @@ def stored_dtype(path):
         dtype = getattr(part, "dtype", None)
         if dtype is not None:
             return getattr(torch, dtype) if isinstance(dtype, str) else dtype
-    folder, numbers = Path(path), Counter()
-    if not folder.is_dir():
-        folder = Path(try_to_load_from_cache(str(path), "config.json") or "").parent
-    for file in folder.glob("*.safetensors"):
+    numbers = Counter()
+    for file in folder_of(path).glob("*.safetensors"):
         with safe_open(file, "pt") as tensors:  # reads its header
             for tensor in map(tensors.get_slice, tensors.keys()):
                 numbers[STORED.get(tensor.get_dtype())] += prod(tensor.get_shape())
@@ -69,10 +70,18 @@ def peak_memory(device):
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
 
 
+def needs_a_package(path, error):
+    """The StageError for a model part of which comes from a package that is not installed."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return StageError(f"{path}: {' '.join(lines)}")
+
+
 def processor_of(path):
     """The processor of a folder or hub id. Raises StageError for what cannot chat about videos."""
     try:
         processor = AutoProcessor.from_pretrained(path, **from_hub(path))
+    except ImportError as error:
+        raise needs_a_package(path, error) from error
     except (OSError, ValueError) as error:
         raise StageError(
             f"{path}: no processor can be loaded from it: {why_not(path, error)}; expected the "
@@ -82,6 +91,11 @@ def processor_of(path):
         raise StageError(
             f"{path}: this model has no video processor ({type(processor).__name__}); "
             "choose a video model, e.g. Qwen/Qwen3-VL-2B-Instruct"
+        )
+    if "videos" not in inspect.signature(processor.__call__).parameters:
+        raise StageError(
+            f"{path}: {type(processor).__name__} takes no videos beside a prompt; choose another model, "
+            "e.g. Qwen/Qwen3-VL-2B-Instruct"
         )
     if not processor.chat_template:
         raise StageError(
@@ -116,7 +130,49 @@ def load(path, device, dtype, device_map=None, in_4bit=False):
     if in_4bit:
         nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
         options.update(device_map=device_map or {"": device}, quantization_config=nf4)
-    model = AutoModelForImageTextToText.from_pretrained(path, **options)
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(path, **options)
+    except ImportError as error:
+        raise needs_a_package(path, error) from error
+    except ValueError as error:  # a class that has a processor of videos, but writes no text
+        raise StageError(
+            f"{path}: no model that writes text can be loaded from it: {why_not(path, error)}"
+        ) from error
     if not options["device_map"]:
         model = model.to(device)
     return model.eval(), processor
+
+
+def check_reads(model, processor, name, frames):
+    """Raises StageError where `model`, called `name`, cannot read a clip of that many frames: the library's
+    own code of some families fails, which shall not surface after hours of decoding.
+    """
+    clip = (
+        np.full((frames, 64, 80, 3), 128, np.uint8),
+        {
+            "total_num_frames": frames,
+            "fps": 1.0,
+            "frames_indices": list(range(frames)),
+            "duration": float(frames),
+            "height": 64,
+            "width": 80,
+        },
+    )
+    try:
+        features_of(model, encoding_of(processor, chat(processor, "?"), clip))
+    except torch.OutOfMemoryError:
+        pass  # batches find out how much fits
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise StageError(
+            f"{name}: {type(model).__name__} of transformers {transformers.__version__} cannot read a clip "
+            f"of {frames} frames ({type(error).__name__}: {str(error).strip().splitlines()[0]}); try other "
+            "--frames, or a model of a family that lib/model/README.md lists as working"
+        ) from error

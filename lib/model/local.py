@@ -136,12 +136,13 @@ class Local:
         """Load the model, if it is not in memory yet, and say what it is."""
         from lib.model.feature_cache import FeatureCache
         from lib.model.generate import sampling_of
-        from lib.model.load import device_of, dtype_of, load
+        from lib.model.load import check_reads, device_of, dtype_of, load
 
         device = device_of()
         if self.processor is None:
             dtype = dtype_of(self.dtype, device)
             self.model, self.processor = load(self.model, device, dtype, self.device_map, self.load_in_4bit)
+        check_reads(self.model, self.processor, self.identity["model"], self.frames)
         if self.feature_cache:
             self.features = FeatureCache(
                 self.feature_cache, self.model, self.processor, self.frames, self.view, self.seed

@@ -7,10 +7,13 @@ from transformers.cache_utils import DynamicLayer
 
 def sees_no_padding(model):
     """Whether padding between what was read and what comes leaves no trace: attention to all tokens passes
-    over it, but a recurrent state fades and a convolution reaches over it, and a window is filled with it.
+    over it, but a recurrent state fades and a convolution reaches over it, a window is filled with it, and
+    some models count it in their positions.
     """
     layers = DynamicCache(config=model.config).layers
-    return all(type(layer) is DynamicLayer for layer in layers)
+    one = torch.ones((1, 1), dtype=torch.long, device=model.device)
+    inputs = model.prepare_inputs_for_generation(one, position_ids=one, attention_mask=one)
+    return inputs.get("position_ids") is not None and all(type(layer) is DynamicLayer for layer in layers)
 
 
 def lags_of(model, inputs):

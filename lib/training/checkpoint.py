@@ -5,15 +5,20 @@ trained, and file by file, so that a kill in between leaves a state of two steps
 """
 
 import shutil
+from pathlib import Path
 
 import torch
 
 from lib.command import FULL, refusal
+from lib.model.generate import own_configuration_aside
+from lib.model.hub import folder_of
 from lib.model.load import load, parts_of, stored_dtype
 from lib.model.save import save
+from lib.training.base_files import copy_files, keep_tensors
 from lib.training.lora import with_lora
 from lib.training.sharding import gathered, scattered
 
+ADAPTER = "adapter"  # folder in the checkpoint
 FEATURES = "features"  # folder beside the state: what clips were encoded to, for this run alone
 
 
@@ -70,9 +75,29 @@ def load_state(training, path, optimizer, schedule, steps):
     return state["losses"]
 
 
+def save_adapter(model, base, folder):
+    """The trained LoRA alone, as peft and servers load it beside `base`, a folder or hub id."""
+    model.peft_config["default"].base_model_name_or_path = (
+        str(Path(base).resolve()) if Path(base).is_dir() else str(base)
+    )
+    # else the library asks the hub whether the base has other embeddings
+    model.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink()  # an empty form
+
+
+def save_merged(model, base, folder):
+    """The weights of `model` with the precision, names and other files of `base`, a folder or hub id."""
+    for half in folder.glob("*.safetensors"):  # of an attempt that was killed, or found no room
+        half.unlink()
+    with own_configuration_aside(model):  # the library refuses to save some that stand on the hub
+        model.save_pretrained(folder)
+    keep_tensors(folder_of(base), folder, model)
+    copy_files(folder_of(base), folder)
+
+
 def save_model(training, folder):
     """The checkpoint, in the base's own precision, LoRA merged into the weights as they are, not as 4 bits
-    round them. Raises OSError where the system refuses.
+    round them; the LoRA itself in its folder ADAPTER. Raises OSError where the system refuses.
     """
     args, model = training.args, training.model
     trained = gathered({name: parameter.detach() for name, parameter in training.trained.items()})
@@ -84,19 +109,16 @@ def save_model(training, folder):
         model, _ = load(args.model, torch.device("cpu"), weights)
         model = model if args.full else with_lora(model, args.lora_rank, quiet=True)
         model.load_state_dict({name: part.cpu() for name, part in trained.items()}, strict=False)
-    merged = model if args.full else model.merge_and_unload()
-    dtype = stored_dtype(args.model)
-    merged.to(dtype)
-    for part in parts_of(merged.config):  # loading has set all to what training lay in
-        part.dtype = dtype
-
-    def write():
-        merged.save_pretrained(folder)
-        training.processor.save_pretrained(folder)
-
     try:
-        with_room(write, folder)
+        if not args.full:
+            with_room(lambda: save_adapter(model, args.model, folder / ADAPTER), folder)
+            model = model.merge_and_unload()
+        dtype = stored_dtype(args.model)
+        model.to(dtype)
+        for part in parts_of(model.config):  # loading has set all to what training lay in
+            part.dtype = dtype
+        with_room(lambda: save_merged(model, args.model, folder), folder)
     except OSError:
-        for half in folder.glob("*.safetensors"):  # it would hold the disk in vain
+        for half in folder.rglob("*.safetensors"):  # it would hold the disk in vain
             half.unlink()
         raise
