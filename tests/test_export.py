@@ -146,7 +146,7 @@ def test_what_is_exported_reads_back_the_same(verified, tmp_path, form, ending):
     assert [r["answer"] for r in records] == THOUGHTLESS
     for record, n in zip(records, KEPT):
         assert record["question"] == QUESTIONS[n].removesuffix(" <video>")
-        closed = {"options": ["running", "walking"]} if n == 3 and form != "llava" else {}
+        closed = {"options": ["running", "walking"]} if n == 3 else {}
         assert record["labels"] == [{**label, **closed} for label in LABELS[n]]
     # a whole video as it is, a clip as a file of its own
     videos = [find_video({}, record["video"]) for record in records]

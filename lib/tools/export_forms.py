@@ -35,7 +35,7 @@ def llava(example):
         "id": example.id,
         "video": example.video,
         "conversations": [{"from": speaker, "value": value} for speaker, value in turns],
-        "labels": example.record["labels"],
+        "solution": example.solution,
     }
 
 
