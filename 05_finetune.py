@@ -170,6 +170,8 @@ def gradients(training, data, step, batches, failed, optimizer):
     if training.accelerator.num_processes > 1 and not training.sharded:
         # not by DistributedDataParallel, whose reduction in backward() would wait for a process out of memory
         for parameter in training.trained.values():
+            if parameter.grad is None:  # what chooses experts or tokens by their order has none
+                parameter.grad = torch.zeros_like(parameter)
             torch.distributed.all_reduce(parameter.grad)
     return total, halvings
 

@@ -1,10 +1,11 @@
-"""Tiny random models of the other families of transformers that read videos (see families.py). As a script it
-prints the table of all for lib/model/README.md.
+"""Tiny random models of the other families of transformers that read videos (see families.py). Their table,
+for lib/model/README.md: PYTHONPATH=. python tests/more_families.py
 """
 
 import transformers as t
 from families import (
     DEEP,
+    FAMILIES,
     ID,
     LLAMA,
     MARKED,
@@ -776,3 +777,32 @@ MORE = {
     "instructblip": (instructblip, VICUNA),
     "instructblipvideo": (instructblipvideo, VICUNA),
 }
+PACKAGES = {"perception_lm": ("timm",)}  # beside requirements.txt
+# their attention looks at blocks of tokens, which are cut by place, padding included
+BY_PLACE = ("qwen4_exp", "glm5_next", "minimax_m3_vl")
+REASONS = {  # what does not work, and what the error says; tested
+    "instructblip": "reads images: this model has no video processor",
+    "instructblipvideo": "its processor takes no videos beside a prompt, and four frames as images",
+    "kimi_k25": "transformers 5.23 cannot read a clip: it splits by frames what it has merged over them",
+    "nemotron_h_omni": "transformers 5.23 cannot read a clip whose seconds are known, nor several at once",
+}
+
+
+def table():
+    """Every family of transformers that has a processor of videos and writes text, as a table in Markdown."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as MODELS
+    from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES as PROCESSORS
+
+    lines = ["| family | |", "| --- | --- |"]
+    for family in sorted(MODELS.keys() & PROCESSORS.keys()):
+        said = "works" if family in {**FAMILIES, **MORE} else "not tried"
+        if family in PACKAGES:
+            said = f"works, with {' '.join(PACKAGES[family])} installed"
+        if family in BY_PLACE:
+            said = "works; attends to blocks of tokens, so that answers may depend on the batch"
+        lines.append(f"| {family} | {REASONS.get(family, said)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())
