@@ -458,7 +458,7 @@ def clip_frames(path, start=None, end=None):
                 until = min(times[index + 1], last) if index + 1 < total else last
                 yield (begin - first) / rate, (until - begin) / rate, picture
                 count += 1
-            if count == len(shown):
+            if count >= len(shown):
                 return
     raise VideoError(f"{path}: {NO_FRAME}")
 
@@ -469,6 +469,10 @@ def _in_turn(container, stream, place, wanted):
     if None in places.values() or not wanted:
         return
     try:
-        yield from _walk(container, stream, places) if place else _counted(container.name, wanted)
+        found = _walk(container, stream, places) if place else _counted(container.name, wanted)
+        for expected, (index, picture) in zip(wanted, found):
+            if index != expected:  # before damage a later frame may come out
+                return
+            yield index, picture
     except av.FFmpegError:
         return

@@ -65,6 +65,18 @@ def test_frames_are_shown_as_long_as_in_the_video(tmp_path, name):
     assert np.abs(np.array(found) - np.array(told)).max() < 0.002
 
 
+@pytest.mark.parametrize("name", ["cut.mp4", "cut.mkv"])
+def test_of_a_damaged_video_what_decodes_is_in_the_clip_once_and_in_its_time(tmp_path, name):
+    path = encoded_clip(tmp_path / name, "libx264", preset="veryfast", bf=3, g=12)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    found = numbers(path, 0.5, 3.0)
+    seen = [number for *_, number in found]
+    assert seen == sorted(set(seen)) and seen[:20] == [*range(15, 35)] and seen[-1] < 85
+    assert all(abs(second - (number - 15) / 30) < 0.001 for second, _, number in found)
+    assert [number for *_, number in numbers(clip_file(path, 0.5, 3.0, tmp_path))] == seen
+
+
 def test_odd_sides_and_damage_are_met(tmp_path):
     path = coded_clip(tmp_path / "odd.mp4", 40, side=66)
     file = clip_file(path, 0.5, 1.0, tmp_path)
