@@ -144,19 +144,24 @@ def drop(group, reason):
             record["why"] += f"; not kept: {reason}"
 
 
+def wording(record):
+    """What an answer would teach: its thought, where it has one, and itself."""
+    return f"{record.get('thought') or ''}\n{record['answer']}".strip()
+
+
 def choose(group, kept, per_question, direct_only):
     """Set `keep` in a group of results on one question; `kept` counts what was kept of each id before."""
     right = [record for record in group if record["verdict"] == "correct"]
     if direct_only:
         right = [record for record in right if record["origin"] == "direct"]
     # the same words twice teach nothing new
-    texts = list(dict.fromkeys(record["answer"] for record in right))
+    texts = list(dict.fromkeys(map(wording, right)))
     room = max(per_question - kept[group[0]["id"]], 0)
     allowed = {texts[i] for i in different_first(texts)[:room]}
     for record in group:
-        record["keep"] = record in right and record["answer"] in allowed
+        record["keep"] = record in right and wording(record) in allowed
         if record["keep"]:
-            allowed.discard(record["answer"])
+            allowed.discard(wording(record))
             kept[record["id"]] += 1
         elif record["verdict"] == "correct":
             aside = direct_only and record["origin"] != "direct"

@@ -29,6 +29,7 @@ from lib.command import announce, check_flags, parser_of, progress, run, setting
 from lib.files import read_json, write_atomically
 from lib.model import identity, is_served
 from lib.model.cache import open_cache
+from lib.model.thinking import check_thinking, opened_by
 from lib.output import Output
 from lib.records import StageError
 from lib.training.card import write_card
@@ -122,9 +123,11 @@ def show(training, batches):
         f"{str(training.dtype).removeprefix('torch.')} on {training.accelerator.device}, {processes} "
         "process(es)"
     )
-    if batches.rows:
-        processor, (_, turn, answers, _) = training.processor, batches.rows[0]
-        text, tail = training_text(processor, chat(processor, turn), answers[0])
+    processor = training.processor
+    # of a thinking model the short row too, which must end its thought
+    shown = 2 if opened_by(chat(processor, "", args.think)) else 1
+    for _, turn, answers, _ in batches.rows[:shown]:
+        text, tail = training_text(processor, chat(processor, turn, args.think), answers[0])
         tokens = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
         decode = processor.tokenizer.decode
         row = f"{decode(tokens[:-tail])}[{decode(tokens[-tail:])}]".replace("\n", "\n  ")
@@ -310,7 +313,7 @@ def train(args, rows, folder, fsdp=False):
 
 def flags():
     """The parser of this stage."""
-    parser = parser_of(__doc__, "model")
+    parser = parser_of(__doc__, "model", "think")
     add = parser.add_argument
     add("input", help="verified answers: verified.jsonl of 04_verify.py")
     add(
@@ -402,6 +405,7 @@ def check_usage(parser, args, fsdp):
         parser.error("expected --epochs, --accumulate, --lora-rank and --save-every of at least 1")
     for folder in filter(None, (args.frame_cache, args.feature_cache)):
         open_cache(folder)
+    check_thinking(args.model, args.think)
 
 
 def set_defaults(args):

@@ -38,8 +38,9 @@ from lib.verifier import judge_prompts
 
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
 OF_MODELS = (
-    "frames device_map load_in_4bit workers frame_cache feature_cache view max_new_tokens style".split()
-)
+    "frames device_map load_in_4bit workers frame_cache feature_cache view max_new_tokens "
+    "max_thought_tokens think style"
+).split()
 STYLES = ("direct", "short", "bare")  # of the prompts that this stage may use
 
 

@@ -138,6 +138,18 @@ FLAGS = {
             default=1024,
             help="tokens per answer at most (default: %(default)s, as the paper's code)",
         ),
+        "--max-thought-tokens": dict(
+            type=int,
+            help="tokens of a thought at most; then it is ended, and the answer has --max-new-tokens of its "
+            "own (default: both share those)",
+        ),
+    },
+    "think": {
+        "--think": dict(
+            choices=("yes", "no", "auto"),
+            help="whether a thinking model is to think before it answers, where its chat template takes "
+            "enable_thinking; auto: as the template does by itself (default: auto)",
+        ),
     },
     "sample": {
         "--samples": dict(
@@ -203,6 +215,8 @@ def parser_of(doc, *groups):
     )
     if "sample" in groups:
         groups = (*groups, "generate")
+    if "generate" in groups:
+        groups = (*groups, "think")
     for group in (*groups, "all"):
         for flag, options in FLAGS.get(group, {}).items():
             parser.add_argument(flag, **options)
@@ -212,7 +226,8 @@ def parser_of(doc, *groups):
 def model_options(args):
     """Those of the flags that say how a model is opened, as the keyword arguments of lib.model.open_model."""
     names = (
-        "frames dtype device_map load_in_4bit batch_size workers frame_cache feature_cache view seed".split()
+        "frames dtype device_map load_in_4bit batch_size workers frame_cache feature_cache view seed "
+        "think max_thought_tokens".split()
     )
     return {name: getattr(args, name) for name in names if hasattr(args, name)}
 
@@ -224,6 +239,7 @@ LEAST = {
     "samples": 1,
     "limit": 1,
     "max_new_tokens": 1,
+    "max_thought_tokens": 1,
     "steps": 1,
 }
 LEAST |= {"temperature": 0, "max_failures": 0}
@@ -246,6 +262,8 @@ def check_flags(parser, args):
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
     if getattr(args, "temperature", 1) == 0:
         refuse_given(parser, args, ["top_p"], "with --temperature 0 the likeliest token is taken")
+    if getattr(args, "think", None) == "auto":
+        args.think = None
     if getattr(args, "merge", False) and args.shard:
         parser.error("--merge is for all shards: expected no --shard with it")
     if getattr(args, "shard", None) and world()[1] > 1:

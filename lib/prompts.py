@@ -41,7 +41,7 @@ WRITE = (
 PLACEHOLDER = re.compile(
     r"""
     <\|?/?(?:video|image|vision|img)[\w\ ]*\|?>   # <video>, <image>, <|vision_start|>, </img>
-    | <\|[\w\ ]{1,40}\|>                         # <|im_end|>
+    | <\|[\w\ ]{1,40}\|?> | <[\w\ ]{1,40}\|>     # <|im_end|>, Gemma's <|turn>, <turn|>
     | <(?:IMG_CONTEXT|fake_token_around_image|global-img|row_\d+_col_\d+)>   # InternVL, SmolVLM
     """,
     re.IGNORECASE | re.VERBOSE,

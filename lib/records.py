@@ -158,7 +158,7 @@ def times_problem(record):
 
 # what stages write, which may be any text, or read as theirs
 WRITTEN = ("answer", "thought", "error", "checks", "why")
-OURS = {"boxes": str, "truncated": bool, "judgements": ()}
+OURS = {"boxes": str, "truncated": bool, "thought_truncated": bool, "judgements": ()}
 
 
 def content_problem(record, plain=False, left_out=WRITTEN):

@@ -7,6 +7,8 @@ Chat templates are those of the hub's checkpoints, as far as one user turn goes.
 serves all; each family names its own special tokens in it. Weights are stored in bfloat16, as the hub's are.
 """
 
+from functools import partial
+
 import torch
 import transformers as t
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -42,6 +44,8 @@ PADS = dict(image_token="<|image_pad|>", video_token="<|video_pad|>")
 INDEX = dict(image_token_index=ID["<image>"], video_token_index=ID["<video>"])
 PAD_IDS = dict(image_token_id=ID["<|image_pad|>"], video_token_id=ID["<|video_pad|>"])
 MARK_IDS = dict(vision_start_token_id=ID["<|vision_start|>"], vision_end_token_id=ID["<|vision_end|>"])
+
+THOUGHT = ["<think>", "</think>"]  # tokens of Qwen's thinking models, and no special ones
 
 WIDTH, SIDE = 32, 28  # of every hidden state; pixels of a frame where its size is fixed: 2 x 2 patches of 14
 TOWER = dict(
@@ -191,8 +195,10 @@ def qwen2_5_vl():
     )
 
 
-def qwen3_vl():
+def qwen3_vl(thinking=False):
     tokens, pixels = tokenizer(QWEN, PADS), dict(size={"shortest_edge": 64 * 64, "longest_edge": 64 * 64 * 8})
+    if thinking:
+        tokens.add_tokens(THOUGHT)
     words = text(
         t.Qwen3VLTextConfig,
         tokens,
@@ -317,6 +323,20 @@ def chatml(visual, system=""):
     )
 
 
+# Qwen3.5's template begins a thought, or with enable_thinking off prints an empty one
+THINKS = (
+    "{% if enable_thinking is defined and enable_thinking is false %}{{ '<think>\n\n</think>\n\n' }}"
+    "{% else %}{{ '<think>\n' }}{% endif %}"
+)
+
+
+def thinking(chat):
+    """The same template of a thinking model."""
+    end = "{% endif %}"
+    assert chat.endswith(end)
+    return chat.removesuffix(end) + THINKS + end
+
+
 HELPFUL = "{{ '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n' }}"
 MARKED = "<|vision_start|><|video_pad|><|vision_end|>"
 VICUNA = template("{{ m['role'].upper() }}: ", "{{ '<video>\n' }}", " ", "ASSISTANT:")
@@ -343,19 +363,27 @@ FAMILIES = {  # name: (model and processor, chat template)
 }
 
 
+# families whose templates begin a thought
+THINKING = {"qwen3_vl_thinking": (partial(qwen3_vl, thinking=True), thinking(chatml(MARKED)))}
+
+
 def build(family, folder, seed=0, dtype=torch.bfloat16):
     """Write the family's tiny random model and its processor into `folder`, a checkpoint as any other;
-    "llava" gives one that knows images only.
+    "llava" gives one that knows images only, those of THINKING write "</think>" more often than other words.
     """
     torch.manual_seed(seed)
     from more_families import MORE
 
-    make, chat = {**FAMILIES, **MORE, "llava": (llava, VICUNA)}[family]
+    make, chat = {**FAMILIES, **MORE, **THINKING, "llava": (llava, VICUNA)}[family]
     model, processor = make()
     # the library's initialisation would make this small a model all but blind
     for parameter in model.parameters():
         if parameter.ndim >= 2:
             torch.nn.init.normal_(parameter, std=0.2)
+    if family in THINKING:
+        with torch.no_grad():
+            end = processor.tokenizer.convert_tokens_to_ids(THOUGHT[1])
+            model.get_output_embeddings().weight[end] *= 2.5
     model.to(dtype).save_pretrained(folder)
     processor.chat_template = chat
     processor.save_pretrained(folder)

@@ -32,6 +32,13 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     log_message = lambda *_: None
 
+    def do_GET(self):
+        content = self.server.fake.interface.encode()
+        self.send_response(200 if content else 404)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
     def do_POST(self):
         fake, body = self.server.fake, json.loads(self.rfile.read(int(self.headers["content-length"])))
         with fake.lock:
@@ -61,6 +68,8 @@ class Fake:
 
     `reply(body, nth)` gives (status, headers, reply); status None hangs up.
     """
+
+    interface = ""  # what it tells of itself under /openapi.json
 
     def __init__(self, reply, port=0):
         self.reply, self.asked, self.lock, self.now, self.most = reply, [], threading.Lock(), 0, 0

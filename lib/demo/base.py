@@ -199,7 +199,7 @@ def source_accuracy(model, processor, seed, clips=60):
             shown.append(frames)
     prompts = [chat(processor, render(record, "direct")) for record in records]
     answers = generate(model, processor, prompts, shown, [0] * len(prompts), max_new_tokens=80)
-    results = [verify({**record, "answer": text}, {}) for record, (text, _, _) in zip(records, answers)]
+    results = [verify({**record, "answer": text}, {}) for record, (text, *_) in zip(records, answers)]
     return sum(result["verdict"] == "correct" for result in results), len(results)
 
 

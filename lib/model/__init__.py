@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lib.records import StageError, video_path
+from lib.thoughts import split_thought
 
 # keys of an answer, which a record to be asked about does not bring along
-ANSWERED = ("answer", "error", "thought", "tokens", "truncated")
+ANSWERED = ("answer", "error", "thought", "tokens", "truncated", "thought_truncated")
 
 
 class Question(NamedTuple):
@@ -52,10 +53,13 @@ def question_on(record, prompt, path, origin="direct", sample=0, seed=0, cycle=0
     return Question(new, prompt, clip, conclude)
 
 
-def explanation_of(answer):
-    """An answer up to the first final line it states, or None without one: what follows may repeat a hint."""
+def explanation_of(text, opened=False):
+    """A text up to the first final line that its answer states, or None without one: what follows may repeat
+    a hint. `opened`: the prompt began a thought, which ends in the text.
+    """
+    answer = split_thought(text, opened).answer
     explanation, marker, _ = answer.partition("Answer:")
-    return explanation.rstrip() if marker else None
+    return (text[: len(text) - len(answer)] + explanation).rstrip() if marker else None
 
 
 def is_served(model):

@@ -5,15 +5,27 @@ seed of its own.
 import copy
 import json
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
+from lib.model.budget import Budget
 from lib.model.context import context_of
 from lib.model.features import encoding_of, features_of, joined, moved, row_of
 from lib.model.inputs import common, padded
 from lib.model.memory import lags_of, sees_no_padding, select
+from lib.model.thinking import decoded, opened_by, tags_of
+
+
+class Answer(NamedTuple):
+    """What generate() gives for a prompt."""
+
+    text: str  # without special tokens but a thought's tags
+    tokens: int  # new ones
+    ended: bool  # by itself, not by a limit
+    thought_ended: bool = True  # likewise, where thoughts have a limit
 
 
 class Halt(StoppingCriteria):
@@ -47,6 +59,10 @@ class SampleByRow(LogitsProcessor):
         draw = self.uniforms[:, step : step + 1] * mass[:, -1:]
         place = torch.searchsorted(mass, draw, right=True).clamp_max(mass.shape[-1] - 1)
         return torch.full_like(scores, -torch.inf).scatter(-1, order.gather(-1, place), 0.0)
+
+    def keep(self, rows):
+        """Go on with these rows of the batch."""
+        self.uniforms = self.uniforms[rows]
 
 
 def prepare(processor, texts, clips):
@@ -160,7 +176,7 @@ def own_configuration_aside(model):
             part.generation_config = configuration
 
 
-def sampling_of(model, tokenizer, temperature, top_p, max_new_tokens):
+def sampling_of(model, tokenizer, temperature, top_p, max_new_tokens, max_thought_tokens=None):
     """What generate() draws by, for a sidecar; of the checkpoint's own configuration what is not used."""
     own = json.loads(model.generation_config.to_json_string(ignore_metadata=True))
     neutral = ("eos_token_id", "pad_token_id", "bos_token_id", "use_cache" if own.get("use_cache") else None)
@@ -168,6 +184,7 @@ def sampling_of(model, tokenizer, temperature, top_p, max_new_tokens):
         "temperature": temperature,
         "top_p": top_p if temperature > 0 else 1.0,
         "max_new_tokens": max_new_tokens,
+        **({"max_thought_tokens": max_thought_tokens} if max_thought_tokens else {}),
         "context": context_of(model.config),
         "eos_token_id": configuration(model, tokenizer, max_new_tokens).eos_token_id,
         "else": "neutral: one beam, no top-k, penalties, or tokens that are banned, forced or biased",
@@ -194,9 +211,25 @@ def whole_prompts(model, inputs, prepared, config):
     return longer
 
 
+def budget_of(processor, texts, max_thought_tokens, max_new_tokens, config):
+    """The Budget of the answers to rendered prompts, all of one template."""
+    opened = opened_by(texts[0])
+    how = (opened or tags_of(processor), opened, max_thought_tokens, max_new_tokens)
+    return Budget(processor.tokenizer, *how, config.eos_token_id[0], len(texts))
+
+
 @torch.inference_mode()
 def generate(
-    model, processor, texts, clips, seeds, temperature=0.0, top_p=1.0, max_new_tokens=1024, prepared=None
+    model,
+    processor,
+    texts,
+    clips,
+    seeds,
+    temperature=0.0,
+    top_p=1.0,
+    max_new_tokens=1024,
+    prepared=None,
+    max_thought_tokens=None,
 ):
     """One answer per text (rendered by `chat`), sampled with the row's own seed; temperature 0 is greedy.
 
@@ -211,7 +244,10 @@ def generate(
     for encoding in prepared["encodings"]:
         features_of(model, encoding)
     inputs = moved(joined(processor, prepared["encodings"], prepared["begin"]), model.device, model.dtype)
-    config = configuration(model, processor.tokenizer, max_new_tokens)
+    config, budget = configuration(model, processor.tokenizer, max_new_tokens), None
+    if max_thought_tokens:
+        budget = budget_of(processor, texts, max_thought_tokens, max_new_tokens, config)
+        max_new_tokens = budget.most
     limit, lengths = context_of(model.config), lengths_of(prepared)
     rooms = [max_new_tokens if limit is None else limit - lengths[n][0] for n in prepared["prompt_of"]]
     most = [max(1, min(room, max_new_tokens)) for room in rooms]
@@ -219,25 +255,30 @@ def generate(
         if prepared["rest"]:  # several prompts on a clip: their common beginning first
             inputs = whole_prompts(model, inputs, prepared, config)
         rows, lags = torch.as_tensor(prepared["prompt_of"], device=model.device), lags_of(model, inputs)
-        sampler, prompt_length = None, inputs["input_ids"].shape[1]
+        processors, prompt_length = [], inputs["input_ids"].shape[1]
         if temperature > 0:
-            sampler = SampleByRow(seeds, temperature, top_p, prompt_length, max_new_tokens, model.device)
+            how = (temperature, top_p, prompt_length, max_new_tokens, model.device)
+            processors = [SampleByRow(seeds, *how)]
+        if budget:
+            processors += [budget.behind(prompt_length)]
         # each prompt once; from that the first token of each of its samples
         cache, logits = read(model, inputs, config)
         select(cache, rows, lags)
-        scores = sampler(inputs["input_ids"][rows], logits[rows]) if sampler else logits[rows]
+        scores = logits[rows]
+        for change in processors:
+            scores = change(inputs["input_ids"][rows], scores)
         tokens = scores.argmax(-1, keepdim=True)
         inputs = extended(inputs, rows, cache, tokens, torch.ones_like(tokens))
-        return write(model, processor.tokenizer, inputs, lags, prompt_length, config, most, sampler)
+        return write(model, processor.tokenizer, inputs, lags, prompt_length, config, most, processors)
 
 
-def write(model, tokenizer, inputs, lags, prompt_length, config, most, sampler):
-    """The answers of generate(), from inputs that hold the prompts and the first token of each answer, which
-    may have `most` tokens.
+def write(model, tokenizer, inputs, lags, prompt_length, config, most, processors):
+    """The Answers of generate(), from inputs that hold the prompts and the first token of each answer, which
+    may have `most` tokens; `processors` change the scores of the next.
     """
     ends = config.eos_token_id
     answers, waiting = [None] * len(inputs["input_ids"]), list(range(len(inputs["input_ids"])))
-    processors = [sampler] if sampler else []
+    budget = next((part for part in processors if isinstance(part, Budget)), None)
     while waiting:
         before = inputs["input_ids"].shape[1]
         sequences, cache = inputs["input_ids"], inputs["past_key_values"]
@@ -254,13 +295,16 @@ def write(model, tokenizer, inputs, lags, prompt_length, config, most, sampler):
             if end is None and len(row) < most[waiting[i]]:
                 left.append(i)
                 continue
-            text = tokenizer.decode(row[:end], skip_special_tokens=True).strip()
-            answers[waiting[i]] = (text, len(row) if end is None else end + 1, end is not None)
+            length = len(row) if end is None else end
+            within, whole = budget.of(i, length) if budget else (True, True)
+            ended = end is not None
+            text = decoded(tokenizer, row[:end])
+            answers[waiting[i]] = Answer(text, length + ended, ended and within, whole)
         waiting = [waiting[i] for i in left]
         if left:
             keep, new = torch.as_tensor(left, device=model.device), sequences[:, before:]
             select(cache, keep, lags)
             inputs = extended(inputs, keep, cache, new[keep], torch.ones_like(new[keep]))
-            if sampler:
-                sampler.uniforms = sampler.uniforms[keep]
+            for part in processors:
+                part.keep(keep)
     return answers

@@ -10,17 +10,25 @@ import numpy as np
 import torch
 from transformers.video_utils import VideoMetadata
 
+from lib.model.thinking import continued, template_options
+
 # a fast tokenizer keeps its padding as state: two threads inside one spoil each other's batches
 ONE_AT_A_TIME = threading.RLock()
 
 
-def chat(processor, text):
-    """The prompt, as text, up to where the assistant begins: one video, then `text`."""
+def chat(processor, text, think=None):
+    """The prompt, as text, up to where the assistant begins: one video, then `text`. `think`: whether the
+    template is to ask for a thought, "yes" or "no"; None: as it does by itself.
+    """
     turn = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": text}]}]
     # of no effect on text; without it SmolVLM's processor warns about its own frame sampling in some versions
     unused = {"do_sample_frames": False}
     return processor.apply_chat_template(
-        turn, tokenize=False, add_generation_prompt=True, processor_kwargs=unused
+        turn,
+        tokenize=False,
+        add_generation_prompt=True,
+        processor_kwargs=unused,
+        **template_options(processor, think),
     )
 
 
@@ -91,15 +99,15 @@ def unexpanded(processor, text):
 
 
 def training_text(processor, prompt, answer):
-    """(full text, number of tokens to train on): the prompt as asked, then the answer and the end token.
+    """(full text, number of tokens to train on): the prompt as asked, then the answer, with its thought in
+    the form that the prompt asks for (thinking.continued), and the end token.
 
     The template's own assistant turn is not used: in most families it has no end token or another spacing
     than the prompt. The tail is counted on text without its visual expansion, after the common prefix of
     prompt and full text (tokens may merge at the boundary).
     """
     tokenizer = processor.tokenizer
-    space = "" if prompt[-1].isspace() else " "
-    full = prompt + space + answer.strip() + tokenizer.eos_token
+    full = continued(processor, prompt, answer) + tokenizer.eos_token
     with ONE_AT_A_TIME:
         before, after = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (prompt, full))
     return full, len(after) - common(before, after)

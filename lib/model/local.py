@@ -14,8 +14,9 @@ from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.context import context_of, less_room, too_long
 from lib.model.questions import plan_batches
-from lib.prompts import strip_placeholders
+from lib.model.thinking import check_thinking, continued, opened_by, reply_of
 from lib.records import StageError, key_of
+from lib.thoughts import OPENING, without_tags
 from lib.video import VideoError, prefetch, viewed
 
 NO_MEMORY = (
@@ -66,7 +67,9 @@ class Local:
 
     frames: per clip, evenly spread; dtype, device_map, load_in_4bit: see load.load; batch_size: answers
     generated at once, halved where memory runs out; workers: threads that decode ahead; frame_cache,
-    feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or "blind", drawn from `seed`.
+    feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or "blind", drawn from `seed`;
+    think: "yes" or "no", whether the chat template is to ask for a thought; max_thought_tokens: those
+    that it may have, beside the answer's own.
     """
 
     def __init__(
@@ -83,12 +86,16 @@ class Local:
         feature_cache=None,
         view="video",
         seed=0,
+        think=None,
+        max_thought_tokens=None,
     ):
         for folder in filter(None, (frame_cache, feature_cache)):
             open_cache(folder)  # one that cannot be written is bad usage, before any work
+        check_thinking(model, think, max_thought_tokens, processor)
         self.identity, self.report = identity(model), {}
         self.model, self.processor, self.features = model, processor, None
         self.frames, self.view, self.seed = frames, view, seed
+        self.think, self.max_thought_tokens = think, max_thought_tokens
         self.dtype, self.device_map, self.load_in_4bit = dtype, device_map, load_in_4bit
         self.batch_size, self.at_once, self.workers = batch_size, batch_size, workers
         self.frame_cache, self.feature_cache = frame_cache, feature_cache
@@ -97,16 +104,17 @@ class Local:
         """Yields the finished records of each batch, those whose key's hash is in `done` left out: a list of
         dicts. `questions`: a list, or a questions.Questions.
 
-        Each has "answer", "tokens", and "truncated" where the limit ended it; or "error" where its video
-        cannot be read, or its prompt exceeds the model's context: it costs its own records. `report` holds
-        what answers were drawn by, how fast it was, and how often a batch was halved. Raises StageError where
-        no prompt fits.
+        Each has "answer", "tokens", "thought" where the model wrote one, and "truncated" where the limit
+        ended it or the thought did not end; or "error" where its video cannot be read, or its prompt exceeds
+        the model's context: it costs its own records. `report` holds what answers were drawn by, how fast it
+        was, and how often a batch was halved. Raises StageError where no prompt fits.
         """
         began = time.time()
         batches = plan_batches(questions, self.batch_size, done)
         if not batches:
             return
         sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
+        sampling["max_thought_tokens"] = self.max_thought_tokens
         self._load(sampling)
         self._show(questions)
         speed = {
@@ -126,7 +134,7 @@ class Local:
             self._keep_features(batch)
             self._count(speed, batch, answers)
             yield [
-                record_of(question, answers, batch)
+                record_of(question, answers, batch, self.opened)
                 for question in batch.questions
                 if hash(key_of(question.record)) not in done
             ]
@@ -143,6 +151,7 @@ class Local:
             dtype = dtype_of(self.dtype, device)
             self.model, self.processor = load(self.model, device, dtype, self.device_map, self.load_in_4bit)
         check_reads(self.model, self.processor, self.identity["model"], self.frames)
+        self.opened = opened_by(self._chat("")) is not None
         if self.feature_cache:
             self.features = FeatureCache(
                 self.feature_cache, self.model, self.processor, self.frames, self.view, self.seed
@@ -162,7 +171,7 @@ class Local:
     def _chat(self, prompt):
         from lib.model.inputs import chat
 
-        return chat(self.processor, prompt)
+        return chat(self.processor, prompt, self.think)
 
     def _show(self, questions):
         """Print the first prompt exactly as the model will read it (rank 0)."""
@@ -244,9 +253,7 @@ class Local:
         return encoding
 
     def _answer(self, batch, sampling):
-        """{id of the question object: (text, tokens, whether it ended by itself)}; nothing of those that
-        memory does not allow.
-        """
+        """{id of the question object: its generate.Answer}; nothing of those that memory does not allow."""
         seeds = [question.record["seed"] for question in batch.good]
         texts = [self._chat(question.prompt) for question in batch.good]
         clips = [batch.clips[question.clip] for question in batch.good]
@@ -264,12 +271,12 @@ class Local:
         explained = [
             q
             for q in batch.good
-            if q.conclude and id(q) in answers and explanation_of(answers[id(q)][0]) is not None
+            if q.conclude and id(q) in answers and self._explanation(answers[id(q)]) is not None
         ]
         if not explained:
             return
-        explanations = [explanation_of(answers[id(question)][0]) for question in explained]
-        texts = [f"{self._chat(q.conclude)} {text}\nAnswer:" for q, text in zip(explained, explanations)]
+        explanations = [self._explanation(answers[id(question)]) for question in explained]
+        texts = [self._to_conclude(q, text) for q, text in zip(explained, explanations)]
         clips = [batch.clips[question.clip] for question in explained]
         prepared = prepare(self.processor, texts, clips)
         unfit = self._unfit(explained, prepared, 1)
@@ -281,9 +288,20 @@ class Local:
             return self._conclude(batch, answers)
         lines = self._generate(texts, clips, [0] * len(texts), prepared, max_new_tokens=64)
         for question, explanation, line in zip(explained, explanations, lines):
-            tokens = answers.pop(id(question))[1]
+            before = answers.pop(id(question))
             if line:
-                answers[id(question)] = (f"{explanation}\nAnswer: {line[0]}", tokens + line[1], line[2])
+                text = f"{explanation}\nAnswer: {without_tags(line.text)}"
+                answers[id(question)] = before._replace(
+                    text=text, tokens=before.tokens + line.tokens, ended=line.ended
+                )
+
+    def _explanation(self, answer):
+        return explanation_of(answer[0], self.opened)
+
+    def _to_conclude(self, question, explanation):
+        """The rendered prompt that a final line is to follow: the question, thought and explanation."""
+        whole = OPENING + explanation if self.opened else explanation
+        return continued(self.processor, self._chat(question.conclude), whole) + "\nAnswer:"
 
     def _generate(self, texts, clips, seeds, prepared=None, **sampling):
         """generate.generate, as many at once as memory allows; None where it does not allow one."""
@@ -313,7 +331,7 @@ class Local:
         if batch.prepared:
             speed["prompt_tokens"] += sum(tokens for tokens, _ in lengths_of(batch.prepared))
         speed["answers"] += len(answers)
-        speed["new_tokens"] += sum(tokens for _, tokens, _ in answers.values())
+        speed["new_tokens"] += sum(answer.tokens for answer in answers.values())
 
     def _finish(self, speed, seconds):
         from lib.model.load import peak_memory
@@ -328,12 +346,14 @@ class Local:
         )
 
 
-def record_of(question, answers, batch):
-    """The question's record with its answer, or with the reason why there is none."""
+def record_of(question, answers, batch, opened=False):
+    """The question's record with its answer, or with the reason why there is none. `opened`: the prompt
+    began a thought.
+    """
     if id(question) in answers:
-        text, tokens, ended = answers[id(question)]
-        cut_off = {} if ended else {"truncated": True}
-        return {**question.record, "answer": strip_placeholders(text), "tokens": tokens, **cut_off}
+        text, tokens, ended, thought_ended = answers[id(question)]
+        said = reply_of(text, ended, opened, thought_ended=thought_ended)
+        return {**question.record, **said, "tokens": tokens}
     clip = batch.clips[question.clip]
     if isinstance(clip, VideoError):
         return {**question.record, "error": str(clip)}

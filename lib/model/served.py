@@ -16,8 +16,9 @@ from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.questions import columns
 from lib.model.requests import CONTINUE, as_they_come, complete, continues
-from lib.model.server import Failure, Usage, server_of
-from lib.prompts import ONLY_ANSWER, strip_placeholders
+from lib.model.server import BUDGET, Failure, Usage, limit_thoughts, server_of
+from lib.model.thinking import THINK, reply_of
+from lib.prompts import ONLY_ANSWER
 from lib.records import StageError
 from lib.video import VideoError, viewed
 
@@ -79,6 +80,8 @@ class Served:
         feature_cache=None,
         view="video",
         seed=0,
+        think=None,
+        max_thought_tokens=None,
     ):
         self.server, self.identity, self.report = server_of(model), identity(model), {}
         if dtype != "auto" or device_map or load_in_4bit or feature_cache:
@@ -97,6 +100,9 @@ class Served:
             open_cache(frame_cache)
         self.frames, self.view, self.seed, self.frame_cache = frames, view, seed, frame_cache
         self.in_flight, self.workers = batch_size, workers
+        self.max_thought_tokens = max_thought_tokens
+        # vLLM, SGLang and `transformers serve` hand this to the chat template
+        self.extra = {"chat_template_kwargs": {"enable_thinking": THINK[think]}} if think in THINK else {}
 
     def answers(self, questions, done=(), temperature=0.0, top_p=1.0, max_new_tokens=1024, what="answer"):
         """As Local.answers, each record in a list of its own, in any order, as its answer comes.
@@ -109,6 +115,10 @@ class Served:
         if not left:
             return
         server, asked = self.server, (questions[number] for number in left)
+        if self.max_thought_tokens:
+            limit_thoughts(server)
+            self.extra[BUDGET] = self.max_thought_tokens
+            max_new_tokens += self.max_thought_tokens  # a server counts both
         if world()[0] == 0:
             first = questions[0].prompt.replace("\n", "\n  ")
             print(
@@ -145,24 +155,39 @@ class Served:
         """The question's record with its answer, or with the reason why there is none."""
         try:
             parts, extra = await content(question.clip)
+            extra = {**(extra or {}), **self.extra} or None
             messages = [user_turn(parts, question.prompt)]
             reply = await complete(client, self.server, messages, *sampling, extra)
-            text, tokens = reply.text, reply.tokens
-            explanation = explanation_of(text) if question.conclude else None
-            if explanation is not None:
-                seed, goes_on = question.record["seed"], await can_continue(client)
-                self.report["served"]["continued"] = goes_on
-                messages = concluding(parts, question.conclude, explanation, goes_on)
-                extra = {**(extra or {}), **CONTINUE} if goes_on else extra
-                reply = await complete(client, self.server, messages, seed, 0.0, 1.0, 64, extra)
-                text = f"{explanation}\nAnswer: {reply.text}"
-                tokens = None if None in (tokens, reply.tokens) else tokens + reply.tokens
+            said = said_by(reply)
+            if question.conclude and (explanation := explanation_of(said["answer"])) is not None:
+                goes_on = self.report["served"]["continued"] = await can_continue(client)
+                asking = (client, parts, question, sampling, extra)
+                reply, said = await self._concluded(*asking, said, explanation, goes_on)
         except (VideoError, Failure) as error:
             return {**question.record, "error": error.args[0]}
         if reply.model not in self.report["served"]["reported"]:
             self.report["served"]["reported"].append(reply.model)
-        cut_off = {} if reply.ended else {"truncated": True}
-        return {**question.record, "answer": strip_placeholders(text), "tokens": tokens, **cut_off}
+        return {**question.record, **said}
+
+    async def _concluded(self, client, parts, question, sampling, extra, said, explanation, goes_on):
+        """(the reply, the answer's fields) with its final line drawn again from question and explanation."""
+        thought = {"thought": said["thought"]} if "thought" in said else {}
+        messages = concluding(parts, question.conclude, explanation or said.get("thought", ""), goes_on)
+        # a model that thinks does so before a line in a turn of its own
+        room = 64 if goes_on or not thought else 64 + sampling[-1]
+        extra = {**(extra or {}), **CONTINUE} if goes_on else extra
+        reply = await complete(client, self.server, messages, sampling[0], 0.0, 1.0, room, extra)
+        line = said_by(reply)
+        if goes_on and not line["answer"]:  # a reasoning parser takes for a thought what has no closing tag
+            line["answer"] = line.pop("thought", "")
+        answer = f"{explanation}\nAnswer: {line['answer']}".strip()
+        tokens = None if None in (said["tokens"], reply.tokens) else said["tokens"] + reply.tokens
+        return reply, {**line, "answer": answer, "tokens": tokens, **thought}
+
+
+def said_by(reply):
+    """A Reply as the fields of a record: {"answer", "tokens"}, "thought" and "truncated" where they are."""
+    return {**reply_of(reply.text, reply.ended, reasoning=reply.thought), "tokens": reply.tokens}
 
 
 def user_turn(parts, prompt):
@@ -186,8 +211,8 @@ def concluding(parts, prompt, explanation, goes_on):
 def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, top_p=1.0, usage=None):
     """Put (key, text) prompts to a served model, without video: a judge, or a writer of questions.
 
-    Yields (key, {"answer", "tokens"} and "truncated", or {"error"}) as they come, in any order; what they
-    cost is counted in `usage`. Raises StageError as `complete`.
+    Yields (key, {"answer", "tokens"}, "thought" and "truncated" where they are, or {"error"}) as they come,
+    in any order; what they cost is counted in `usage`. Raises StageError as `complete`.
     """
     server = server_of(model)
 
@@ -198,7 +223,6 @@ def ask(model, prompts, in_flight=8, temperature=0.0, max_tokens=1024, seed=0, t
             reply = await complete(client, server, messages, seed, temperature, top_p, max_tokens)
         except Failure as error:
             return key, {"error": error.args[0]}
-        cut_off = {} if reply.ended else {"truncated": True}
-        return key, {"answer": reply.text, "tokens": reply.tokens, **cut_off}
+        return key, said_by(reply)
 
     yield from as_they_come(server, answer, prompts, in_flight, usage)

@@ -104,8 +104,10 @@ class Reply(NamedTuple):
     ended: bool  # by itself, not by the token limit
     model: str  # the id that the server reports
     prompt_tokens: int | None = None
+    thought: str = ""  # what its reasoning parser took off
 
 
+BUDGET = "thinking_token_budget"  # vLLM's field of a request
 OPTIONS = {
     "video": {video: video for video in ("frames", "jpeg", "data", "file")}.__getitem__,
     "timeout": float,
@@ -210,6 +212,26 @@ def client_of(server, in_flight, usage):
     return Client(hub, usage)
 
 
+def limit_thoughts(server):
+    """Raise StageError (exit code 2) where a server's description of its interface does not name BUDGET: most
+    ignore, without a word, what they do not know.
+    """
+    import httpx2
+
+    place = urlsplit(server.url)
+    try:
+        reply = httpx2.get(f"{place.scheme}://{place.netloc}/openapi.json", timeout=min(60.0, server.timeout))
+        known = reply.is_success and BUDGET in reply.text
+    except httpx2.HTTPError:
+        known = False
+    if not known:
+        raise StageError(
+            f"--max-thought-tokens: {server.url} does not say (/openapi.json) that it takes {BUDGET}, as "
+            "vLLM does with --reasoning-parser; leave it out and raise --max-new-tokens, which is for both",
+            code=2,
+        )
+
+
 def seconds_of(retry_after):
     """A Retry-After header, seconds or a date, as seconds from now; 0 where there is none."""
     if retry_after.strip().isdigit():
@@ -247,6 +269,7 @@ async def try_once(client, server, messages, sampling):
     if choice.finish_reason == "content_filter":
         raise Failure("the server's content filter withheld the answer", False, 0.0)
     text = (choice.message.content or "").strip()
+    thought = (choice.message.get("reasoning") or choice.message.get("reasoning_content") or "").strip()
     client.usage.add(reply.usage)
     read, tokens = (getattr(reply.usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
-    return Reply(text, tokens, choice.finish_reason != "length", reply.model, read)
+    return Reply(text, tokens, choice.finish_reason != "length", reply.model, read, thought)

@@ -60,7 +60,10 @@ class Batches:
         """
         tails, lengths, processor = [], [], self.training.processor
         for name, turn, answers, _ in self.rows:
-            texts = [training_text(processor, chat(processor, turn), answer) for answer in answers]
+            texts = [
+                training_text(processor, chat(processor, turn, self.training.args.think), answer)
+                for answer in answers
+            ]
             for answer, (_, tail) in zip(answers, texts):
                 if not answer.strip() or tail < 2:  # the end token alone is no answer
                     raise StageError(
@@ -175,7 +178,9 @@ class Batches:
         """(tensors of the rows that fit into the model's context, or None; [(id, reason)] of the others)."""
         processor = self.training.processor
         part = [
-            (chat(processor, turn), answer, clip) for _, turn, answers, clip in rows for answer in answers
+            (chat(processor, turn, self.training.args.think), answer, clip)
+            for _, turn, answers, clip in rows
+            for answer in answers
         ]
         inputs = rows_to_train(processor, part, clips, self._decode)
         tokens = inputs["attention_mask"].sum(1).view(len(rows), -1).amax(1).tolist()  # of the longer answer
@@ -191,7 +196,10 @@ class Batches:
         if self.context is None or tokens <= self.context:
             return None
         (_, turn, answers, _), processor = row, self.training.processor
-        texts = [training_text(processor, chat(processor, turn), answer)[0] for answer in answers]
+        texts = [
+            training_text(processor, chat(processor, turn, self.training.args.think), answer)[0]
+            for answer in answers
+        ]
         visual = tokens - max(len(unexpanded(processor, text)) for text in texts)
         return (
             f"the row has {tokens:,} tokens, {visual:,} of them visual, but the model's context is "

@@ -11,6 +11,7 @@ import numpy as np
 from lib.command import world
 from lib.prompts import label_text, render, strip_placeholders
 from lib.records import StageError, read_jsonl, read_records, times_problem, video_path
+from lib.thoughts import said_in, with_thought
 from lib.verifier import clean, final
 
 
@@ -32,16 +33,24 @@ def rows_of(path, pairs, limit):
     """The training rows of a verified file: (id, user's turn, (answer,), clip), in its order."""
     rows, records = [], read_records(path, answers=True, limit=limit)
     for record in whole(path, [record for record in records if record.get("keep")]):
-        clip, answer = clip_of(record, path), strip_placeholders(record["answer"])
-        if pairs in ("both", "reasoning"):
-            rows.append((record["id"], render(record, "direct"), (answer,), clip))
+        clip, (thought, answer) = clip_of(record, path), said_in(record)
+        # behind a thought that was cut short a model would learn to end its own in the middle
+        if pairs in ("both", "reasoning") and not record.get("thought_truncated"):
+            rows.append((record["id"], render(record, "direct"), (written(thought, answer),), clip))
         if pairs in ("both", "short"):
-            conclusion = final(clean(answer), several=len(record["labels"]) > 1)
+            conclusion = final(clean(strip_placeholders(answer)), several=len(record["labels"]) > 1)
             short = conclusion.texts[0].strip() if conclusion.marked else ""
-            rows.append(
-                (record["id"], render(record, "short"), (short or label_text(record["labels"]),), clip)
-            )
+            short = short or label_text(record["labels"])
+            rows.append((record["id"], render(record, "short"), (written(thought and " ", short),), clip))
     return rows
+
+
+def written(thought, answer):
+    """An answer as a row holds it: its thought, if it has one, in tags before it; without placeholders. A
+    blank thought is one that says nothing.
+    """
+    answer = strip_placeholders(answer)
+    return with_thought(strip_placeholders(thought), answer) if thought else answer
 
 
 def preference_rows(path, limit):
@@ -53,9 +62,9 @@ def preference_rows(path, limit):
     for record in whole(path, judged):
         _, chosen, rejected = questions.setdefault(record["id"], (record, [], []))
         if record.get("keep"):
-            chosen.append(strip_placeholders(record["answer"]))
+            chosen.append(written(*said_in(record)))
         else:
-            rejected.append(strip_placeholders(record["answer"]))
+            rejected.append(written(*said_in(record)))
     return [
         (name, render(record, "direct"), answers, clip_of(record, path))
         for name, (record, chosen, rejected) in questions.items()
@@ -80,7 +89,7 @@ def mixed_rows(path):
         (
             record["id"],
             strip_placeholders(record["question"]),
-            (strip_placeholders(record["answer"]),),
+            (written(*said_in(record)),),
             clip_of(record, path),
         )
         for record in whole(path, records)

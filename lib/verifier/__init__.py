@@ -11,6 +11,7 @@ No exception for any string. A sentence embedder (embedding.py) is loaded where 
 sentences, steps and synonyms.
 """
 
+from lib.thoughts import split_thought
 from lib.verifier.conclusion import MARKER, final
 from lib.verifier.embedding import Embedder
 from lib.verifier.judged import judge_prompts, with_judgements
@@ -18,7 +19,6 @@ from lib.verifier.layout import clean, cut
 from lib.verifier.numbers import find_numbers
 from lib.verifier.rules import iou, tolerance_of
 from lib.verifier.several import parts_of
-from lib.verifier.thoughts import split_thought
 from lib.verifier.verdicts import verify, verify_all, vocabularies
 from lib.verifier.words import content, stem, words_in
 

@@ -1,8 +1,10 @@
 """Answers that are not looked at: they say nothing at all, or show that the answer was told."""
 
 import re
+from collections import Counter
 
 from lib.verifier.conclusion import final, sentences
+from lib.verifier.layout import HEAD, TAIL, clean
 
 # "I'm sorry", "I cannot tell", "it is unclear", "there is not enough information"; a whole text of "unknown"
 REFUSAL = re.compile(
@@ -80,27 +82,35 @@ LEAK = re.compile(
     re.I | re.X,
 )
 WORDS = re.compile(r"[^\W_]+")
+PIECE = HEAD + TAIL - 200  # of a thought, cleaned at once; each overlaps the next
 
 
 def degenerate(answer, text, question):
     """Why an answer says nothing at all: empty, no words, one phrase over and over, the question again, a
-    refusal. Empty string where it does.
+    refusal. An empty string where it says something.
     """
-    tokens = WORDS.findall(text.lower())
-    if not tokens:
+    if not WORDS.search(text):
         return "empty" if not answer.strip() else "no words"
-    if len(tokens) >= 12 and len(set(tokens)) <= max(2, len(tokens) // 8):
-        return "repeats a few words"
-    phrases = [words for words in (WORDS.findall(s.lower()) for s in sentences(text)) if len(words) > 2]
-    if len(phrases) > 2 and max(map(phrases.count, phrases)) > max(2, len(phrases) // 2):
-        return "one sentence over and over"
-    if len(tokens) >= 24 and looping(tokens):
-        return "one phrase over and over"
+    if why := repeats(text):
+        return why
     conclusion = final(text)
     if echoes(conclusion.texts[0], WORDS.findall(question.lower())):
         return "repeats the question"
     if REFUSAL.search(conclusion.texts[0] if conclusion.marked else text):
         return "refuses"
+    return ""
+
+
+def repeats(text):
+    """In what a text repeats itself, or an empty string."""
+    tokens = WORDS.findall(text.lower())
+    if 12 <= len(tokens) < 1000 and len(set(tokens)) <= max(2, len(tokens) // 8):
+        return "repeats a few words"
+    phrases = [words for words in (WORDS.findall(s.lower()) for s in sentences(text)) if len(words) > 2]
+    if len(phrases) > 2 and Counter(map(tuple, phrases)).most_common(1)[0][1] > max(2, len(phrases) // 2):
+        return "one sentence over and over"
+    if len(tokens) >= 24 and looping(tokens):
+        return "one phrase over and over"
     return ""
 
 
@@ -132,3 +142,9 @@ def leaks(text):
     """The words by which a rationalization shows that it was told the answer, or an empty string."""
     match = LEAK.search(text)
     return match[0] if match else ""
+
+
+def leaks_in(thought):
+    """The same of a thought, which may be long, and is looked at as a whole."""
+    pieces = (thought[at : at + PIECE + 200] for at in range(0, len(thought), PIECE))
+    return next(filter(None, (leaks(clean(piece)) for piece in pieces)), "")

@@ -6,16 +6,16 @@ from itertools import islice
 import numpy as np
 
 from lib.prompts import label_text
+from lib.thoughts import said_in, split_thought
 from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
 from lib.verifier.layout import clean
 from lib.verifier.parse import Asked, parsed
-from lib.verifier.rejections import degenerate, leaks
+from lib.verifier.rejections import degenerate, leaks, leaks_in, repeats
 from lib.verifier.rules import number_near, overlap, time_near
 from lib.verifier.sequences import share_in_order
 from lib.verifier.several import parts_of
 from lib.verifier.texts import text_near
-from lib.verifier.thoughts import split_thought
 
 # What the whole frame counts, by the coordinates that an answer was asked for
 FRAMES = {"1000": 1000.0}
@@ -105,14 +105,19 @@ def judge(record, vocabulary, embed):
     labels, answer = record["labels"], record.get("answer")
     if not isinstance(answer, str):
         return unheard(labels, "error", str(record.get("error") or "no answer"))
-    thought, answer, open_thought = split_thought(answer)
+    open_thought = split_thought(answer).open
+    thought, answer = said_in(record)
+    # kept apart, a thought with nothing behind it is one that did not end
+    open_thought = open_thought or bool(record.get("thought") and not answer.strip())
     if open_thought or record.get("truncated"):
         why = "the thought never ended" if open_thought else "the answer was cut off"
         return unheard(labels, "unfinished", why)
     text = clean(answer)
     if record.get("origin") == "rationalized":
-        if why := leaks(text) or leaks(clean(f"{thought}\n{record.get('thought') or ''}")):
+        if why := leaks(text) or leaks_in(thought):
             return unheard(labels, "leaked", why)
+    if thought and (why := repeats(thought)):
+        return unheard(labels, "degenerate", f"the thought {why}")
     why, exact = (
         degenerate(answer, text, record.get("question", "")),
         word_for_word(answer, label_text(labels)),

@@ -39,8 +39,11 @@ def closes(tag):
     return bool(ended or (tag["channel"] or "").lower() == "final")
 
 
-def split_thought(text):
-    """A text as its thought, its answer, and whether the thought never ended."""
+def split_thought(text, opened=False):
+    """A text as its thought, its answer, and whether the thought never ended. `opened`: the prompt before it
+    had begun a thought already.
+    """
+    text = OPENING + text if opened else text
     tags = (
         [*TAG.finditer(text)] if any(mark in text for mark in "<[\u25c1.") or text[:8] == "analysis" else []
     )
@@ -51,3 +54,24 @@ def split_thought(text):
     if begin:
         return Split(thought + text[begin.end() :], text[at : begin.start()], True)
     return Split(thought, answer, False)
+
+
+# as a text holds a thought where no template says otherwise
+OPENING, CLOSING = "<think>", "</think>"
+
+
+def without_tags(text):
+    """A text without the tags of thoughts in it, stripped."""
+    return TAG.sub("", text).strip()
+
+
+def with_thought(thought, answer):
+    """A thought and an answer as one text, which split_thought takes apart again."""
+    return f"{OPENING}\n{without_tags(thought)}\n{CLOSING}\n\n{answer}"
+
+
+def said_in(record):
+    """(thought, answer) of a record with an answer, whether or not they are kept apart in it."""
+    split = split_thought(record["answer"])
+    thoughts = (record.get("thought") or "", split.thought)
+    return "\n".join(filter(None, map(without_tags, thoughts))), split.answer
