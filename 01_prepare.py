@@ -221,6 +221,8 @@ def checked(args, total, tally, memory):
                 count(tally, where, reason)
             tally["good"] += 1
             tally["kinds"].update(label["kind"] for label in record["labels"])
+            if any(map(in_other_letters, record["labels"])):
+                count(tally, where, OTHER_LETTERS)
             yield record
             if tally["good"] == args.limit:
                 return
@@ -241,6 +243,16 @@ def usable(args, chunk, first, tally):
         else:
             first[key] = where
             yield where, record, note
+
+
+OTHER_LETTERS = "labels in words beyond a to z (matched by their characters and by embedding alone)"
+
+
+def in_other_letters(label):
+    """Whether the words of a label are hardly English, of which alone the verifier knows inflections."""
+    values = label["value"] if isinstance(label["value"], list) else [label["value"]]
+    letters = (letter for value in values for letter in str(value) if letter.isalpha())
+    return label["kind"] in ("class", "text", "sequence") and not all(map(str.isascii, letters))
 
 
 def count(tally, where, reason):

@@ -146,7 +146,7 @@ def test_an_explanation_too_long_to_be_concluded_is_an_error_with_the_numbers(ma
     def answer(model, processor, texts, *inputs, **how):
         if any("\nAnswer:" in text for text in texts):  # the conclusion
             return real(model, processor, texts, *inputs, **how)
-        return [(text, 50, True) for text in said]
+        return [generate.Answer(text, 50, True) for text in said]
 
     monkeypatch.setattr(generate, "generate", answer)
     rows = lines(made / "train.jsonl")[:3:2]

@@ -82,11 +82,11 @@ def test_end_tokens_are_the_checkpoints(tmp_path):
     every = list(range(len(processor.tokenizer)))
     assert all(
         not ended
-        for *_, ended in generate(model, processor, texts, [(FRAMES, ABOUT)] * 3, [1, 2, 3], 1.0, 1.0, 4)
+        for _, _, ended, _ in generate(model, processor, texts, [(FRAMES, ABOUT)] * 3, [1, 2, 3], 1.0, 1.0, 4)
     )
     model.generation_config.eos_token_id = every
     ended = generate(model, processor, texts, [(FRAMES, ABOUT)] * 3, [1, 2, 3], 1.0, 1.0, 4)
-    assert ended == [("", 1, True)] * 3
+    assert ended == [("", 1, True, True)] * 3
 
 
 def test_a_wrapped_model_and_one_that_fails_have_their_own_configuration_back(tmp_path):

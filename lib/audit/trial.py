@@ -2,8 +2,9 @@
 
 import json
 
-from lib.records import StageError, record_problem
-from lib.verifier import Embedder, clean, final, parts_of, split_thought, verify, vocabularies
+from lib.records import StageError, answer_problem, record_problem
+from lib.thoughts import said_in
+from lib.verifier import Embedder, clean, final, parts_of, verify, vocabularies
 
 USUAL = {"id": "tried", "video": "none needed", "question": "What happens?", "origin": "direct"}
 
@@ -17,12 +18,12 @@ def try_one(text, embedder):
     except json.JSONDecodeError as error:
         raise StageError(f"--try: not JSON ({error}); found {text[:60]!r}", code=2) from None
     record = {**USUAL, **given} if isinstance(given, dict) else given
-    problem = record_problem(record)
+    problem = record_problem(record) or answer_problem(record)
     if problem is None and not isinstance(record.get("answer"), str):
         problem = f"answer is {record.get('answer')!r}, expected a text"
     if problem:
         raise StageError(f"--try: {problem}", code=2)
-    thought, answer, _ = split_thought(record["answer"])
+    thought, answer = said_in(record)
     labels, vocabulary = record["labels"], vocabularies([record])
     conclusion = final(clean(answer), len(labels) > 1 or labels[0]["kind"] == "sequence")
     if thought:

@@ -48,7 +48,7 @@ def join_answers(path, records):
         answer = line.get("answer", line.get("prediction")) if state == "answered" else ""
         counts[state] += 1
         # a key of the user's by this name says nothing about the answer
-        asked = {key: value for key, value in record.items() if key != "truncated"}
+        asked = {key: value for key, value in record.items() if key not in ("truncated", "thought")}
         answered.append({**asked, "answer": answer, "origin": "direct"})
     return answered, counts
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 import warnings
 
+from lib.verifier.languages import with_english_signs
+
 # Characters read of an answer, which concludes at its end
 HEAD, TAIL = 800, 2000
 TYPOGRAPHY = str.maketrans(
@@ -35,6 +37,9 @@ BOXED = re.compile(
     r"|<\|begin_of_box\|>([^<]{0,600})<\|end_of_box\|>",
     re.I,
 )
+# "\\frac{3}{4}"; "Answer: <walking>", as a prompt's own form was shown
+FRACTION = re.compile(r"\\[dt]?frac ?\{(-?\d{1,9}(?:\.\d{1,9})?)\}\{(\d{1,9}(?:\.\d{1,9})?)\}")
+ANGLED = re.compile(r"(\banswer[^\w\n<]{0,6}:[^\w\n<]{0,6})<([^<>/\n]{1,80})>", re.I)
 # A line that is a heading: "## Steps", "**Steps**"
 HEADING = re.compile(r"^ ?(?:#+ ?\**|\*\*)([^*\n:]{1,60}?)(?:\*\*)? ?$", re.M)
 # "**bold**", "> quoted", "<b>", "\text{x}", "\(", "$", "_italic_"
@@ -62,6 +67,7 @@ def clean(answer):
         text = re.sub(r"(?<=\d)(?=[\u00bd\u00bc])", "", text)
         text = cut(unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY))
         text = HAN_EDGE.sub(" ", text)
+    text = with_english_signs(text)
     text = SPACES.sub(" ", text)
     if TICKED.search(text):
         text = CROSSED.sub("", text)
@@ -71,10 +77,17 @@ def clean(answer):
         text = with_tables_told(text)
     text = text.replace("`", "")
     if "\\" in text or "<" in text:
+        text = ANGLED.sub(r"\1\2", FRACTION.sub(quotient, text))
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
+
+
+def quotient(match):
+    """A fraction of LaTeX as a decimal number."""
+    below = float(match[2])
+    return f"{float(match[1]) / below:.6g}" if below else match[0]
 
 
 def cut(text):

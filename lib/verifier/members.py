@@ -3,6 +3,7 @@
 from rapidfuzz.distance import DamerauLevenshtein
 
 from lib.verifier.denials import words_of
+from lib.verifier.languages import by_characters
 from lib.verifier.mentions import mentions
 from lib.verifier.vocabulary import index, keywords
 from lib.verifier.words import OPTIONAL, SYNONYMS, Found, stem, stems
@@ -13,6 +14,8 @@ def member(text, vocabulary, aliases=()):
     has, one letter off, or by a word of one meaning.
     """
     known, text = index(vocabulary, aliases), text.lower()
+    if found := by_characters(text, vocabulary):
+        return found
     for full, bare in known.dressed:
         text = text.replace(full, bare)
     tokens = words_of(text)

@@ -49,7 +49,10 @@ BOUND = re.compile(
 # "none", "no cars", but not "no doubt"
 NONE = re.compile(
     r"\b(?:none|never|nobody|not any|no one|no (?!doubt|question|more|less|longer|idea|need)[a-z]+)\b"
+    "|not (?=[\u4e00-\u9fff])"
 )
+# a question that counts
+COUNTS = re.compile("how many|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
 ARITHMETIC = re.compile(r"=|\b(?:times|multiplied|divided|plus|minus|sum)\b")
 # "= 63", "equals 63", "times 3.15 gives us 63", "adds up to 63"
 RESULT = re.compile(
@@ -100,7 +103,7 @@ def read_number(text, question="", name="", marked=True, share=False):
         return Found(float(ratio[1]) / float(ratio[2]))
     every = find_numbers(text)
     usable = [used for m in every if (used := as_asked(m, text, asked, len(every), share))]
-    if not every and "how many" in asked and NONE.search(whole.lower()):
+    if not every and COUNTS.search(asked) and NONE.search(whole.lower()):
         return Found(0.0)
     if not usable:
         return Found(None, "no number that answers" if every else "no number", True)

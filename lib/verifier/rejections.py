@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from lib.verifier import languages
 from lib.verifier.conclusion import final, sentences
 from lib.verifier.layout import HEAD, TAIL, clean
 
@@ -96,7 +97,8 @@ def degenerate(answer, text, question):
     conclusion = final(text)
     if echoes(conclusion.texts[0], WORDS.findall(question.lower())):
         return "repeats the question"
-    if REFUSAL.search(conclusion.texts[0] if conclusion.marked else text):
+    said = conclusion.texts[0] if conclusion.marked else text
+    if REFUSAL.search(said) or languages.REFUSAL.search(said):
         return "refuses"
     return ""
 
@@ -140,7 +142,7 @@ def looping(tokens):
 
 def leaks(text):
     """The words by which a rationalization shows that it was told the answer, or an empty string."""
-    match = LEAK.search(text)
+    match = LEAK.search(text) or languages.LEAK.search(text)
     return match[0] if match else ""
 
 

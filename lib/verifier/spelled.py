@@ -7,6 +7,8 @@ import re
 
 from text_to_num import alpha2digit
 
+from lib.verifier.languages import with_digits
+
 SMALL = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
 seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
@@ -55,16 +57,6 @@ ORDINAL = re.compile(
 # "2 and a half"
 HALF = re.compile(r"(?<![\d.])(\d{1,9}) and (?:a |one )?(half|quarter)\b")
 MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
-# before a measure word or a unit of Chinese
-HAN = re.compile(
-    "([\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341])"
-    "(?=[\u4e2a\u4eba\u6b21\u53ea\u53f0\u8f86\u4f4d\u9897])"
-)
-HAN_DIGITS = dict(
-    zip(
-        "\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341", "1 2 2 3 4 5 6 7 8 9 10".split()
-    )
-)
 
 
 def digits(text):
@@ -76,7 +68,7 @@ def digits(text):
     text = IDIOM.sub(idiom, text)
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
     text = HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(figure, text))
-    return text if text.isascii() else HAN.sub(lambda m: HAN_DIGITS[m[1]], text)
+    return with_digits(text)
 
 
 def ordinal(match):

@@ -132,7 +132,10 @@ def judge(record, vocabulary, embed):
 
 
 # A line that begins "Answer:", and what stands behind it
-LAST_LINE = re.compile(r"(?:^|\n)[^\w\n]{0,20}answer[^\w:\n]{0,20}:(?=[^\n]{0,200}[^\s])", re.I)
+LAST_LINE = re.compile(
+    r"(?:^|\n)[^\w\n]{0,20}(?:answer|\u7b54\u6848|respuesta)[^\w:\uff1a\n]{0,20}[:\uff1a](?=[^\n]{0,200}[^\s])",
+    re.I,
+)
 
 
 def word_for_word(answer, text):
@@ -144,7 +147,7 @@ def word_for_word(answer, text):
 
 def plain(text):
     """A text without the spaces, case and final dots that say nothing."""
-    return " ".join(text.lower().split()).strip(" .*")
+    return " ".join(text.lower().split()).strip(" .*\u3002")
 
 
 def checks_of(text, record, vocabulary, embed):
