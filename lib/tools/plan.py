@@ -74,6 +74,8 @@ def flags_of(args):
             add(name, action="store_true")
         words = shlex.split(getattr(args, stage))
         flags[stage], _ = parser.parse_known_args(["--model", args.model or "", *words] if model else words)
+        if getattr(flags[stage], "max_thought_tokens", None):  # beside the answer's
+            flags[stage].max_new_tokens += flags[stage].max_thought_tokens
     return flags
 
 
