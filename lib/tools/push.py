@@ -167,7 +167,6 @@ def push(run, cycle, name, public, api):
     from huggingface_hub import CommitOperationAdd
 
     refuse_unfinished(cycle)
-    name = full_name(api, name)
     with tempfile.TemporaryDirectory() as folder:
         count = write_rows(cycle / "verified.jsonl", f"{folder}/kept.jsonl")
         sent = {"README.md": card_of(run, cycle).encode(), EVALUATION: evaluation_of(cycle).encode()}
@@ -176,7 +175,7 @@ def push(run, cycle, name, public, api):
             place: len(what) if isinstance(what, bytes) else os.path.getsize(what)
             for place, what in sent.items()
         }
-        kind = "public" if public else "private"
+        name, kind = full_name(api, name), "public" if public else "private"
         print(f"{cycle}, {count} kept answers, goes to the {kind} repository {name} of {api.endpoint}:")
         for place, size in sizes.items():
             print(f"  {place}  {size / 1e6:,.1f} MB")
