@@ -61,7 +61,7 @@ class Hub:
 def run(tmp_path):
     """A run with one finished cycle."""
     run, cycle = tmp_path / "run", tmp_path / "run/cycle1"
-    for folder in ("cycle0", "cycle1/model/sub", "cycle1/adapter"):
+    for folder in ("cycle0", "cycle1/model/sub", "cycle1/model/adapter"):
         (run / folder).mkdir(parents=True)
     label = {"name": "action", "kind": "class", "value": "running"}
     record = {"id": "a", "video": "/home/me/videos/a.mp4", "start": 1.0, "end": 2.0, "question": "What?"}
@@ -81,7 +81,9 @@ def run(tmp_path):
     for name in ("config.json", "model.safetensors", "sub/x.json"):
         (cycle / "model" / name).write_text(name)
     (cycle / "model/DONE").write_text("identity\n")
-    (cycle / "adapter/adapter_config.json").write_text("{}")
+    based = {"base_model_name_or_path": str(run), "r": 16}
+    (cycle / "model/adapter/adapter_config.json").write_text(json.dumps(based))
+    (cycle / "model/adapter/README.md").write_text(f"base_model: {run}")
     about = {
         "settings": {"input": "test.jsonl", "model_identity": "identity"},
         "inputs": {"test.jsonl": "ab"},
@@ -142,6 +144,7 @@ def test_what_is_pushed_is_model_card_rows_and_adapter(run, capsys):
     [row] = map(json.loads, hub.sent["video-star/kept.jsonl"].splitlines())
     assert row["videos"] == ["a.mp4"] and (row["start"], row["end"]) == (1.0, 2.0)
     assert row["messages"][1]["content"] == "Answer: running"
+    assert json.loads(hub.sent["adapter/adapter_config.json"])["base_model_name_or_path"] == "run"
     assert b"/home/me" not in b"".join(hub.sent.values()) and str(run).encode() not in b"".join(
         hub.sent.values()
     )

@@ -21,7 +21,7 @@ from lib.records import StageError
 
 ROWS, EVALUATION = "video-star/kept.jsonl", "video-star/eval.json"
 NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
-NOT_SENT = ("DONE", "README.md")  # of the checkpoint's folder: the card is sent with more in it
+NOT_SENT = ("DONE", "README.md")  # of a checkpoint: its card is sent with more in it, peft's names a path
 
 
 def refuse_unfinished(cycle):
@@ -110,13 +110,17 @@ def write_rows(verified, path):
 
 
 def files_of(cycle):
-    """{name on the hub: file} of a cycle's model, and of its adapter."""
-    found = {}
-    for folder, place in ((cycle / "model", ""), (cycle / "adapter", "adapter/")):
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            name = file.relative_to(folder).as_posix()
-            if name not in NOT_SENT:
-                found[place + name] = file
+    """{name on the hub: file, or content} of a cycle's checkpoint, its adapter in it."""
+    folder, found = cycle / "model", {}
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if file.name not in NOT_SENT:
+            found[file.relative_to(folder).as_posix()] = str(file)
+    if (config := folder / "adapter/adapter_config.json").exists():
+        about = read_json(config)
+        base = str(about.get("base_model_name_or_path") or "")
+        if os.path.exists(base):  # a folder here is none of the hub's
+            about["base_model_name_or_path"] = os.path.basename(base.rstrip("/"))
+        found["adapter/adapter_config.json"] = json.dumps(about, indent=1).encode()
     return found
 
 
@@ -170,7 +174,7 @@ def push(run, cycle, name, public, api):
     with tempfile.TemporaryDirectory() as folder:
         count = write_rows(cycle / "verified.jsonl", f"{folder}/kept.jsonl")
         sent = {"README.md": card_of(run, cycle).encode(), EVALUATION: evaluation_of(cycle).encode()}
-        sent |= {ROWS: f"{folder}/kept.jsonl"} | {place: str(file) for place, file in files_of(cycle).items()}
+        sent |= {ROWS: f"{folder}/kept.jsonl", **files_of(cycle)}
         sizes = {
             place: len(what) if isinstance(what, bytes) else os.path.getsize(what)
             for place, what in sent.items()
