@@ -344,6 +344,15 @@ def test_parquet_is_written_where_it_can_be(verified, tmp_path, monkeypatch, cap
     assert len(rows) == 5 and rows[0]["reward_model"]["style"] == "rule"
 
 
+@pytest.mark.parametrize("form, what", [(form, what) for form in FORMS for what in FORMS[form]])
+def test_datasets_opens_the_rows_of_every_form(verified, tmp_path, form, what):
+    datasets = pytest.importorskip("datasets")
+    out = str(tmp_path / "rows.jsonl")
+    count = export(verified, out, form, what, frames=2 if form == "trl" else None).count
+    found = datasets.load_dataset("json", data_files=out, split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(found) == count and found.to_list() == lines(Path(out))
+
+
 def test_nothing_to_export_is_said(verified, tmp_path):
     rows = [{**row, "keep": False, "verdict": "unparsed"} for row in lines(verified)]
     verified.write_text("".join(json.dumps(row) + "\n" for row in rows))
