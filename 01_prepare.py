@@ -32,8 +32,8 @@ import numpy as np
 
 from lib.command import check_flags, parser_of, progress, refuse_given, run, settings_of
 from lib.datasets import READERS, own
-from lib.datasets.groups import groups_of, link_of
 from lib.datasets.questions import rewritten
+from lib.datasets.split import Split, grouped, parted, side_of, splits_of
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
 from lib.files import write_atomically
 from lib.output import Output
@@ -288,49 +288,19 @@ def report(args, tally):
 # ---------------------------------------------------------------- split and write
 
 
-def root_of(args):
-    """The folder that videos are named from: wherever the dataset lies, its split is the same."""
-    return args.videos or os.path.dirname((args.annotations or [os.path.join(args.output, "")])[0]) or "."
-
-
-def grouped(args, videos, memory):
-    """{video: the one that stands for its group} of those that are not alone, said in a line."""
-    groups, names, copies = groups_of(videos, root_of(args), memory, args.workers)
-    count = len({video for video, *_ in videos})
-    sources = count - len(groups) + len(set(groups.values()))
-    line = f"split by source video: {count} videos of {sources} sources"
-    line += f", {names} under a second name" if names else ""
-    line += f", {copies} a copy of another" if copies else ""
-    if videos:
-        print(line, flush=True)
-    return groups
-
-
-def splits_of(videos, groups):
-    """{group: its split} of those groups of which some records name a split and others do not."""
-    without = {groups.get(video, video) for video, _, split in videos if not split}
-    named = ((groups.get(video, video), split) for video, _, split in videos if split)
-    # of a group on both sides the rest is not trained on: test comes last
-    return dict(sorted((pair for pair in named if pair[0] in without), reverse=True))
-
-
-def side_of(record, args, group, splits):
-    """train, test or dev: as the record or another of its group says, else by a hash of the video that stands
-    for the group, so that all questions on it fall on one side; dev is taken from train. `splits`: as
-    splits_of() has it, None where no record's split is to be used."""
-    inside = os.path.relpath(group, root_of(args))
-    digest = hashlib.sha256(f"{args.seed} {inside}".encode("utf-8", "surrogatepass")).digest()
-    test_draw, dev_draw = (int.from_bytes(digest[n : n + 8], "big") / 2**64 for n in (0, 8))
-    side = None if splits is None else record.get("split") or splits.get(group)
-    if not side:
-        side = "test" if test_draw < args.test_share else "train"
-    return "dev" if side == "train" and dev_draw < args.dev_share else side
+def split_of(args):
+    """The Split that the flags ask for. The folder that videos are named from is the dataset's: wherever that
+    lies, its split is the same.
+    """
+    root = args.videos or os.path.dirname((args.annotations or [os.path.join(args.output, "")])[0]) or "."
+    return Split(root, args.seed, args.test_share, args.dev_share)
 
 
 def write(args, records, groups, splits, output, apart):
     """Write each record to its side: train to `output`, the others to parts beside it. Returns (number of
     records by side, {video: side}, {group: two of its videos} of groups that stand on two sides)."""
     here, counts, sides, firsts, both = os.path.abspath(args.output), Counter(), {}, {}, {}
+    split = split_of(args)
     # a source of one's own is the user's key, as any other is
     left_out = ("split",) if args.dataset in OWN else ("split", "source_video")
     with ExitStack() as files:
@@ -338,7 +308,7 @@ def write(args, records, groups, splits, output, apart):
         for record in records:
             video = record["video"]
             group, inside = groups.get(video, video), os.path.relpath(video, here)
-            side = side_of(record, args, group, splits)
+            side = side_of(record, split, group, splits)
             counts[side] += 1
             for other in (video, firsts.setdefault(group, video)):
                 if sides.setdefault(other, side) != side:
@@ -350,24 +320,6 @@ def write(args, records, groups, splits, output, apart):
             else:
                 parts[side].write(line_of(line))
     return counts, sides, both
-
-
-def split_problem(args, both, videos, memory, tally):
-    """What is wrong with a split of one's own that parts groups, or None. A published split stays as it is:
-    others have tested by it. There such groups are counted."""
-    if not both:
-        return None
-    one, other = min(both.values())
-    pair = one
-    if one != other:
-        pair = f"{one} and {other} ({link_of(one, other, videos, memory, args.workers)})"
-    if args.dataset not in OWN:
-        tally["notes"]["kept: source video in both splits, as published"] = [len(both), pair]
-        return None
-    return (
-        f"{pair}, and {len(both) - 1} more source videos, have records in both splits; "
-        "a video must stand on one side: mend the split column"
-    )
 
 
 def settings(args):
@@ -397,17 +349,22 @@ def prepare(args, tally):
             return
         memory = sqlite3.connect(os.path.join(args.output, "memory.sqlite"))
         total, own_split, videos = survey(args)
-        groups = grouped(args, videos, memory)
+        groups = grouped(videos, split_of(args).root, memory, args.workers)
         splits = splits_of(videos, groups) if own_split else None
         videos = {entry for entry in videos if entry[0] in groups}  # so that memory stays small
         records = checked(args, total, tally, memory)
         if args.questions_from:
             records = rewritten(records, args.questions_from, memory, tally)
         counts, sides, both = write(args, records, groups, splits, output, apart)
-        problem = split_problem(args, both, videos, memory, tally)
+        pair = parted(both, videos, memory, args.workers)
+        if pair and args.dataset not in OWN:  # a published split stays as it is: others have tested by it
+            tally["notes"]["kept: source video in both splits, as published"] = [len(both), pair]
         report(args, tally)
-        if problem:
-            raise StageError(problem)
+        if pair and args.dataset in OWN:
+            raise StageError(
+                f"{pair}, and {len(both) - 1} more source videos, have records in both splits; "
+                "a video must stand on one side: mend the split column"
+            )
         for side in ("train", *apart):
             if not counts[side]:
                 raise StageError(
