@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 
-from lib.verifier import languages
 from lib.verifier.conclusion import final, sentences
+from lib.verifier.languages import LEAK as CHINESE_LEAK
+from lib.verifier.languages import REFUSAL as CHINESE_REFUSAL
 from lib.verifier.layout import HEAD, TAIL, clean
 
 # "I'm sorry", "I cannot tell", "it is unclear", "there is not enough information"; a whole text of "unknown"
@@ -98,7 +99,7 @@ def degenerate(answer, text, question):
     if echoes(conclusion.texts[0], WORDS.findall(question.lower())):
         return "repeats the question"
     said = conclusion.texts[0] if conclusion.marked else text
-    if REFUSAL.search(said) or languages.REFUSAL.search(said):
+    if REFUSAL.search(said) or CHINESE_REFUSAL.search(said):
         return "refuses"
     return ""
 
@@ -142,7 +143,7 @@ def looping(tokens):
 
 def leaks(text):
     """The words by which a rationalization shows that it was told the answer, or an empty string."""
-    match = LEAK.search(text) or languages.LEAK.search(text)
+    match = LEAK.search(text) or CHINESE_LEAK.search(text)
     return match[0] if match else ""
 
 
