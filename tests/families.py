@@ -220,8 +220,10 @@ def qwen3_vl(thinking=False):
     )
 
 
-def qwen3_5():
+def qwen3_5(thinking=False):
     tokens, pixels = tokenizer(QWEN, PADS), dict(size={"shortest_edge": 64 * 64, "longest_edge": 64 * 64 * 8})
+    if thinking:
+        tokens.add_tokens(THOUGHT)
     words = text(
         t.Qwen3_5TextConfig,
         tokens,
@@ -364,7 +366,10 @@ FAMILIES = {  # name: (model and processor, chat template)
 
 
 # families whose templates begin a thought
-THINKING = {"qwen3_vl_thinking": (partial(qwen3_vl, thinking=True), thinking(chatml(MARKED)))}
+THINKING = {
+    f"{make.__name__}_thinking": (partial(make, thinking=True), thinking(chatml(MARKED)))
+    for make in (qwen3_vl, qwen3_5)
+}
 
 
 def build(family, folder, seed=0, dtype=torch.bfloat16):
@@ -383,7 +388,7 @@ def build(family, folder, seed=0, dtype=torch.bfloat16):
     if family in THINKING:
         with torch.no_grad():
             end = processor.tokenizer.convert_tokens_to_ids(THOUGHT[1])
-            model.get_output_embeddings().weight[end] *= 2.5
+            model.get_output_embeddings().weight[end] *= 3
     model.to(dtype).save_pretrained(folder)
     processor.chat_template = chat
     processor.save_pretrained(folder)

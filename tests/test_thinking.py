@@ -17,6 +17,7 @@ from thinking_cases import CASES, record_of
 from lib.thoughts import said_in, split_thought, with_thought
 from lib.verifier import verify_all
 
+LIMITED = ["--max-thought-tokens", "6", "--max-new-tokens", "8", "--samples", "6"]
 THOUGHT = "It is big and red.\nOr blue?"
 
 
@@ -38,7 +39,7 @@ def processor(base):
 def generated(base, questions):  # noqa: F811
     """Answers of 02, whose thoughts have 6 tokens at most."""
     path = base.parent / "generated.jsonl"
-    assert generate(base, questions, path, "--max-thought-tokens", "6", "--max-new-tokens", "8") == 0
+    assert generate(base, questions, path, *LIMITED) == 0
     return path
 
 
@@ -54,21 +55,22 @@ def test_answers_of_thinking_models_that_were_held_out():
 
 def test_thought_and_answer_are_apart_in_the_records(generated):
     rows = lines(generated)
-    assert len(rows) == 10 and all(row.get("thought") or row["answer"] for row in rows)
+    assert len(rows) == 30 and all(row.get("thought") or row["answer"] for row in rows)
     assert not any(re.search("</?think>", row["answer"] + row.get("thought", "")) for row in rows)
     cut = [row for row in rows if row.get("thought_truncated")]
     whole = [row for row in rows if row.get("thought") and row not in cut]
     assert cut and whole  # the closing tag was written for some, by others themselves
-    assert all(row["answer"] for row in cut)  # which have the whole of --max-new-tokens left
+    # six of the thought, four of the tag and its lines, and the whole of --max-new-tokens behind them
+    assert max(row["tokens"] for row in rows if row.get("truncated")) == 6 + 4 + 8 + 1
+    assert max(row["tokens"] for row in rows) == 6 + 4 + 8 + 1
     meta = json.loads(generated.with_name("generated.jsonl.meta.json").read_text())
     assert meta["settings"]["max_thought_tokens"] == 6 and meta["sampling"]["max_thought_tokens"] == 6
 
 
 def test_limits_of_thoughts_do_not_depend_on_the_batch(base, questions, generated, tmp_path):  # noqa: F811
-    words = ["--max-thought-tokens", "6", "--max-new-tokens", "8"]
     for size in ("1", "10"):
         path = tmp_path / f"{size}.jsonl"
-        assert generate(base, questions, path, *words, "--batch-size", size) == 0
+        assert generate(base, questions, path, *LIMITED, "--batch-size", size) == 0
         assert lines(path) == lines(generated)
 
 
@@ -86,7 +88,8 @@ def test_think_no_asks_for_no_thought_and_concluding_keeps_it(base, questions, t
     assert "<think>\n\n  </think>" in capsys.readouterr().out.replace("  \n", "\n")  # the first prompt
     words = ["--model", base, "--max-thought-tokens", "3", "--max-new-tokens", "6", "--conclude-unaided"]
     assert stage("03_rationalize.py", questions, "-o", tmp_path / "why.jsonl", *words) == 0
-    assert all(row["thought"] for row in lines(tmp_path / "why.jsonl"))
+    rows = lines(tmp_path / "why.jsonl")
+    assert len(rows) == 5 and any(row.get("thought") for row in rows)
 
 
 def test_a_template_that_cannot_be_told_is_bad_usage(questions, kept, tmp_path, capsys):  # noqa: F811
