@@ -17,7 +17,6 @@ import copy
 import json
 import math
 import os
-import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,13 +36,8 @@ from lib.training.rows import mixed_rows, preference_rows, rows_of
 from lib.video import prefetch
 
 TRACKER = "tracker.json"  # the tracker's run
-SCRAPS = (
-    "state.pt*",
-    "features",
-    TRACKER,
-)  # what training needs in its folder until the checkpoint is complete
-# the paper: language model and projector
-TRAINED_IN_FULL = re.compile(r"(language_model|text_model|lm_head|projector|connector|merger)")
+# what training needs in its folder until the checkpoint is complete
+SCRAPS = ("state.pt*", "features", TRACKER)
 
 
 # ------- rows
@@ -73,6 +67,7 @@ def load_to_train(args, accelerator, fsdp):
     """
     import torch
 
+    from lib.model.layers import outside_towers
     from lib.model.load import check_reads, dtype_of, load
     from lib.training.lora import with_lora
     from lib.training.sharding import shard
@@ -86,8 +81,9 @@ def load_to_train(args, accelerator, fsdp):
     check_reads(model, training.processor, args.model, args.frames)
     torch.manual_seed(args.seed)
     if args.full:
+        trained = outside_towers(model)  # the paper: language model and projector
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(bool(TRAINED_IN_FULL.search(name)))
+            parameter.requires_grad_(name in trained)
     else:
         model = with_lora(model, args.lora_rank)
     model.train()

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from conftest import ROOT, lines
-from families import build
+from families import FAMILIES, build
 from more_families import BY_PLACE, MORE, PACKAGES, REASONS, table
 from test_families import finetune, generate, kept, questions, stage  # noqa: F401 (fixtures)
 
@@ -129,3 +129,22 @@ def test_a_package_that_a_family_needs_is_named(two, tmp_path, monkeypatch, caps
     said = capsys.readouterr().err
     assert f"{tmp_path / 'base'}: TimmWrapperModel requires the timm library. `pip install timm`" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "family, part",
+    [
+        ("qwen2_5_vl", "model.visual.merger"),
+        ("video_llava", "model.multi_modal_projector"),
+        ("gemma4", "model.embed_vision"),
+        ("ernie4_5_vl_moe", "model.resampler_model"),
+    ],
+)
+def test_full_training_trains_language_model_and_projector_whatever_their_names(family, part):
+    from lib.model.layers import outside_towers
+
+    model, _ = {**FAMILIES, **MORE}[family][0]()
+    trained, head = outside_towers(model), {"lm_head.weight"}
+    between = {name for name, _ in model.named_parameters() if name.startswith(f"{part}.")}
+    language = {name for name, _ in model.named_parameters() if name.startswith("model.language_model.")}
+    assert between and language and trained - head == between | language

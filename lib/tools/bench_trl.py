@@ -9,9 +9,10 @@ from functools import partial
 
 from lib.prompts import render
 from lib.tools.bench_inputs import KEPT, SHORT
-from lib.tools.costs import ADAPTED
 from lib.video import read_frames
 
+# the linear layers of a language model without experts or linear attention, as 05 finds them
+ADAPTED = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"
 PLAIN = {  # no data preparation, checkpoints and reports
     "dataset_kwargs": {"skip_prepare_dataset": True},
     "max_length": None,

@@ -16,7 +16,6 @@ from lib.records import StageError, video_path
 from lib.video import VideoError, probe, read_frames
 
 TOKENISED, CLIPS = 5000, 10  # prompts tokenised and clips looked at, at most, spread over all
-ADAPTED = r".*(language_model|text_model)\..*\.(q|k|v|o|gate|up|down)_proj"  # what 05 gives a LoRA
 
 
 def human(value, unit="", step=1000):
@@ -161,13 +160,19 @@ def sizes(model):
             linear.append(module.weight)
             if part == "language" and re.search(r"\.[kv]_proj$", name):
                 cached.append(module.out_features)
-            if re.fullmatch(ADAPTED, name):
+            if part == "language":  # what 05 gives a LoRA
                 adapted.append(module.weight)
         elif isinstance(module, torch.nn.ModuleList):
             layers[part] = max(layers[part], len(module))
         elif "Conv" in type(module).__name__ and part == "tower":
             patches.append(module.weight)
     width = max(min(weight.shape) for weight in adapted)
+    experts = [
+        parameter.shape
+        for name, parameter in model.named_parameters()
+        if parameter.ndim == 3 and part_of(name, two_towers) == "language" and "conv" not in name
+    ]
+    kinds = getattr(model.config.get_text_config(decoder=True), "layer_types", None) or ()
     own_embedding = 0 if embedding is head else embedding.numel()
     return SimpleNamespace(
         **parts,
@@ -175,8 +180,10 @@ def sizes(model):
         total=model.num_parameters(),
         trained=parts["language"] + parts["connector"] + head.numel() + own_embedding,  # by 05 --full
         linear=sum(weight.numel() for weight in linear),
-        lora=sum(sum(weight.shape) for weight in adapted),  # of a rank
+        lora=sum(sum(weight.shape) for weight in adapted)  # of a rank
+        + sum(count * (inner + outer) for count, inner, outer in experts),
         layers=layers["language"],
+        attending=layers["language"] - sum("attention" not in k or "linear" in k for k in kinds),
         width=width,
         cached=sum(cached) or 2 * layers["language"] * width,  # numbers that a token leaves in the cache
         inner=max(max(weight.shape) for weight in adapted),
@@ -205,8 +212,10 @@ def sizes_of(path):
 
 
 def language_flops(size, tokens, positions):
-    """Of the language model without its head, for `tokens` that attend to `positions` on average."""
-    return 2 * size.language * tokens + 4 * size.layers * size.width * tokens * positions
+    """Of the language model without its head, for `tokens` that attend to `positions` on average; what linear
+    attention adds to its projections, at real sizes about a hundredth, is left out.
+    """
+    return 2 * size.language * tokens + 4 * size.attending * size.width * tokens * positions
 
 
 def tower_flops(size, patches, connected, frames):

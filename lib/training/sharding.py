@@ -20,6 +20,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from lib.command import world
+from lib.model.layers import language_model
 from lib.records import StageError
 
 TOO_LARGE = (
@@ -38,16 +39,16 @@ def shard(model, device):
         "ignore", "FSDP2-wrapped module"
     )  # of in-place changes to what it returns; there are none
     mesh = init_device_mesh(device.type, (world()[1],))
-    classes = set(model._no_split_modules or ())
+    classes, language = set(model._no_split_modules or ()), language_model(model)[0]
     layers = [
         module
         for name, module in model.named_modules()
-        if type(module).__name__ in classes and ("language_model." in name or "text_model." in name)
+        if type(module).__name__ in classes and name.startswith(f"{language}.")
     ]
     if not layers:
         raise StageError(
             f"{type(model).__name__}: cannot be shared out: none of its decoder layers "
-            f"({', '.join(sorted(classes)) or 'it names none'}) lies in a language_model; start without FSDP"
+            f"({', '.join(sorted(classes)) or 'it names none'}) lies in {language}; start without FSDP"
         )
     inside = {parameter for layer in layers for parameter in layer.parameters()}
     whole = {parameter for parameter in model.parameters() if not parameter.requires_grad} - inside
