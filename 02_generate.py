@@ -8,30 +8,43 @@ step-by-step reasoning.
 
 Output: the input records with `answer`, `origin` "direct", `sample`, `seed`, `tokens` (and `truncated` where
 the token limit ended it), or `error` where the video could not be read. Records keep the order of the input,
-their samples together. The label is not used.
+their samples together. The label is not used. Where it is a box, `boxes` says in which coordinates the answer
+was asked for, and `frame_size` of which frame, if they are pixels.
 """
 
-from lib.command import announce, check_flags, model_options, parser_of, run, settings_of, shard_of, world
+from lib.command import (
+    announce,
+    check_flags,
+    frames_asked,
+    model_options,
+    parser_of,
+    run,
+    settings_of,
+    shard_of,
+    world,
+)
 from lib.model import open_model, question_on
+from lib.model.coordinates import Coordinates
 from lib.model.questions import Clips, Questions
 from lib.output import Output
 from lib.prompts import render
 from lib.records import placed_records, rebase
 
 
-def questions_of(args, share):
+def questions_of(args, model, share):
     """(what this process is to ask: each record's question on its share of the clips, --samples times, every
     draw with a seed of its own; number of records in all).
     """
 
     def ask(record, sample):
-        moved, draw = rebase(record, args.input, args.output), (sample, args.seed, args.cycle)
-        return question_on(moved, render(record, "direct"), args.output, "direct", *draw)
+        record, draw = boxes.of(rebase(record, args.input, args.output)), (sample, args.seed, args.cycle)
+        return question_on(record, render(record, "direct"), args.output, "direct", *draw)
 
-    clips, count = Clips(share), 0
-    questions = Questions(args.input, ask, "direct", args.samples)
+    clips, boxes, count = Clips(share), Coordinates(model, args.boxes), 0
+    questions = Questions(args.input, ask, "direct", args.samples, frames_asked(args))
     for place, size, record in placed_records(args.input, limit=args.limit):
         count += 1
+        boxes.of(record)
         if clips.has(record):
             questions.add(place, size, record)
     return questions, count
@@ -57,7 +70,7 @@ def main():
             print(f"{args.output}: complete already; nothing to do")
             return
         announce(settings)
-        questions, count = questions_of(args, output.share)
+        questions, count = questions_of(args, model, output.share)
         if output.done:
             print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
         sampling = {

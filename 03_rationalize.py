@@ -25,6 +25,7 @@ from lib.command import (
     announce,
     barrier,
     check_flags,
+    frames_asked,
     model_options,
     parser_of,
     run,
@@ -34,6 +35,7 @@ from lib.command import (
 )
 from lib.files import read_json, write_atomically
 from lib.model import open_model, question_on
+from lib.model.coordinates import Coordinates
 from lib.model.questions import Clips, Questions
 from lib.output import Output
 from lib.parts import part_of, side_files
@@ -86,17 +88,20 @@ def asked_again(args):
     return None
 
 
-def questions_of(args, places):
+def questions_of(args, model, places):
     """What to ask on the records at these places: their question, with its label as a hint."""
+    boxes = Coordinates(model, args.boxes)
 
     def ask(record, sample):
+        record = boxes.of(record, args.input)
         conclude = render(record, "direct") if args.conclude_unaided else None
         prompt, moved = render(record, "rationalized"), rebase(record, args.input, args.output)
         draw = ("rationalized", sample, args.seed, args.cycle)
         return question_on(moved, prompt, args.output, *draw, conclude=conclude)
 
-    questions = Questions(args.input, ask, "rationalized", args.samples)
+    questions = Questions(args.input, ask, "rationalized", args.samples, frames_asked(args))
     for place, size, record in records_at(args.input, places):
+        boxes.of(record)
         questions.add(place, size, record)
     return questions
 
@@ -167,7 +172,7 @@ def main():
                 f"{again[0]} of {again[0] + len(again[1])} questions were answered rightly; "
                 f"{len(again[1])} are asked again with their label"
             )
-        questions = questions_of(args, found["places"])
+        questions = questions_of(args, model, found["places"])
         if output.done:
             print(f"resuming: {len(output.done)} of {len(questions)} answers are done")
         sampling = {

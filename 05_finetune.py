@@ -24,10 +24,11 @@ from pathlib import Path
 import numpy as np
 
 from lib import trackers
-from lib.command import announce, check_flags, parser_of, progress, run, settings_of, world
+from lib.command import announce, check_flags, frames_asked, parser_of, progress, run, settings_of, world
 from lib.files import read_json, write_atomically
 from lib.model import identity, is_served
 from lib.model.cache import open_cache
+from lib.model.frames import TRIED, fitted
 from lib.model.thinking import check_thinking, opened_by
 from lib.output import Output
 from lib.records import StageError
@@ -78,7 +79,7 @@ def load_to_train(args, accelerator, fsdp):
     weights = torch.float32 if args.full else dtype
     model, training.processor = load(args.model, place, weights, args.device_map, args.load_in_4bit)
     training.base = model
-    check_reads(model, training.processor, args.model, args.frames)
+    check_reads(model, training.processor, args.model, frames_asked(args).count(TRIED))
     torch.manual_seed(args.seed)
     if args.full:
         trained = outside_towers(model)  # the paper: language model and projector
@@ -260,6 +261,7 @@ def train(args, rows, folder, fsdp=False):
     from accelerate import Accelerator
 
     from lib.training.batches import Batches
+    from lib.training.boxes import check_pixels
     from lib.training.checkpoint import load_state, save_model
 
     start = time.time()
@@ -269,6 +271,7 @@ def train(args, rows, folder, fsdp=False):
     training = load_to_train(args, accelerator, fsdp)
     loaded = time.time()
     batches = Batches(training, rows)
+    check_pixels(args.input, training.processor, batches.sampling, args.frame_cache)
     if not rows:  # the honest result of learning from nothing
         print(f"{args.output}: 0 steps: this checkpoint is {args.model}, unchanged", flush=True)
     if accelerator.is_main_process:
@@ -424,6 +427,10 @@ def main():
     args = parser.parse_args()
     check_usage(parser, args, fsdp)
     set_defaults(args)
+    if frames_asked(args).bounded:  # what the processor cannot obey is bad usage, before any work
+        from lib.model.load import processor_of
+
+        fitted(frames_asked(args), processor_of(args.model), args.model)
     # as the batch size, these two change the memory needed and not the result
     settings = {**settings_of(args, leave_out=("accumulate", "checkpointing")), **identity(args.model)}
     settings["global_batch"] = args.batch_size * args.accumulate * world()[1]
@@ -453,7 +460,10 @@ def main():
         losses, halvings, speed = train(args, rows, Path(output.part), fsdp)
         if world()[0] == 0:
             write_card(output.part, settings, len(rows), losses)
-        output.finish(rows=len(rows), steps=len(losses), losses=losses, out_of_memory=halvings, speed=speed)
+        from lib.training.boxes import trained_boxes  # loads torch, which --help shall not
+
+        counts = {"rows": len(rows), "steps": len(losses), "losses": losses, "out_of_memory": halvings}
+        output.finish(**counts, boxes=trained_boxes(args.input), speed=speed)
     if world()[0] == 0 and losses:
         first, last = np.mean(losses[:5]), np.mean(losses[-5:])
         print(f"{args.output}: {len(losses)} steps on {len(rows)} rows, loss {first:.3f} -> {last:.3f}")

@@ -28,6 +28,7 @@ from lib.benchmarks import labels
 from lib.command import announce, check_flags, model_options, parser_of, refuse_given, run, settings_of, world
 from lib.files import read_json, write_atomically
 from lib.model import identity, open_model, question_on
+from lib.model.coordinates import Coordinates
 from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.model.questions import Clips
 from lib.output import Output
@@ -38,8 +39,8 @@ from lib.verifier import judge_prompts
 
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
 OF_MODELS = (
-    "frames device_map load_in_4bit workers frame_cache feature_cache view max_new_tokens "
-    "max_thought_tokens think style"
+    "frames fps max_frames max_pixels min_pixels device_map load_in_4bit workers frame_cache feature_cache "
+    "view boxes max_new_tokens max_thought_tokens think style"
 ).split()
 STYLES = ("direct", "short", "bare")  # of the prompts that this stage may use
 
@@ -97,7 +98,9 @@ def evaluate(args, model):
     args.style = args.style or "direct"
     records, path = read_records(args.input, limit=args.limit), predictions_file(args)
     if model:
-        questions = questions_on([rebase(r, args.input, path) for r in records], args.style, path, args)
+        boxes = Coordinates(model, args.boxes)
+        asked = (boxes.of(rebase(record, args.input, path)) for record in records)
+        questions = questions_on(asked, args.style, path, args)
         ask(model, questions, path, args, [args.input], OF_BENCHMARKS)
     if world()[0]:
         return
@@ -291,6 +294,7 @@ def check_usage(parser, args):
     if (args.input is None) == (args.benchmark is None):
         parser.error("expected either a file of questions with labels or --benchmark NAME")
     if args.benchmark:
+        refuse_given(parser, args, ["boxes"], "a benchmark has its own prompt")
         check_benchmark_usage(parser, args)
     elif any(getattr(args, flag) for flag in OF_BENCHMARKS if flag not in ("judge", "judgements")):
         flags = [flag for flag in OF_BENCHMARKS[1:] if flag not in ("judge", "judgements")]

@@ -13,7 +13,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from lib.records import StageError
+from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
+from lib.records import COORDINATES, StageError
 
 VIEWS = ("video", "shuffled", "blind")
 # how a stage computes, which does not decide what its output holds
@@ -93,7 +94,20 @@ FLAGS = {
             help="folder or hub id of a video model of transformers, or http://host:port/v1#name of a server "
             "that speaks the OpenAI chat protocol (see lib/model/server.py)",
         ),
-        "--frames": dict(type=int, default=8, help="frames per clip, evenly spread (default: %(default)s)"),
+        "--frames": dict(type=int, help=f"frames per clip, evenly spread (default: {FRAMES})"),
+        "--fps": dict(
+            type=float,
+            help="instead: frames for each second of a clip, evenly spread, at least one (two where the "
+            "model takes frames in pairs)",
+        ),
+        "--max-frames": dict(type=int, help=f"with --fps: frames of a clip at most (default: {MAX_FRAMES})"),
+        "--max-pixels": dict(
+            type=int,
+            help="pixels of one frame at most, as qwen-vl-utils and ms-swift count them: larger frames are "
+            "scaled down, their aspect ratio kept; in place of the processor's own bounds, where it has a "
+            "grid (Qwen-VL, VideoLLaMA3, GLM-V); a processor of one size is refused",
+        ),
+        "--min-pixels": dict(type=int, help="pixels of one frame at least: smaller frames are scaled up"),
         "--dtype": dict(
             default="auto",
             choices=("auto", "bfloat16", "float16", "float32"),
@@ -132,6 +146,12 @@ FLAGS = {
             default="video",
             help="shuffled frames, or blind (all grey): what is answered without seeing? "
             "(default: %(default)s)",
+        ),
+        "--boxes": dict(
+            choices=("auto", *COORDINATES),
+            help="coordinates in which boxes are asked for, hinted and read: fractions of the frame, 0 to "
+            "1000, or pixels of the frame that the processor makes (default: auto, as the model's family "
+            "was trained)",
         ),
         "--max-new-tokens": dict(
             type=int,
@@ -226,14 +246,29 @@ def parser_of(doc, *groups):
 def model_options(args):
     """Those of the flags that say how a model is opened, as the keyword arguments of lib.model.open_model."""
     names = (
-        "frames dtype device_map load_in_4bit batch_size workers frame_cache feature_cache view seed "
+        "dtype device_map load_in_4bit batch_size workers frame_cache feature_cache view seed "
         "think max_thought_tokens".split()
     )
-    return {name: getattr(args, name) for name in names if hasattr(args, name)}
+    options = {name: getattr(args, name) for name in names if hasattr(args, name)}
+    return {"frames": frames_asked(args), **options}
+
+
+def frames_asked(args):
+    """The Sampling of frames that the flags ask for."""
+    return Sampling(
+        None if args.fps else args.frames or FRAMES,
+        args.fps,
+        args.max_frames or MAX_FRAMES,
+        args.max_pixels,
+        args.min_pixels,
+    )
 
 
 LEAST = {
     "frames": 1,
+    "max_frames": 1,
+    "max_pixels": 1,
+    "min_pixels": 1,
     "batch_size": 1,
     "workers": 1,
     "samples": 1,
@@ -258,6 +293,8 @@ def check_flags(parser, args):
         value = getattr(args, name, None)
         if value is not None and value < least:
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if getattr(args, "model", None) and hasattr(args, "fps"):
+        check_frames(parser, args)
     if not 0 < getattr(args, "top_p", 1) <= 1:
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
     if getattr(args, "temperature", 1) == 0:
@@ -276,6 +313,24 @@ def check_flags(parser, args):
         parser.error(
             "--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature"
         )
+
+
+def check_frames(parser, args):
+    """The same for the flags that say which frames a model sees; sets what --frames or --max-frames is where
+    it was not given.
+    """
+    if args.fps is not None and not 0 < args.fps <= 1000:
+        parser.error(f"--fps {args.fps:g}: expected above 0 and at most 1000 frames a second")
+    if args.fps is not None and args.frames is not None:
+        parser.error("--fps says how many frames a clip has, and so does --frames: leave out one of the two")
+    if args.fps is None and args.max_frames is not None:
+        parser.error("--max-frames is for --fps; --frames alone says how many frames a clip has")
+    if None not in (args.max_pixels, args.min_pixels) and args.min_pixels > args.max_pixels:
+        parser.error(f"--min-pixels {args.min_pixels}: expected at most --max-pixels {args.max_pixels}")
+    if args.fps is None:
+        args.frames = args.frames or FRAMES
+    else:
+        args.max_frames = args.max_frames or MAX_FRAMES
 
 
 def shard_of(args):

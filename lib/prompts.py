@@ -77,15 +77,36 @@ def options_of(label):
     return [option[lead.end() :] for option, lead in zip(options, leads)] if all(leads) else options
 
 
-def value_text(label):
-    """A label's value as an answer would say it."""
+WHOLE = (1.0, 1.0)  # the frame's width and height in fractions
+
+
+def frame_of(record):
+    """(width, height) of the frame in the coordinates in which boxes of a record are asked for and answered;
+    None where they are pixels of a frame whose size is not known.
+    """
+    system = record.get("boxes") or "fraction"
+    if system == "pixels":
+        size = record.get("frame_size")
+        return tuple(size) if size else None
+    return WHOLE if system == "fraction" else (1000.0, 1000.0)
+
+
+def box_text(value, frame):
+    """A box, in fractions, as it is said of a frame of (width, height): "[100, 220, 310, 900]"."""
+    if frame not in (WHOLE, None):  # None: a video that cannot be read, so that nobody is asked
+        value = [round(part * side) for part, side in zip(value, 2 * frame)]
+    return "[" + ", ".join(map(number_text, value)) + "]"
+
+
+def value_text(label, frame=WHOLE):
+    """A label's value as an answer would say it; `frame`: as frame_of gives it, of boxes."""
     kind, value = label["kind"], label["value"]
     if kind in ("interval", "time"):
         return times_text(value, label)
     if kind == "sequence":
         return ", then ".join(value)
     if kind == "box":
-        return "[" + ", ".join(number_text(v) for v in value) + "]"
+        return box_text(value, frame)
     if kind == "number":
         return number_text(value)
     if kind == "choice":
@@ -100,13 +121,13 @@ def name_text(label):
     return label["name"].replace("_", " ")
 
 
-def label_text(labels):
+def label_text(labels, frame=WHOLE):
     """The labels of a record as an answer would say them: 'moving left'; of several 'score: 63; difficulty:
-    3.2'.
+    3.2'. `frame`: frame_of the record.
     """
     if len(labels) == 1:
-        return value_text(labels[0])
-    return "; ".join(f"{name_text(label)}: {value_text(label)}" for label in labels)
+        return value_text(labels[0], frame)
+    return "; ".join(f"{name_text(label)}: {value_text(label, frame)}" for label in labels)
 
 
 FORMS = {
@@ -114,22 +135,26 @@ FORMS = {
     "sequence": "STEP, then STEP, and so on",
     "interval": "START to END seconds",
     "time": "TIME seconds",
-    "box": "[X1, Y1, X2, Y2] as fractions of the frame",
     "number": "NUMBER",
     "choice": "LETTER",
     "boolean": "yes or no",
 }
+BOX_FORMS = {  # by the coordinates; the key `boxes` of a record
+    "fraction": "[X1, Y1, X2, Y2] as fractions of the frame",
+    "1000": "[X1, Y1, X2, Y2] from 0 to 1000",
+    "pixels": "[X1, Y1, X2, Y2] in pixels of the frame",
+}
 FRACTION_FORMS = {"interval": "START% to END% of the video", "time": "TIME% of the video"}
 
 
-def form_text(labels):
+def form_text(labels, boxes=None):
     """The form in which an answer is asked to say labels of these kinds: 'START to END seconds'; of several
-    'score: NUMBER; action: ACTION'.
+    'score: NUMBER; action: ACTION'. `boxes`: a key of BOX_FORMS.
     """
-    forms = []
+    usual, forms = {**FORMS, "box": BOX_FORMS[boxes or "fraction"]}, []
     for label in labels:
         fraction = label.get("unit") == "fraction"
-        form = (fraction and FRACTION_FORMS.get(label["kind"])) or FORMS.get(label["kind"])
+        form = (fraction and FRACTION_FORMS.get(label["kind"])) or usual.get(label["kind"])
         forms.append(form or name_text(label).upper())
     if len(labels) == 1:
         return forms[0]
@@ -148,5 +173,8 @@ def render(record, style):
     """The user's turn, as text, for a record in one of STYLES; the same function asks, trains and tests."""
     if style == "bare":
         return strip_placeholders(record["question"]).strip()
-    question, labels = asked(record), record["labels"]
-    return STYLES[style].format(question=question, label=label_text(labels), form=form_text(labels))
+    label, form = (
+        label_text(record["labels"], frame_of(record)),
+        form_text(record["labels"], record.get("boxes")),
+    )
+    return STYLES[style].format(question=asked(record), label=label, form=form)

@@ -181,6 +181,7 @@ def meaning(tree):
 
 # ---------------------------------------------------------------- prompts
 
+BOX = [{"name": "where", "kind": "box", "value": [0.1, 0.2, 0.3, 0.4]}]
 EXAMPLES = [
     [{"name": "action", "kind": "class", "value": "moving left"}],
     [{"name": "what", "kind": "text", "value": "A man dives."}],
@@ -188,12 +189,16 @@ EXAMPLES = [
     [{"name": "when", "kind": "interval", "value": [1.0, 2.5]}],
     [{"name": "when", "kind": "interval", "value": [[0.1, 0.25], [0.5, 1.0]], "unit": "fraction"}],
     [{"name": "at", "kind": "time", "value": 3.25}],
-    [{"name": "where", "kind": "box", "value": [0.1, 0.2, 0.3, 0.4]}],
+    BOX,
     [{"name": "which", "kind": "choice", "value": "B", "options": ["A. cat", "B. dog"]}],
     [
         {"name": "dive_score", "kind": "number", "value": 63.0},
         {"name": "left", "kind": "boolean", "value": True},
     ],
+]
+BOXES = [
+    {"labels": BOX, "boxes": "1000"},
+    {"labels": BOX, "boxes": "pixels", "frame_size": [644, 476]},
 ]
 
 
@@ -205,4 +210,5 @@ def prompts_digest(styles):
     rendered.append(prompts.strip_placeholders("a <video> <|im_end|> <|vision_start|> <IMG_CONTEXT> b"))
     for style in styles:
         rendered += [prompts.render({"question": question, "labels": labels}, style) for labels in EXAMPLES]
+        rendered += [prompts.render({"question": question, **box}, style) for box in BOXES]
     return hashlib.sha256(repr(rendered).encode()).hexdigest()

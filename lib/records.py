@@ -158,7 +158,14 @@ def times_problem(record):
 
 # what stages write, which may be any text, or read as theirs
 WRITTEN = ("answer", "thought", "error", "checks", "why")
-OURS = {"boxes": str, "truncated": bool, "thought_truncated": bool, "judgements": ()}
+OURS = {
+    "boxes": str,
+    "frame_size": list,
+    "truncated": bool,
+    "thought_truncated": bool,
+    "judgements": (),
+}
+COORDINATES = ("fraction", "1000", "pixels")  # of boxes
 
 
 def content_problem(record, plain=False, left_out=WRITTEN):
@@ -168,6 +175,8 @@ def content_problem(record, plain=False, left_out=WRITTEN):
     for key, kind in OURS.items():
         if record.get(key) is not None and not isinstance(record[key], kind):
             return f"{key} is {record[key]!r:.60}: stages use that key; give yours another name"
+    if problem := coordinates_problem(record):
+        return problem
     if plain:
         return None
     try:
@@ -178,6 +187,16 @@ def content_problem(record, plain=False, left_out=WRITTEN):
         return f"{near!r} is not Unicode (half a character, or a file name that is not UTF-8: rename it)"
     except (ValueError, RecursionError) as error:
         return f"NaN, an infinity or a value too deep ({error}), expected finite numbers"
+    return None
+
+
+def coordinates_problem(record):
+    """What is wrong with the coordinates in which boxes of a record are answered, or None."""
+    system, size = record.get("boxes"), record.get("frame_size")
+    if system is not None and system not in COORDINATES:
+        return f"boxes is {system!r:.60}, expected one of {', '.join(COORDINATES)}"
+    if size is not None and not (len(size) == 2 and all(is_number(side) and side > 0 for side in size)):
+        return f"frame_size is {size!r:.60}, expected [width, height] in pixels"
     return None
 
 

@@ -304,21 +304,23 @@ def _counted(path, wanted):
             yield index, _picture(frame, reformatter)
 
 
-def _gather(container, stream, place, wanted):
-    """(len(wanted), H, W, 3) uint8, or None where not all of them decode."""
+def _gather(container, stream, place, wanted, scale):
+    """(len(wanted), H, W, 3) uint8, each as `scale` makes it, or None where not all of them decode."""
     places = {index: place(index) for index in wanted} if place else {}
     if None in places.values():
         return None
-    frames, missing = None, set(wanted)
+    frames, shape, missing = None, None, set(wanted)
     try:
         for index, picture in _walk(container, stream, places) if place else _counted(container.name, wanted):
-            if frames is None:
-                frames = np.empty((len(wanted), *picture.shape), np.uint8)
-            if picture.shape != frames.shape[1:]:
+            shape = shape or picture.shape
+            if picture.shape != shape:
                 raise VideoError(
                     f"{container.name}: the picture changes its size; re-encode it: ffmpeg -i IN -c:v "
                     "libx264 OUT.mp4"
                 )
+            picture = scale(picture) if scale else picture
+            if frames is None:
+                frames = np.empty((len(wanted), *picture.shape), np.uint8)
             for k in (k for k, other in enumerate(wanted) if other == index):
                 frames[k] = picture
             missing.discard(index)
@@ -334,13 +336,15 @@ def _centres(first, last, count):
     return [first + int((k + 0.5) * (last - first) / count) for k in range(count)]
 
 
-def read_frames(path, count, start=None, end=None):
-    """`count` frames, evenly spread over the clip [start, end] (seconds; None: the whole file).
+def read_frames(path, count, start=None, end=None, scale=None):
+    """`count` frames, evenly spread over the clip [start, end] (seconds; None: the whole file). `count`: a
+    number, or a function that gives it for the seconds that the clip lasts. `scale`: a function that makes of
+    a picture (H, W, 3) one of another size, so that large ones are never held together.
 
-    Returns (frames, metadata): frames (count, H, W, 3) uint8 RGB; metadata the keyword arguments of
+    Returns (frames, metadata): frames (number, H, W, 3) uint8 RGB; metadata the keyword arguments of
     transformers' VideoMetadata, with frames_indices counted from the clip's start. What it counts are ticks
     of the Clock: index / fps is the second at which a frame was on screen. Rotation flags are applied. A clip
-    shorter than `count` frames repeats frames. Raises VideoError, naming the file, where nothing decodes or
+    that has fewer frames repeats some. Raises VideoError, naming the file, where nothing decodes or
     the clip lies outside the file.
     """
     for look in (
@@ -360,9 +364,10 @@ def read_frames(path, count, start=None, end=None):
                 raise VideoError(
                     f"{path}: the clip starts at {start} s, the video ends at {ticks / fps:.2f} s"
                 )
-            wanted = _centres(first, max(last, first + 1), count)
+            number = count(max(last - first, 1) / fps) if callable(count) else count
+            wanted = _centres(first, max(last, first + 1), number)
             shown = [bisect_right(clock.times, tick) - 1 for tick in wanted]
-            frames = _gather(container, stream, place, shown)
+            frames = _gather(container, stream, place, shown, scale)
             if frames is not None:
                 break
     else:

@@ -90,6 +90,7 @@ def test_flops_are_those_that_pytorch_counts(family, tmp_path):
 
 @pytest.mark.parametrize("family", ["qwen3_vl", "video_llava"])
 def test_tokens_are_those_of_the_tokenizer(family, smoke, tmp_path):
+    from lib.model.frames import Sampling
     from lib.model.inputs import chat, encode
     from lib.prompts import render
     from lib.records import video_path
@@ -105,7 +106,10 @@ def test_tokens_are_those_of_the_tokenizer(family, smoke, tmp_path):
         ].shape[1]
         for r in records
     ]
-    visual, _, connected = costs.clip_tokens(processor, costs.sizes_of(tmp_path)[0], records, path, 8)
+    sampling = Sampling(8)
+    found = costs.clip_counts(processor, costs.sizes_of(tmp_path)[0], records, path, sampling)
+    visual, _, connected, frames = costs.mean_clip(found, records, sampling)
+    assert frames == 8
     assert costs.prompt_tokens(processor, records, "direct") + visual == pytest.approx(sum(real) / len(real))
     assert connected <= visual + 1 and costs.prompt_tokens(
         processor, records, "rationalized"

@@ -238,6 +238,14 @@ def test_every_record_has_its_frames_or_the_reason_why_not(page):
     assert any("show no frames" in note and "2.mp4" in note for note in data["notes"])
 
 
+def test_a_box_is_marked_in_the_coordinates_of_its_record():
+    label = {"name": "b", "kind": "box", "value": [0.1, 0.2, 0.3, 0.9]}
+    said = "Answer: [100, 220, 310, 900]"
+    for frame, found in (((1000.0, 1000.0), True), ((1.0, 1.0), False), (None, False)):
+        pieces = marked(said, [label], [{"parsed": [0.1, 0.22, 0.31, 0.9]}], frame)[0]
+        assert ("100, 220, 310, 900" in pieces[1::2]) == found
+
+
 @pytest.mark.parametrize(
     "answer, labels, parsed, expected",
     [

@@ -21,9 +21,11 @@ import pytest
 from conftest import LIMIT, Fork, free_port, lines, sh, wait_for
 from test_video import coded_clip, number_of
 
+from lib.model.frames import Sampling
 from lib.model.served import ask, content_of
 from lib.model.server import Server, served_identity, server_of
 from lib.records import StageError
+from lib.video import VideoError
 
 KEY = "sk-a-key-to-be-seen-by-the-server-only"
 
@@ -266,7 +268,8 @@ def test_a_request_shows_the_frames_and_asks_as_the_local_path_does(fake, questi
 
 def test_other_forms_of_a_video(tmp_path):
     path = coded_clip(tmp_path / "a clip.mp4", 60)
-    (part,), extra = content_of("jpeg", 3, (str(path), 1.0, None))
+    (part,), extra, size = content_of("jpeg", 3, (str(path), 1.0, None))
+    assert size == [64, 64]
     kind, jpegs = part["video_url"]["url"].split(";base64,")
     assert kind == "data:video/jpeg" and [number_of(picture(jpeg)) for jpeg in jpegs.split(",")] == [
         35,
@@ -284,7 +287,7 @@ def test_other_forms_of_a_video(tmp_path):
             }
         }
     }
-    (part,), extra = content_of("data", 3, (str(path), None, None))
+    (part,), extra, _ = content_of("data", 3, (str(path), None, None))
     assert (
         base64.b64decode(part["video_url"]["url"].removeprefix("data:video/mp4;base64,")) == path.read_bytes()
         and extra is None
@@ -292,9 +295,15 @@ def test_other_forms_of_a_video(tmp_path):
     assert content_of("file", 3, (str(path), None, None)) == (
         [{"type": "video_url", "video_url": {"url": f"file://{str(path).replace(' ', '%20')}"}}],
         None,
+        None,
     )
-    from lib.video import VideoError
-
+    # --fps: the frames are chosen here, or by the server
+    asked = Sampling(None, 2.0, 3, max_pixels=300)
+    parts, extra, size = content_of("frames", asked, (str(path), None, None))
+    assert len(parts) == 3 and size == [17, 17] and extra is None
+    assert picture(parts[0]["image_url"]["url"].partition(",")[2]).shape == (17, 17, 3)
+    _, extra, _ = content_of("file", Sampling(None, 2.0, 3), (str(path), None, None))
+    assert extra == {"media_io_kwargs": {"video": {"fps": 2.0, "num_frames": 3}}}
     for video, name, end, why in (
         ("data", path, 1.0, "whole files"),
         ("file", path, 1.0, "whole files"),
@@ -303,6 +312,25 @@ def test_other_forms_of_a_video(tmp_path):
     ):
         with pytest.raises(VideoError, match=why):
             content_of(video, 3, (str(name), None, end))
+
+
+def test_pixels_for_a_server_are_those_of_the_frames_it_is_sent(fake, tmp_path):
+    """Asked, hinted and kept; frames as --fps and --max-pixels choose them."""
+    coded_clip(tmp_path / "clip.mp4", 90)
+    box = {"name": "it", "kind": "box", "value": [0.25, 0.5, 0.75, 1]}
+    row = {"id": "x", "video": "clip.mp4", "duration": 3.0, "question": "Where?", "labels": [box]}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    server = fake(lambda body, nth: says("Answer: [0, 0, 9, 9]"))
+    flags = ["--fps", "1", "--max-pixels", "1024", "--boxes", "pixels"]
+    for script, source in (("02_generate.py", "train"), ("03_rationalize.py", "02_generate")):
+        out = tmp_path / f"{script[:-3]}.jsonl"
+        generate(tmp_path / f"{source}.jsonl", out, f"{server.url}#org/tiny", *flags, script=script)
+        (row,) = lines(out)
+        assert (row["boxes"], row["frame_size"]) == ("pixels", [32, 32])
+    asked, hinted = (body["messages"][0]["content"] for body, *_ in server.asked)
+    assert len(asked) == 4 and "in pixels of the frame'" in asked[-1]["text"]
+    assert "Answer: [8, 16, 24, 32].\n" in hinted[-1]["text"]
+    assert picture(asked[0]["image_url"]["url"].partition(",")[2]).shape == (32, 32, 3)
 
 
 def test_passing_troubles_are_retried_and_waits_are_obeyed(fake, questions, tmp_path):

@@ -4,7 +4,7 @@ import random
 from collections import Counter, defaultdict
 
 from lib.audit.baselines import official, substring
-from lib.prompts import label_text
+from lib.prompts import frame_of, label_text
 from lib.records import StageError, read_jsonl, record_problem
 from lib.verifier import Embedder, verify_all
 
@@ -45,6 +45,11 @@ def values_of(case):
     return [label["value"] for label in case["labels"]]
 
 
+def said(case):
+    """A case's labels as an answer would say them."""
+    return label_text(case["labels"], frame_of(case))
+
+
 def with_wrong_labels(cases, embedder, seed):
     """Every right answer with the labels of another record of its kinds: the control, of which nothing should
     pass.
@@ -59,7 +64,7 @@ def with_wrong_labels(cases, embedder, seed):
         if case["human"] and others:
             pairs.append((case, rng.choice(others)["labels"]))
     gold = [
-        {**case, "answer": f"Answer: {label_text(case['labels'])}", "labels": labels, "truncated": False}
+        {**case, "answer": f"Answer: {said(case)}", "labels": labels, "truncated": False}
         for case, labels in pairs
     ]
     return [

@@ -7,7 +7,7 @@ import numpy as np
 
 from lib.confidence import share
 from lib.files import write_atomically
-from lib.records import StageError, line_of, read_jsonl
+from lib.records import StageError, coordinates_problem, line_of, read_jsonl
 from lib.verifier import iou, verify_all, with_judgements
 
 
@@ -40,6 +40,8 @@ def join_answers(path, records):
         answer = line.get("answer", line.get("prediction"))
         if not isinstance(answer, (str, type(None))):
             raise StageError(f"{path}:{number}: id {name!r}: the answer is {answer!r:.120}, expected a text")
+        if problem := coordinates_problem(coordinates_of(line)):
+            raise StageError(f"{path}:{number}: id {name!r}: {problem}")
         answers[name] = line
     counts, answered = dict.fromkeys(("answered", "missing", "empty", "failed"), 0), []
     for record in records:
@@ -47,10 +49,16 @@ def join_answers(path, records):
         state = state_of(line)
         answer = line.get("answer", line.get("prediction")) if state == "answered" else ""
         counts[state] += 1
-        # a key of the user's by this name says nothing about the answer
-        asked = {key: value for key, value in record.items() if key not in ("truncated", "thought")}
-        answered.append({**asked, "answer": answer, "origin": "direct"})
+        # keys of the question by these names say nothing about the answer
+        others = ("truncated", "thought", "boxes", "frame_size")
+        asked = {key: value for key, value in record.items() if key not in others}
+        answered.append({**asked, **coordinates_of(line or {}), "answer": answer, "origin": "direct"})
     return answered, counts
+
+
+def coordinates_of(line):
+    """What a line of predictions says of the coordinates of its boxes."""
+    return {key: line[key] for key in ("boxes", "frame_size") if line.get(key) is not None}
 
 
 def measures(records, results):

@@ -18,10 +18,8 @@ WRITABLE = frozenset(("class", "number", "sequence", "text"))
 
 SECONDS = "Give {what} in seconds from the beginning of the video."
 PERCENT = "Give {what} in percent of the video's length."
-CORNERS = (
-    "Give the bounding box as [x1, y1, x2, y2], "
-    "fractions of the frame's width and height from its top left corner."
-)
+# in which units, the form of the last line says (prompts.BOX_FORMS): that depends on the model
+CORNERS = "Give the bounding box as [x1, y1, x2, y2], from the top left corner of the frame."
 
 
 def with_form(stems, form):

@@ -19,9 +19,10 @@ def context_of(config):
     return limit
 
 
-def too_long(tokens, visual, new, limit):
+def too_long(tokens, visual, new, limit, lower="--frames"):
     """Why a prompt of `tokens`, `visual` ones among them, does not fit into a context of `limit` together
     with an answer of at most `new` tokens; None where it does. An answer may find less room than `new`.
+    `lower`: the flags that make it shorter.
     """
     room = None if limit is None else limit - tokens
     if room is None or room >= min(new, ROOM):
@@ -29,7 +30,7 @@ def too_long(tokens, visual, new, limit):
     fewer = f" or --max-new-tokens to {room} at most" if room > 0 else ""
     return (
         f"the prompt has {tokens:,} tokens, {visual:,} of them visual, and the answer up to {new:,} new "
-        f"ones, but the model's context is {limit:,} tokens: lower --frames{fewer}"
+        f"ones, but the model's context is {limit:,} tokens: lower {lower}{fewer}"
     )
 
 

@@ -12,6 +12,7 @@ import transformers
 from lib.command import barrier, progress, world
 from lib.model import cache, clips
 from lib.model.features import encoding_of, features_of, moved, row_of, takes_features
+from lib.model.frames import sampling_of
 from lib.model.inputs import chat, unexpanded
 from lib.model.save import write
 from lib.records import StageError
@@ -23,11 +24,11 @@ OF_LANGUAGE = re.compile(r"\b(language_model|text_model|lm_head)\b")
 
 
 class FeatureCache:
-    """Encodings (features.py) of clips in "DIR" or "DIR,GIB" (cache.py). Raises StageError for a model that
-    cannot be given them.
+    """Encodings (features.py) of clips in "DIR" or "DIR,GIB" (cache.py), of the frames of a Sampling. Raises
+    StageError for a model that cannot be given them.
     """
 
-    def __init__(self, folder, model, processor, frames, view="video", seed=0):
+    def __init__(self, folder, model, processor, sampling, view="video", seed=0):
         if not takes_features(model):
             raise StageError(
                 f"--feature-cache needs transformers 5.20 or newer, this is {transformers.__version__}: "
@@ -37,6 +38,7 @@ class FeatureCache:
         self.folder, self.bound = cache.open_cache(folder)
         self.processor = processor
         drawn = seed if view == "shuffled" else None
+        frames = sampling_of(sampling).key()
         self.about = [encoder_digest(model, processor), frames, view, drawn, clips.VERSION, VERSION]
 
     def file(self, clip):

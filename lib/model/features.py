@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import torch
 
-from lib.model.inputs import common, encode, padded, training_batch, training_text, unexpanded
+from lib.model.inputs import common, encode, padded, training_text, unexpanded
 
 
 def moved(inputs, device, dtype=None):
@@ -134,7 +134,13 @@ def joined(processor, encodings, rows):
 def encoder_outputs(encodings):
     """What tower and projector made of several clips, as the model's own encoder would return it."""
     made = [encoding["made"] for encoding in encodings]
-    made = torch.cat(made) if torch.is_tensor(made[0]) else [part for one in made for part in one]
+    if torch.is_tensor(
+        made[0]
+    ):  # of clips of different lengths the tokens stand behind one another, as of one
+        alike = len({each.shape[1:] for each in made}) == 1
+        made = torch.cat(made, 0 if alike else 1)
+    else:
+        made = [part for one in made for part in one]
     layers = encodings[0]["deepstack"]
     if layers:
         layers = [[part for one in encodings for part in one["deepstack"][n]] for n in range(len(layers))]
@@ -142,10 +148,11 @@ def encoder_outputs(encodings):
 
 
 def rows_to_train(processor, rows, clips, decode):
-    """Inputs and labels for rows of (prompt, answer, clip).
+    """Inputs and labels for rows of (prompt, answer, clip): labels are -100 but on the answer and its end.
 
     `clips`: {clip: its encoding, or (frames, metadata)}; where an encoding cannot serve a row, all are
-    decoded: `decode(clip)`.
+    decoded: `decode(clip)`. Each is then encoded alone: processors join clips of different lengths wrongly,
+    or not at all.
     """
     texts, tails = zip(*(training_text(processor, prompt, answer) for prompt, answer, _ in rows))
     of_rows = [clips[clip] for *_, clip in rows]
@@ -153,7 +160,8 @@ def rows_to_train(processor, rows, clips, decode):
     tokens = [row_of(processor, clip, text) if e else None for clip, text, e in zip(of_rows, texts, encoded)]
     if None in tokens:
         frames = [decode(clip) if e else of_row for (*_, clip), of_row, e in zip(rows, of_rows, encoded)]
-        return training_batch(processor, [row[:2] for row in rows], frames)
+        of_rows = [encoding_of(processor, text, clip) for text, clip in zip(texts, frames)]
+        tokens = [encoding["inputs"]["input_ids"][0].tolist() for encoding in of_rows]
     inputs = joined(processor, of_rows, tokens)
     longest = inputs["input_ids"].shape[1]
     inputs["labels"] = torch.tensor(

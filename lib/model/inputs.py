@@ -1,7 +1,8 @@
 """Prompts and clips as a model reads them, and rows as it is trained on them: one path for every family.
 
-No branch by family: every clip has the same number of frames, frames come decoded (uint8) with their
-metadata, padding is on the left, and prompts go through the processor's own chat template.
+No branch by family: clips of different numbers of frames are encoded one by one (features.py joins them),
+frames come decoded (uint8) with their metadata, padding is on the left, and prompts go through the
+processor's own chat template.
 """
 
 import threading
@@ -51,24 +52,30 @@ def filled(processor, clip):
     return np.concatenate([frames, *[frames[-1:]] * missing]), {**metadata, "frames_indices": indices}
 
 
+def undecided(processor):
+    """What Qwen's processors leave undecided, and warn of: as their reference, qwen-vl-utils, has it."""
+    cap = getattr(processor.video_processor, "cap_pixels_per_frame", False)
+    return {"cap_pixels_per_frame": True} if cap is None else {}
+
+
 def encode(processor, texts, clips):
-    """Left-padded inputs for rendered `texts` with one clip (frames, metadata) each; tensors on the CPU. Safe
-    in threads.
+    """Left-padded inputs for rendered `texts` with one clip (frames, metadata) each, all of as many frames;
+    tensors on the CPU. Frames that are `sized` (clips.py) stay as they are. Safe in threads.
     """
     clips = [filled(processor, clip) for clip in clips]
-    # Qwen's processors leave this undecided, and warn: decided as their reference, qwen-vl-utils, does
-    options = {}
-    if getattr(processor.video_processor, "cap_pixels_per_frame", False) is None:
-        options["cap_pixels_per_frame"] = True
+    options = undecided(processor)
     if (getattr(processor, "videos_kwargs", None) or {}).get("do_resize") is False:
         options["do_resize"] = processor.video_processor.do_resize  # it expects frames of the right size
     if "mm_token_type_ids" in processor.model_input_names:  # some leave them out unless asked
         options["return_mm_token_type_ids"] = True
+    if all(metadata.get("sized") for _, metadata in clips):
+        options["do_resize"] = False
+    about = [{key: value for key, value in metadata.items() if key != "sized"} for _, metadata in clips]
     with ONE_AT_A_TIME:
         inputs = processor(
             text=list(texts),
             videos=[[frames] for frames, _ in clips],
-            video_metadata=[VideoMetadata(**metadata) for _, metadata in clips],
+            video_metadata=[VideoMetadata(**metadata) for metadata in about],
             return_metadata=True,  # without it some find no seconds to write beside the frames
             do_sample_frames=False,
             padding=True,

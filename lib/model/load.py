@@ -46,6 +46,17 @@ def parts_of(config):
     return [config, config.get_text_config(), *filter(None, others)]
 
 
+def config_of(path):
+    """The configuration of a folder or hub id. Raises StageError where there is none."""
+    try:
+        return AutoConfig.from_pretrained(path, **from_hub(path))
+    except (OSError, ValueError) as error:
+        raise StageError(
+            f"{path}: no model can be loaded from it: {why_not(path, error)}; expected the folder or hub id "
+            "of a video model of transformers"
+        ) from error
+
+
 def stored_dtype(path):
     """The precision of a checkpoint (folder or hub id): that of its config, of its language model's config
     (where Qwen3-VL's stands), of any other part's, of most numbers in its safetensors files; else float32.

@@ -6,13 +6,15 @@ restart.
 """
 
 import time
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.context import context_of, less_room, too_long
+from lib.model.coordinates import answered, frame_size_of, no_pixels_of
+from lib.model.frames import FRAMES, TRIED, fitted, sampling_of
 from lib.model.questions import plan_batches
 from lib.model.thinking import check_thinking, continued, opened_by, reply_of
 from lib.records import StageError, key_of
@@ -20,8 +22,8 @@ from lib.thoughts import OPENING, without_tags
 from lib.video import VideoError, prefetch, viewed
 
 NO_MEMORY = (
-    "out of memory with this question alone: fewer --frames or --max-new-tokens, --load-in-4bit or "
-    "--device-map auto need less"
+    "out of memory with this question alone: less of the video ({lower}) or --max-new-tokens, "
+    "--load-in-4bit or --device-map auto need less"
 )
 
 
@@ -65,18 +67,18 @@ def in_halves(compute, items, at_once):
 class Local:
     """A folder, a hub id, or a model in memory with its processor, loaded at the first question.
 
-    frames: per clip, evenly spread; dtype, device_map, load_in_4bit: see load.load; batch_size: answers
-    generated at once, halved where memory runs out; workers: threads that decode ahead; frame_cache,
-    feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or "blind", drawn from `seed`;
-    think: "yes" or "no", whether the chat template is to ask for a thought; max_thought_tokens: those
-    that it may have, beside the answer's own.
+    frames: a number per clip, evenly spread, or a Sampling (frames.py); dtype, device_map, load_in_4bit: see
+    load.load; batch_size: answers generated at once, halved where memory runs out; workers: threads that
+    decode ahead; frame_cache, feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or
+    "blind", drawn from `seed`; think: "yes" or "no", whether the chat template is to ask for a thought;
+    max_thought_tokens: those that it may have, beside the answer's own.
     """
 
     def __init__(
         self,
         model,
         processor=None,
-        frames=8,
+        frames=FRAMES,
         dtype="auto",
         device_map=None,
         load_in_4bit=False,
@@ -94,11 +96,13 @@ class Local:
         check_thinking(model, think, max_thought_tokens, processor)
         self.identity, self.report = identity(model), {}
         self.model, self.processor, self.features = model, processor, None
-        self.frames, self.view, self.seed = frames, view, seed
+        self.sampling, self.view, self.seed = sampling_of(frames), view, seed
         self.think, self.max_thought_tokens = think, max_thought_tokens
         self.dtype, self.device_map, self.load_in_4bit = dtype, device_map, load_in_4bit
         self.batch_size, self.at_once, self.workers = batch_size, batch_size, workers
         self.frame_cache, self.feature_cache = frame_cache, feature_cache
+        if self.sampling.bounded:  # what the processor cannot obey is bad usage, before any work
+            self.sampling = fitted(self.sampling, self._frame_processor, self.identity["model"])
 
     def answers(self, questions, done=(), temperature=0.0, top_p=1.0, max_new_tokens=1024, what="answer"):
         """Yields the finished records of each batch, those whose key's hash is in `done` left out: a list of
@@ -110,7 +114,7 @@ class Local:
         was, and how often a batch was halved. Raises StageError where no prompt fits.
         """
         began = time.time()
-        batches = plan_batches(questions, self.batch_size, done)
+        batches = plan_batches(questions, self.batch_size, done, self.sampling)
         if not batches:
             return
         sampling = {"temperature": temperature, "top_p": top_p, "max_new_tokens": max_new_tokens}
@@ -134,7 +138,7 @@ class Local:
             self._keep_features(batch)
             self._count(speed, batch, answers)
             yield [
-                record_of(question, answers, batch, self.opened)
+                self._record(question, answers, batch)
                 for question in batch.questions
                 if hash(key_of(question.record)) not in done
             ]
@@ -150,11 +154,13 @@ class Local:
         if self.processor is None:
             dtype = dtype_of(self.dtype, device)
             self.model, self.processor = load(self.model, device, dtype, self.device_map, self.load_in_4bit)
-        check_reads(self.model, self.processor, self.identity["model"], self.frames)
+        self.sampling = fitted(self.sampling, self.processor, self.identity["model"])
+        frames = self.sampling.count(TRIED)
+        check_reads(self.model, self.processor, self.identity["model"], frames)
         self.opened = opened_by(self._chat("")) is not None
         if self.feature_cache:
             self.features = FeatureCache(
-                self.feature_cache, self.model, self.processor, self.frames, self.view, self.seed
+                self.feature_cache, self.model, self.processor, self.sampling, self.view, self.seed
             )
         model, (rank, processes) = self.model, world()
         self.context = context_of(model.config)
@@ -209,7 +215,7 @@ class Local:
 
         unfit, lengths = {}, lengths_of(prepared) if prepared else []
         for question, number in zip(questions, prepared["prompt_of"] if prepared else []):
-            reason = too_long(*lengths[number], max_new_tokens, self.context)
+            reason = too_long(*lengths[number], max_new_tokens, self.context, self.sampling.lower())
             if reason:
                 unfit[id(question)] = (lengths[number][0], reason)
         return unfit
@@ -242,7 +248,7 @@ class Local:
             if kept:
                 return kept
         try:
-            frames, metadata = frames_of(clip, self.frames, self.frame_cache)
+            frames, metadata = frames_of(clip, self.sampling, self.frame_cache)
         except VideoError as error:
             return error
         encoding = encoding_of(self.processor, texts[0], (viewed(frames, self.view, self.seed), metadata))
@@ -345,17 +351,50 @@ class Local:
             flush=True,
         )
 
+    def _record(self, question, answers, batch):
+        """The question's record with its answer, or with the reason why there is none."""
+        if id(question) in answers:
+            return self._answered(question.record, answers[id(question)], batch.clips[question.clip])
+        clip = batch.clips[question.clip]
+        if isinstance(clip, VideoError):
+            return {**question.record, "error": str(clip)}
+        memory = NO_MEMORY.format(lower=f"lower {self.sampling.lower()}")
+        _, reason = batch.unfit.get(id(question), (None, memory))
+        return {**question.record, "error": reason}
 
-def record_of(question, answers, batch, opened=False):
-    """The question's record with its answer, or with the reason why there is none. `opened`: the prompt
-    began a thought.
-    """
-    if id(question) in answers:
-        text, tokens, ended, thought_ended = answers[id(question)]
-        said = reply_of(text, ended, opened, thought_ended=thought_ended)
-        return {**question.record, **said, "tokens": tokens}
-    clip = batch.clips[question.clip]
-    if isinstance(clip, VideoError):
-        return {**question.record, "error": str(clip)}
-    _, reason = batch.unfit.get(id(question), (None, NO_MEMORY))
-    return {**question.record, "error": reason}
+    def _answered(self, record, answer, encoding):
+        """A record with its answer on the clip of an encoding."""
+        text, tokens, ended, thought_ended = answer
+        said = reply_of(text, ended, self.opened, thought_ended=thought_ended)
+        in_pixels = record.get("boxes") == "pixels"
+        size = frame_size_of(self.processor, encoding["inputs"]) if in_pixels else None
+        return answered(record, {**said, "tokens": tokens}, size)
+
+    def family(self):
+        """What the model's family is called in its configuration, e.g. qwen3_vl."""
+        from lib.model.load import config_of
+
+        return (config_of(self.model) if self.processor is None else self.model.config).model_type
+
+    def no_pixels(self):
+        """Why boxes cannot be said in pixels of the frames that the processor makes, or None."""
+        return no_pixels_of(self._frame_processor, self.identity["model"])
+
+    @cached_property
+    def _frame_processor(self):
+        """The processor, which is there before the model is loaded."""
+        from lib.model.load import processor_of
+
+        return self.processor or processor_of(self.model)
+
+    def frame_size(self, clip):
+        """[width, height] of the frames that the processor makes of a clip; None where it cannot be read."""
+        from lib.model.clips import frames_of
+        from lib.model.inputs import chat, encode
+
+        processor = self._frame_processor
+        try:
+            made = frames_of(clip, fitted(self.sampling, processor, self.identity["model"]), self.frame_cache)
+        except VideoError:
+            return None
+        return frame_size_of(processor, encode(processor, [chat(processor, "")], [made]))

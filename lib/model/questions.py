@@ -40,13 +40,25 @@ def asked_length(record):
     return len(record["question"]) + sum(len(option) for each in options for option in each)
 
 
+FRAME = 400  # characters that weigh as much as a frame: some hundred tokens
+
+
+def shown_length(record, sampling):
+    """What a record's clip adds to that where clips have different numbers of frames, in characters."""
+    if sampling is None or sampling.fps is None:
+        return 0
+    return FRAME * sampling.count(record.get("duration") or 0)
+
+
 class Questions:
     """A sequence of questions on records of the JSONL file `path`, `samples` of each: made by
-    ask(record, sample) whenever one is needed, to the `origin` of answers.
+    ask(record, sample) whenever one is needed, to the `origin` of answers. `sampling`: which frames of their
+    clips will be shown (frames.py).
     """
 
-    def __init__(self, path, ask, origin, samples=1):
+    def __init__(self, path, ask, origin, samples=1, sampling=None):
         self.file, self.ask, self.origin, self.samples = open(path, "rb"), ask, origin, samples
+        self.sampling = sampling
         self.places, self.sizes = array("q"), array("q")
         self.keys, self.clips, self.lengths = array("q"), array("q"), array("q")  # of every question
 
@@ -54,7 +66,7 @@ class Questions:
         """Add the questions on the record whose line stands at `place`, `size` bytes long."""
         self.places.append(place)
         self.sizes.append(size)
-        clip, length = clip_hash(record), asked_length(record)
+        clip, length = clip_hash(record), asked_length(record) + shown_length(record, self.sampling)
         for sample in range(self.samples):
             self.keys.append(hash((record["id"], self.origin, sample)))
             self.clips.append(clip)
@@ -70,18 +82,20 @@ class Questions:
         return self.ask(json.loads(line), sample)
 
 
-def columns(questions):
-    """(hash of the key, hash of the clip, length of the prompt) of all questions, as arrays of int64."""
+def columns(questions, sampling=None):
+    """(hash of the key, hash of the clip, length of the prompt) of all questions, as arrays of int64.
+    `sampling`: of a list of questions, as Questions have their own.
+    """
     if isinstance(questions, Questions):
         held = (questions.keys, questions.clips, questions.lengths)
         return tuple(np.frombuffer(column, np.int64) for column in held)
     keys = [hash(key_of(question.record)) for question in questions]
     clips = [hash(question.clip) for question in questions]
-    lengths = [len(question.prompt) for question in questions]
+    lengths = [len(question.prompt) + shown_length(question.record, sampling) for question in questions]
     return tuple(np.array(column, np.int64) for column in (keys, clips, lengths))
 
 
-def plan_batches(questions, size, done=()):
+def plan_batches(questions, size, done=(), sampling=None):
     """Arrays of the numbers of `size` questions, the largest batch first: where memory does not suffice, that
     shows at once. Those about one clip share its decoding; like lengths go together, so that little is
     padded.
@@ -89,7 +103,7 @@ def plan_batches(questions, size, done=()):
     Batches are planned over all questions, then those left out whose questions are all in `done` (hashes of
     keys): so the arithmetic of an answer is the same after a restart.
     """
-    keys, clips, lengths = columns(questions)
+    keys, clips, lengths = columns(questions, sampling)
     if not len(keys):
         return []
     _, first, group = np.unique(clips, return_index=True, return_inverse=True)

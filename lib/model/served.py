@@ -14,6 +14,8 @@ from pathlib import Path
 from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
+from lib.model.coordinates import answered
+from lib.model.frames import FRAMES, sampling_of
 from lib.model.questions import columns
 from lib.model.requests import CONTINUE, as_they_come, complete, continues
 from lib.model.server import BUDGET, Failure, Usage, limit_thoughts, server_of
@@ -44,22 +46,32 @@ def whole_file(video, clip):
     return part_of("video_url", f"data:{mimetypes.guess_type(path)[0] or 'video/mp4'};base64,{content}")
 
 
-def content_of(video, count, clip, view="video", seed=0, frame_cache=None):
-    """(parts of the user's turn that show the clip, fields to add to the request). Raises VideoError."""
+def content_of(video, sampling, clip, view="video", seed=0, frame_cache=None):
+    """(parts of the user's turn that show the clip, fields to add to the request, [width, height] of a frame
+    that is sent or None). Raises VideoError.
+    """
     if video in ("data", "file"):
-        return [whole_file(video, clip)], None
+        return [whole_file(video, clip)], frames_of_server(sampling_of(sampling)), None
     import cv2
 
     from lib.model.clips import frames_of
 
-    frames, about = frames_of(clip, count, frame_cache)
+    frames, about = frames_of(clip, sampling, frame_cache)
     pictures = [cv2.imencode(".jpg", frame[..., ::-1])[1] for frame in viewed(frames, view, seed)]
+    size = [frames.shape[2], frames.shape[1]]
     jpegs = [base64.b64encode(picture).decode() for picture in pictures]
     if video == "frames":
-        return [part_of("image_url", f"data:image/jpeg;base64,{jpeg}") for jpeg in jpegs], None
+        return [part_of("image_url", f"data:image/jpeg;base64,{jpeg}") for jpeg in jpegs], None, size
     times = {name: about[name] for name in ("fps", "frames_indices", "total_num_frames", "duration")}
-    options = {"media_io_kwargs": {"video": {"num_frames": count, **times}}}
-    return [part_of("video_url", "data:video/jpeg;base64," + ",".join(jpegs))], options
+    options = {"media_io_kwargs": {"video": {"num_frames": len(frames), **times}}}
+    return [part_of("video_url", "data:video/jpeg;base64," + ",".join(jpegs))], options, size
+
+
+def frames_of_server(sampling):
+    """The fields of a request by which vLLM chooses frames of a whole file itself; None without --fps."""
+    if sampling.fps is None:
+        return None
+    return {"media_io_kwargs": {"video": {"fps": sampling.fps, "num_frames": sampling.max_frames}}}
 
 
 class Served:
@@ -70,7 +82,7 @@ class Served:
     def __init__(
         self,
         model,
-        frames=8,
+        frames=FRAMES,
         dtype="auto",
         device_map=None,
         load_in_4bit=False,
@@ -96,9 +108,18 @@ class Served:
                 "use video=frames or video=jpeg",
                 code=2,
             )
+        self.sampling = sampling_of(frames)
+        if self.sampling.bounded and self.server.video in ("data", "file"):
+            raise StageError(
+                f"--max-pixels and --min-pixels scale frames, video={self.server.video} sends whole files; "
+                "use video=frames or video=jpeg, or tell the server",
+                code=2,
+            )
+        if self.server.video == "jpeg":  # where the server's model takes frames in pairs
+            self.sampling = self.sampling._replace(together=2)
         if frame_cache:
             open_cache(frame_cache)
-        self.frames, self.view, self.seed, self.frame_cache = frames, view, seed, frame_cache
+        self.view, self.seed, self.frame_cache = view, seed, frame_cache
         self.in_flight, self.workers = batch_size, workers
         self.max_thought_tokens = max_thought_tokens
         # vLLM, SGLang and `transformers serve` hand this to the chat template
@@ -132,7 +153,7 @@ class Served:
 
         @lru_cache(maxsize=self.in_flight)
         def content(clip):  # a future: questions and samples on one clip share one decoding
-            work = (content_of, server.video, self.frames, clip, self.view, self.seed, self.frame_cache)
+            work = (content_of, server.video, self.sampling, clip, self.view, self.seed, self.frame_cache)
             return asyncio.get_running_loop().run_in_executor(decoders, *work)
 
         @lru_cache(maxsize=1)
@@ -154,7 +175,7 @@ class Served:
     async def _answer(self, client, question, content, can_continue, sampling):
         """The question's record with its answer, or with the reason why there is none."""
         try:
-            parts, extra = await content(question.clip)
+            parts, extra, size = await content(question.clip)
             extra = {**(extra or {}), **self.extra} or None
             messages = [user_turn(parts, question.prompt)]
             reply = await complete(client, self.server, messages, *sampling, extra)
@@ -167,7 +188,7 @@ class Served:
             return {**question.record, "error": error.args[0]}
         if reply.model not in self.report["served"]["reported"]:
             self.report["served"]["reported"].append(reply.model)
-        return {**question.record, **said}
+        return answered(question.record, said, size)
 
     async def _concluded(self, client, parts, question, sampling, extra, said, explanation, goes_on):
         """(the reply, the answer's fields) with its final line drawn again from question and explanation."""
@@ -183,6 +204,26 @@ class Served:
         answer = f"{explanation}\nAnswer: {line['answer']}".strip()
         tokens = None if None in (said["tokens"], reply.tokens) else said["tokens"] + reply.tokens
         return reply, {**line, "answer": answer, "tokens": tokens, **thought}
+
+    def family(self):
+        """What the model's family is called: not known."""
+        return None
+
+    def no_pixels(self):
+        """Why boxes cannot be said in pixels of the frames that are sent, or None."""
+        if self.server.video in ("data", "file"):
+            return (
+                f"video={self.server.video} sends whole files; only the server knows the size of its frames"
+            )
+        return None
+
+    def frame_size(self, clip):
+        """[width, height] of the frames that are sent of a clip; None where it cannot be read."""
+        try:
+            _, _, size = content_of(self.server.video, self.sampling, clip, frame_cache=self.frame_cache)
+        except VideoError:
+            return None
+        return size
 
 
 def said_by(reply):

@@ -5,9 +5,10 @@
     --model https://generativelanguage.googleapis.com/v1beta/openai#gemini-2.5-pro,seed=no
 
 Behind the name, after commas:
-    video=frames    the --frames frames as images; any server that reads images takes them (default)
+    video=frames    the frames as images; any server that reads images takes them (default)
     video=jpeg      the same frames as one video, with their times: vLLM
-    video=data      the whole file as a video; the server chooses its frames, --frames does not apply
+    video=data      the whole file as a video; the server chooses its frames: --frames does not apply, --fps
+                    and --max-frames go to it as vLLM's media_io_kwargs
     video=file      the same by its path, for a server that shares the disk (vLLM: --allowed-local-media-path)
     timeout=600     seconds that one answer may take
     retries=7       further tries of a request, 1, 2, 4, ... 60 seconds apart, or as long as the server

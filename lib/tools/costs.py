@@ -11,9 +11,10 @@ import os
 import re
 from types import SimpleNamespace
 
+from lib.model.frames import FRAMES
 from lib.prompts import render
 from lib.records import StageError, video_path
-from lib.video import VideoError, probe, read_frames
+from lib.video import VideoError, probe
 
 TOKENISED, CLIPS = 5000, 10  # prompts tokenised and clips looked at, at most, spread over all
 
@@ -86,30 +87,54 @@ def prompt_tokens(processor, records, style):
     return sum(lengths) / len(lengths)
 
 
-def clip_tokens(processor, size, records, path, frames):
-    """The mean of clip_counts."""
-    found = clip_counts(processor, size, records, path, frames)
-    return [sum(values) / len(found) for values in zip(*found)]
+def mean_clip(found, records, sampling):
+    """[visual tokens, patches in the tower, tokens behind the connector, frames] of a clip on average: of
+    those that clip_counts found, and as many times more as the clips of all records have more frames.
+    """
+    means = [sum(values) / len(found) for values in zip(*found)]
+    counts = frame_counts(records, sampling)
+    more = sum(counts) / len(counts) / means[-1] if counts else 1
+    return [more * mean for mean in means]
 
 
-def clip_counts(processor, size, records, path, frames):
-    """[(visual tokens, patches in the tower, tokens behind the connector)] of some clips.
+def frame_counts(records, sampling):
+    """How many frames a Sampling takes of the clips whose duration is known."""
+    return [sampling.count(record["duration"]) for record in records if record.get("duration")]
+
+
+def fps_line(records, sampling, mean):
+    """What --fps costs, as a line to add; nothing without it. `mean`: frames of a clip."""
+    counts = frame_counts(records, sampling)
+    if not sampling.fps or not counts:
+        return ""
+    return (
+        f"\n--fps {sampling.fps:g}: {min(counts)} to {max(counts)} frames a clip (at most --max-frames "
+        f"{sampling.max_frames}): {mean / FRAMES:.1f} times the visual tokens of --frames {FRAMES}"
+    )
+
+
+def clip_counts(processor, size, records, path, sampling):
+    """[(visual tokens, patches in the tower, tokens behind the connector, frames)] of some clips, with --fps
+    the longest one among them.
 
     Visual tokens are what the processor adds to the text, markers and times included; of these the token
     that stands for what the connector gives is the most frequent. Raises StageError without a clip to read.
     """
+    from lib.model.clips import frames_of
     from lib.model.inputs import chat, encode
 
-    found = []
-    for record in spread(records, CLIPS):
+    found, longest = [], max(records, key=lambda record: record.get("duration") or 0)
+    for record in [*spread(records, CLIPS), *([longest] if sampling.fps else [])]:
         try:
-            clip = read_frames(video_path(record, path), frames, record.get("start"), record.get("end"))
+            video = video_path(record, path), record.get("start"), record.get("end")
+            clip = frames_of(video, sampling)
         except VideoError:
             continue
         inputs = encode(processor, [chat(processor, render(record, "direct"))], [clip])
         pixels = next(value.numel() for key, value in inputs.items() if key.startswith("pixel_values"))
         visual = inputs["input_ids"].shape[1] - prompt_tokens(processor, [record], "direct")
-        found.append((visual, pixels / size.patch, int(inputs["input_ids"][0].bincount().max())))
+        behind = int(inputs["input_ids"][0].bincount().max())
+        found.append((visual, pixels / size.patch, behind, len(clip[0])))
     if not found:
         raise StageError(
             f"{path}: not one of the videos tried can be read, the first {video_path(records[0], path)}; "
@@ -118,9 +143,10 @@ def clip_counts(processor, size, records, path, frames):
     return found
 
 
-def context_problem(path, lengths, visual, new):
+def context_problem(path, lengths, visual, new, lower):
     """(why the longest of some prompts exceeds the context of a model, folder or hub id, together with an
-    answer of `new` tokens, or None; whether all do). `lengths`: of their texts; `visual`: of some clips.
+    answer of `new` tokens, or None; whether all do). `lengths`: of their texts; `visual`: of some clips;
+    `lower`: the flags that make them shorter.
     """
     from transformers import AutoConfig
 
@@ -129,7 +155,7 @@ def context_problem(path, lengths, visual, new):
 
     limit = context_of(AutoConfig.from_pretrained(path, **from_hub(path)))
     least, most = (
-        too_long(int(end(visual) + end(lengths)), int(end(visual)), new, limit) for end in (min, max)
+        too_long(int(end(visual) + end(lengths)), int(end(visual)), new, limit, lower) for end in (min, max)
     )
     return most, least is not None
 

@@ -23,9 +23,10 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from lib.command import parser_of, run
+from lib.command import frames_asked, parser_of, run
 from lib.confidence import wilson
 from lib.model import is_served
+from lib.model.frames import fitted
 from lib.records import StageError, read_jsonl, read_records
 from lib.tools.costs import (
     bytes_of,
@@ -33,8 +34,10 @@ from lib.tools.costs import (
     context_problem,
     device,
     duration,
+    fps_line,
     human,
     human_bytes,
+    mean_clip,
     prompt_lengths,
     sizes_of,
     tower_flops,
@@ -89,12 +92,14 @@ def facts_of(args, flags, train, test):
     if args.records:  # one record stands for all, a clip for each
         count, read, videos, clips = args.counts, None, args.counts, args.counts
     (base, stored), processor = sizes_of(training.model), processor_of(training.model)
-    frames = {flags[stage].frames for stage in SCRIPTS}
-    counts = {number: clip_counts(processor, base, train, args.input, number) for number in frames}
-    visual, patches, connected = (sum(c) / len(c) for c in zip(*counts[asking.frames]))
+    samplings = {stage: fitted(frames_asked(flags[stage]), processor, training.model) for stage in SCRIPTS}
+    about = (processor, base, train, args.input)
+    counts = {sampling: clip_counts(*about, sampling) for sampling in set(samplings.values())}
+    asked = samplings["generate"]
+    visual, patches, connected, frames = mean_clip(counts[asked], train, asked)
     prompts = dict(generate=(train, "direct"), rationalize=(train, "rationalized"), evaluate=(test, "direct"))
     lengths = {stage: prompt_lengths(processor, *prompt) for stage, prompt in prompts.items()}
-    check_context(args, flags, lengths, counts)
+    check_context(args, flags, lengths, {stage: counts[sampling] for stage, sampling in samplings.items()})
     print(
         f"{count[0]:,} questions on {videos[0]:,} videos, {count[1]:,} held-out ones on {videos[1]:,}"
         + (f"; {sum(missing):,} videos are MISSING" if sum(missing) else "")
@@ -108,7 +113,8 @@ def facts_of(args, flags, train, test):
         model=None if is_served(args.model) else sizes_of(args.model)[0],
         visual=visual,
         connected=connected,
-        clip=tower_flops(base, patches, connected, asking.frames),
+        frames=frames,
+        clip=tower_flops(base, patches, connected, frames),
         checkpoint=base.total * stored,
         line=os.path.getsize(args.input) / len(train),
         trial={},
@@ -121,7 +127,7 @@ def facts_of(args, flags, train, test):
 def check_context(args, flags, lengths, counts):
     """Warn of prompts that exceed a model's context. Raises StageError where those of a stage all do.
 
-    `lengths`: {stage: tokens of its prompts' texts}; `counts`: {frames: clip_counts with as many}.
+    `lengths`: {stage: tokens of its prompts' texts}; `counts`: {stage: clip_counts of its clips}.
     """
     origins = {"generate": "direct", "rationalize": "rationalized"}
     for stage, script in SCRIPTS.items():
@@ -130,8 +136,9 @@ def check_context(args, flags, lengths, counts):
             continue
         texts = lengths.get(stage, lengths["generate"])  # 05 trains on the prompts of 02
         new = flags["generate" if stage == "finetune" else stage].max_new_tokens
-        visual = [tokens for tokens, *_ in counts[flags[stage].frames]]
-        problem, all_of_them = context_problem(model, texts, visual, new)
+        visual = [tokens for tokens, *_ in counts[stage]]
+        lower = frames_asked(flags[stage]).lower()
+        problem, all_of_them = context_problem(model, texts, visual, new, lower)
         if all_of_them:
             raise StageError(f"{script} with {model}: {problem}; so it is of all prompts tried")
         if problem:
@@ -190,8 +197,9 @@ def main():
         }
         counted = ", ".join(f"{name} {human(getattr(facts.base, part))}" for name, part in parts.items())
         print(
-            f"model: {human(facts.base.total)} parameters ({counted}); {flags['generate'].frames} frames are "
+            f"model: {human(facts.base.total)} parameters ({counted}); {facts.frames:.3g} frames are "
             f"{facts.visual:,.0f} visual tokens; on {place[0]}, one process{' a card' if machine else ''}"
+            + fps_line(train, frames_asked(flags["generate"]), facts.frames)
         )
         if machine:
             elsewhere(args, facts, machine, args.shares or [0.5] * 3)

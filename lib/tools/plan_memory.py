@@ -1,5 +1,6 @@
 """What make plan says of memory, and of the disk that 05 needs while it trains: arithmetic (costs.py)."""
 
+from lib.command import frames_asked
 from lib.model import cache
 from lib.tools.costs import feature_numbers, human_bytes, state_bytes, training_memory, weights_memory
 
@@ -52,8 +53,8 @@ def memory_of(facts, name, held, number, cards=1):
     if not fits:
         other = "LoRA instead of --full" if flags.full else "--load-in-4bit"
         lines.append(
-            f"WARNING: 05 does not fit here even with one row at a time; {other}, --checkpointing or fewer "
-            "--frames need less"
+            f"WARNING: 05 does not fit here even with one row at a time; {other}, --checkpointing or lower "
+            f"{frames_asked(flags).lower()} need less"
         )
         shared = (weights + optimiser) / cards + row
         if cards > 1 and not flags.load_in_4bit:

@@ -6,7 +6,7 @@ import re
 import cv2
 import numpy as np
 
-from lib.prompts import label_text, options_of
+from lib.prompts import WHOLE, frame_of, label_text, options_of
 from lib.verifier import MARKER, clean, cut, final, find_numbers, parts_of, split_thought
 from lib.video import VideoError, read_frames
 
@@ -97,11 +97,11 @@ def find_in_answer(answer, start, texts, label, value):
     return []
 
 
-def marked(answer, labels, checks):
+def marked(answer, labels, checks, frame=WHOLE):
     """(pieces, found): the answer cut so that every second piece is a parsed value; per label if it is.
 
     Looked for in the texts that decide (lib/verifier/conclusion.py), where these stand in the answer word for
-    word; else behind the last answer marker.
+    word; else behind the last answer marker. `frame`: prompts.frame_of the record.
     """
     several = len(labels) > 1
     said = clean(split_thought(answer).answer)
@@ -109,9 +109,10 @@ def marked(answer, labels, checks):
     start = max((marker.end() for marker in MARKER.finditer(answer)), default=0)
     spans, found = [], []
     for label, check, own in zip(labels, checks, parts_of(texts[-1], labels, {}) if several else [None]):
-        here = find_in_answer(
-            answer, start, [own] if own else [*texts, answer[start:]], label, check["parsed"]
-        )
+        value = check["parsed"]
+        if label["kind"] == "box" and value and frame:
+            value = [part * side for part, side in zip(value, 2 * frame)]
+        here = find_in_answer(answer, start, [own] if own else [*texts, answer[start:]], label, value)
         spans += here
         found.append(bool(here))
     pieces, at = [], 0
@@ -149,7 +150,7 @@ def row_of(title, record):
     labels, answer = record["labels"], record.get("answer")
     pieces, found = [], [False] * len(labels)
     if isinstance(answer, str):
-        pieces, found = marked(cut(answer), labels, record["checks"])
+        pieces, found = marked(cut(answer), labels, record["checks"], frame_of(record))
     return {
         "cycle": title,
         **{key: record.get(key) for key in ("id", "origin", "sample", "verdict", "keep", "question", "why")},

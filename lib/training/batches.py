@@ -3,12 +3,13 @@
 import os
 import shutil
 
-from lib.command import world
+from lib.command import frames_asked, world
 from lib.model import cache
 from lib.model.clips import frames_of
 from lib.model.context import context_of
 from lib.model.feature_cache import FeatureCache, encode_all
 from lib.model.features import rows_to_train, takes_features
+from lib.model.frames import fitted
 from lib.model.inputs import chat, training_text, unexpanded
 from lib.model.load import stored_dtype
 from lib.records import StageError
@@ -48,6 +49,7 @@ class Batches:
         args, processes = training.args, training.accelerator.num_processes
         self.training, self.rows, self.at_once = training, rows, args.batch_size
         self.context = context_of(training.base.config)
+        self.sampling = fitted(frames_asked(args), training.processor, args.model)
         self.tails, self.lengths = self._tokens()
         self.trained_share = sum(self.tails) / max(sum(self.lengths), 1)
         self.size = args.batch_size * args.accumulate * processes  # rows a step, over all processes
@@ -88,7 +90,7 @@ class Batches:
         if not args.full and (args.feature_cache or again):
             place = args.feature_cache or place_for_features(training, folder, len(prompts))
         if place:
-            self.features = FeatureCache(place, training.base.eval(), training.processor, args.frames)
+            self.features = FeatureCache(place, training.base.eval(), training.processor, self.sampling)
         self._check_context()  # before the tower runs
         if not place:
             return
@@ -134,7 +136,7 @@ class Batches:
         return self.features and self.features.load(clip) or self._decode(clip)
 
     def _decode(self, clip):
-        return frames_of(clip, self.training.args.frames, self.training.args.frame_cache)
+        return frames_of(clip, self.sampling, self.training.args.frame_cache)
 
     def of_step(self, step):
         """(this process's batches of a step, [(id, reason)] of its rows whose video cannot be read, or that
@@ -153,15 +155,24 @@ class Batches:
             except VideoError as error:
                 failed.append((name, str(error)))
         rows = [self.rows[i] for i in indices if self.rows[i][3] in clips]
-        batches = []
-        # one clip without features among them would have all clips of a batch encoded again
-        for kept in (True, False):
-            alike = [row for row in rows if isinstance(clips[row[3]], dict) == kept]
+        batches, groups = [], {}
+        for row in rows:
+            groups.setdefault(self._kind(clips[row[3]]), []).append(row)
+        for _, alike in sorted(groups.items()):
             for start in range(0, len(alike), self.at_once):
                 batch, long = self._batch(alike[start : start + self.at_once], clips)
                 batches += [batch] if batch else []
                 failed += long
         return batches, failed
+
+    def _kind(self, clip):
+        """What the clips of a batch have in common: one without features would have all of them encoded
+        again, and pixels of different numbers of frames stack in few families.
+        """
+        if isinstance(clip, dict):
+            return (0, 0)
+        concatenates = "video_grid_thw" in self.training.processor.video_processor.model_input_names
+        return (1, 0 if concatenates else len(clip[0]))
 
     def spare(self):
         """A batch to take the gradients of times zero, for a process without rows in a step: one that it had
@@ -203,7 +214,7 @@ class Batches:
         visual = tokens - max(len(unexpanded(processor, text)) for text in texts)
         return (
             f"the row has {tokens:,} tokens, {visual:,} of them visual, but the model's context is "
-            f"{self.context:,} tokens: lower --frames"
+            f"{self.context:,} tokens: lower {self.sampling.lower()}"
         )
 
     def leave_out(self, failed):
@@ -216,7 +227,8 @@ class Batches:
             raise StageError(
                 f"{len(self.lost)} of {len(self.rows)} rows cannot be trained on (see above), more than "
                 f"--max-failures {self.training.args.max_failures:g} allows: put videos back that could be "
-                "read when they were answered; lower --frames where rows exceed the model's context"
+                f"read when they were answered; lower {self.sampling.lower()} where rows exceed the model's "
+                "context"
             )
 
     def rows_in(self, batches):
@@ -235,9 +247,9 @@ class Batches:
         largest = self.rows_in(batches)
         if largest == 1:
             raise StageError(
-                f"out of memory with one row at a time (step {step + 1}): --checkpointing, fewer --frames, "
-                "--load-in-4bit or --device-map auto need less; the same command goes on from the last saved "
-                "state"
+                f"out of memory with one row at a time (step {step + 1}): --checkpointing, lower "
+                f"{self.sampling.lower()}, --load-in-4bit or --device-map auto need less; the same command "
+                "goes on from the last saved state"
             )
         self.at_once = (largest + 1) // 2
         print(

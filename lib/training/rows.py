@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from lib.command import world
-from lib.prompts import label_text, render, strip_placeholders
+from lib.prompts import frame_of, label_text, render, strip_placeholders
 from lib.records import StageError, read_jsonl, read_records, times_problem, video_path
 from lib.thoughts import said_in, with_thought
 from lib.verifier import clean, final
@@ -40,7 +40,7 @@ def rows_of(path, pairs, limit):
         if pairs in ("both", "short"):
             conclusion = final(clean(strip_placeholders(answer)), several=len(record["labels"]) > 1)
             short = conclusion.texts[0].strip() if conclusion.marked else ""
-            short = short or label_text(record["labels"])
+            short = short or label_text(record["labels"], frame_of(record))
             rows.append((record["id"], render(record, "short"), (written(thought and " ", short),), clip))
     return rows
 

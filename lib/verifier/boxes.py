@@ -2,6 +2,7 @@
 
 import re
 
+from lib.prompts import WHOLE
 from lib.verifier.denials import affirmed
 from lib.verifier.numbers import PLAIN, find_numbers
 from lib.verifier.spelled import digits
@@ -128,11 +129,13 @@ def by_axes(text):
     return [([x1, y1, x2, y2], spans[0].start(), spans[1].end())]
 
 
-def read_box(text, marked=True, scale=1.0, names=frozenset()):
+def read_box(text, marked=True, frame=WHOLE, names=frozenset()):
     """[x1, y1, x2, y2] in fractions of the frame: the last box a text asserts, with a reason where it is
-    none. `scale`: what the whole frame counts (1000 where the answer was asked in thousandths); `names`: the
-    words of what the box is asked for.
+    none. `frame`: the (width, height) in which it was asked for, prompts.frame_of; `names`: the words of what
+    the box is asked for. In which coordinates an answer is, is never guessed from its numbers.
     """
+    if frame is None:
+        return Found(None, "asked for in pixels, but the record has no frame_size")
     text = digits(affirmed(text))
     found = find_boxes(text)
     if not found:
@@ -141,11 +144,11 @@ def read_box(text, marked=True, scale=1.0, names=frozenset()):
     if marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
         return Found(None, "several boxes")
     box = own_box(text, found, names)[0]
-    if max(box) > 1 and PERCENT.search(text):
-        scale = 100.0
-    x1, y1, x2, y2 = value = [v / scale for v in box]
+    if frame == WHOLE and max(box) > 1 and PERCENT.search(text):
+        frame = (100.0, 100.0)
+    x1, y1, x2, y2 = value = [v / side for v, side in zip(box, 2 * frame)]
     if min(value) < 0 or max(value) > 1:
-        return Found(None, f"box {box} is outside the frame (0 to {scale:g})")
+        return Found(None, f"box {box} is outside the frame ({frame[0]:g} x {frame[1]:g})")
     return Found(value) if x1 < x2 and y1 < y2 else Found(None, f"box {box} has no area")
 
 

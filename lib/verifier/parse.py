@@ -7,6 +7,7 @@ A parser takes the deciding text and returns Found(value, why, missing): value N
 import re
 from typing import Callable, NamedTuple
 
+from lib.prompts import WHOLE
 from lib.verifier.booleans import read_boolean
 from lib.verifier.boxes import read_box
 from lib.verifier.choices import read_choice
@@ -27,7 +28,7 @@ class Asked(NamedTuple):
     question: str
     vocabulary: dict
     embed: Callable | None
-    frame: float = 1.0  # what the whole frame counts in a box
+    frame: tuple | None = WHOLE  # width and height of the frame in the coordinates of boxes
 
     @property
     def unit(self):

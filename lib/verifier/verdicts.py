@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from lib.prompts import label_text
+from lib.prompts import frame_of, label_text
 from lib.thoughts import said_in, split_thought
 from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
@@ -16,9 +16,6 @@ from lib.verifier.rules import number_near, overlap, time_near
 from lib.verifier.sequences import share_in_order
 from lib.verifier.several import parts_of
 from lib.verifier.texts import text_near
-
-# What the whole frame counts, by the coordinates that an answer was asked for
-FRAMES = {"1000": 1000.0}
 
 
 def vocabularies(records):
@@ -41,8 +38,7 @@ def check(label, conclusion, record, vocabulary, embed):
     of its kind was found.
     """
     duration, question = record.get("duration"), record.get("question", "")
-    frame = FRAMES.get(record.get("boxes"), 1.0)
-    found = parsed(conclusion, Asked(label, duration, question, vocabulary, embed, frame))
+    found = parsed(conclusion, Asked(label, duration, question, vocabulary, embed, frame_of(record)))
     if found.value is None:
         return result_of(False, 0.0, None, found.why), found.missing
     if label["kind"] == "text":
@@ -120,7 +116,7 @@ def judge(record, vocabulary, embed):
         return unheard(labels, "degenerate", f"the thought {why}")
     why, exact = (
         degenerate(answer, text, record.get("question", "")),
-        word_for_word(answer, label_text(labels)),
+        word_for_word(answer, record),
     )
     # a label may itself read like a refusal: "unknown"
     if why and not (exact and "over" not in why and "few" not in why):
@@ -138,8 +134,12 @@ LAST_LINE = re.compile(
 )
 
 
-def word_for_word(answer, text):
-    """Whether behind the last line "Answer:" of an answer stands this text and nothing else."""
+def word_for_word(answer, record):
+    """Whether behind the last line "Answer:" of an answer stand the labels of a record and nothing else."""
+    labels, frame = record["labels"], frame_of(record)
+    if frame is None and any(label["kind"] == "box" for label in labels):
+        return False
+    text = label_text(labels, frame)
     answer = answer[-(len(text) + 200) :]
     lines = [*LAST_LINE.finditer(answer)]
     return bool(lines) and plain(answer[lines[-1].end() :]) == plain(text)
