@@ -648,6 +648,25 @@ def test_same_or_not_is_decided_by_its_negation():
     assert judged("Answer: They are the same.", "boolean", False, question)["verdict"] == "wrong"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Answer: <3.2 seconds> to <7.0 seconds>",  # Qwen3-VL's marks
+        "From <3.2 seconds> he jumps until <7.0 seconds>.",
+        "Answer: Time 3.2s to Time 7.0s",  # VideoLLaMA3's
+        "Frame from 00:03 to 00:07",  # SmolVLM's
+    ],
+)
+def test_times_are_read_as_a_model_sees_its_frames_marked(answer):
+    assert judged(answer, "interval", [3.2, 7.0], duration=20.0)["verdict"] == "correct"
+
+
+@pytest.mark.parametrize("answer", ["At <3.2 seconds>.", "Answer: Time 3.2s:", "Time 3.2s: he jumps"])
+def test_a_mark_is_a_time_to_its_last_digit(answer):
+    found = judged(answer, "time", 3.2, duration=20.0)
+    assert found["checks"][0]["parsed"] == 3.2
+
+
 def test_boxes_are_corners_not_centres():
     assert iou([0.1, 0.1, 0.3, 0.3], [0.2, 0.1, 0.4, 0.3]) == pytest.approx(1 / 3)
     assert judged("Answer: [0.1, 0.1, 0.3, 0.3]", "box", [0.2, 0.1, 0.4, 0.3])["verdict"] == "wrong"

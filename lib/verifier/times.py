@@ -17,8 +17,8 @@ TIME = re.compile(
     r"|(?P<minutes>\d{1,3}) ?(?:minutes?|mins?|m),? ?(?:and )?"
     r"(?P<rest>\d{1,2}(?:\.\d{1,6})?) ?(?:seconds?|secs?|s)\b"
     # "3.2 seconds", "50%", "3"
-    r"|(?P<number>\d{0,6}\.\d{1,9}|\d{1,6})(?: ?-?(?P<unit>%|percent|per cent"
-    r"|(?:hours?|hrs?|minutes?|mins?|milliseconds?|seconds?|secs?|ms|[hms])\b))?(?![\w:]))"
+    r"|(?P<number>\d{0,6}\.\d{1,9}|\d{1,6})(?:(?: ?-?(?P<unit>%|percent|per cent"
+    r"|(?:hours?|hrs?|minutes?|mins?|milliseconds?|seconds?|secs?|ms|[hms])\b))(?!\w|:\d)|(?![\w:]|\.\d)))"
 )
 # Places in a clip in words, and as times; in this order, because the later ones read what the earlier wrote
 POSITIONS = [
