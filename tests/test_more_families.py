@@ -1,5 +1,5 @@
 """The other families of transformers that read videos, once each through 02, 05 and 06 on a clip; what cannot
-work is one error, before any work. The nine of test_families.py are tried more closely.
+work is one error, before any work. The ten of test_families.py are tried more closely.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 FLOPs count two per multiply-add (Kaplan et al., arXiv 2001.08361, section 2.1): a part reads n tokens in
 2 x parameters x n, its attention in 4 x layers x width x n x (positions seen: half of n where causal, a
-frame's patches in the tower). torch's FlopCounterMode cannot count them on the meta device: of the nine
+frame's patches in the tower). torch's FlopCounterMode cannot count them on the meta device: of nine
 families tested none runs there whole, the language model alone in two; a test compares on real weights.
 """
 
