@@ -29,7 +29,7 @@ from lib.files import read_json, write_atomically
 from lib.model import identity, is_served
 from lib.model.cache import open_cache
 from lib.model.frames import TRIED, fitted
-from lib.model.thinking import check_thinking, opened_by
+from lib.model.thinking import check_thinking
 from lib.output import Output
 from lib.records import StageError
 from lib.training.card import write_card
@@ -103,32 +103,6 @@ def load_to_train(args, accelerator, fsdp):
     training.model = model
     training.trained = {name: part for name, part in model.named_parameters() if part.requires_grad}
     return training
-
-
-def show(training, batches):
-    """Print what will be trained, and one row with its trained tokens in [brackets]."""
-    from lib.model.inputs import chat, training_text
-
-    args, processes = training.args, training.accelerator.num_processes
-    number = sum(parameter.numel() for parameter in training.trained.values())
-    left = len(batches.rows) % batches.size
-    last = f" ({left} in the last of an epoch)" if left else ""
-    print(
-        f"{'full' if args.full else 'LoRA'}: {number:,} of {training.model.num_parameters():,} parameters "
-        "trained, "
-        f"{len(batches.rows)} rows, {len(batches.steps)} steps of {batches.size}{last}, "
-        f"{str(training.dtype).removeprefix('torch.')} on {training.accelerator.device}, {processes} "
-        "process(es)"
-    )
-    processor = training.processor
-    # of a thinking model the short row too, which must end its thought
-    shown = 2 if opened_by(chat(processor, "", args.think)) else 1
-    for _, turn, answers, _ in batches.rows[:shown]:
-        text, tail = training_text(processor, chat(processor, turn, args.think), answers[0])
-        tokens = processor.tokenizer(text, add_special_tokens=False)["input_ids"]
-        decode = processor.tokenizer.decode
-        row = f"{decode(tokens[:-tail])}[{decode(tokens[-tail:])}]".replace("\n", "\n  ")
-        print(f"trained tokens in [brackets]:\n  {row}", flush=True)
 
 
 # ------- loop
@@ -263,6 +237,7 @@ def train(args, rows, folder, fsdp=False):
     from lib.training.batches import Batches
     from lib.training.boxes import check_pixels
     from lib.training.checkpoint import load_state, save_model
+    from lib.training.shown import show
 
     start = time.time()
     # without cpu=True, CPU processes would not know of each other

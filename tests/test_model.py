@@ -204,7 +204,7 @@ def test_a_draw_depends_on_its_seed_alone(loaded):
 def test_sampling_follows_the_distribution():
     import torch
 
-    from lib.model.generate import SampleByRow
+    from lib.model.sampling import SampleByRow
 
     scores = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(4000, 1)
     for top_p, expected in ((1.0, [0.5, 0.3, 0.15, 0.05]), (0.75, [0.625, 0.375, 0, 0])):

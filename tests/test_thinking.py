@@ -104,6 +104,51 @@ def test_a_template_that_cannot_be_told_is_bad_usage(questions, kept, tmp_path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]  # before any work
 
 
+def test_tags_that_are_special_tokens_survive_and_others_do_not(processor):
+    """Gemma's: what skips special tokens would leave the thought in the answer."""
+    from copy import deepcopy
+
+    from lib.model.thinking import decoded, reply_of
+
+    tokenizer = deepcopy(processor.tokenizer)
+    tokenizer.add_tokens(["<|channel>", "<channel|>"], special_tokens=True)
+    written = f"<|channel>thought\n{THOUGHT}<channel|>Answer: red<|im_end|><|video_pad|>"
+    text = decoded(tokenizer, tokenizer(written)["input_ids"])
+    assert text == f"<|channel>thought\n{THOUGHT}<channel|>Answer: red"
+    assert reply_of(text, True) == {"answer": "Answer: red", "thought": THOUGHT}
+
+
+def test_a_thought_that_the_answer_begins_itself_has_its_limit_too(processor):
+    import torch
+
+    from lib.model.budget import Budget
+    from lib.model.thinking import TAGS
+
+    tokenizer = processor.tokenizer
+    budget = Budget(tokenizer, TAGS[0], False, 5, 4, tokenizer.eos_token_id, 2).behind(0)
+    rows = [tokenizer("<think>")["input_ids"], tokenizer("a")["input_ids"]]
+    for _ in range(20):
+        scores = torch.zeros(2, len(tokenizer))
+        scores[:, tokenizer("b")["input_ids"][0]] = 1
+        chosen = budget(torch.tensor(rows), scores).argmax(-1).tolist()
+        rows = [[*row, token] for row, token in zip(rows, chosen)]
+    first, second = map(tokenizer.decode, rows)
+    assert first.startswith("<think>bbbbb\n</think>\n\nbbbb<|im_end|>")
+    assert budget.of(0, len(tokenizer(first.split("<|im_end|>")[0])["input_ids"])) == (False, False)
+    assert budget.of(1, 3) == (True, True) and second.startswith("abbb<|im_end|>"), second
+
+
+def test_a_judge_that_thinks_is_asked_not_to_and_a_thought_alone_is_no_reply(base):
+    from lib.model.judge import reply_or_reason
+    from lib.model.text import ask
+
+    ((key, reply),) = ask(str(base), [("k", "Reply with yes or no.")], max_new_tokens=6)
+    assert key == "k" and isinstance(reply["answer"], str)
+    cut_off = {"answer": "", "thought": THOUGHT, "truncated": True}
+    assert "128 tokens of thought and no reply" in reply_or_reason(cut_off, 128)["error"]
+    assert reply_or_reason({"answer": "yes", "thought": THOUGHT}, 128) == {"reply": "yes"}
+
+
 # ---------------------------------------------------------------- what is trained on
 
 
@@ -171,6 +216,17 @@ def test_rows_of_both_kinds_are_shown_and_trained_on(base, kept, tmp_path, capsy
     assert f"<think>\n[{THOUGHT}\n</think>\n\nThe square has one colour.\nAnswer: red<|im_end|>]" in first
     assert re.search(r"<think>\n+\[\n*</think>\n\nred<\|im_end\|>\]|<think>\[\n\n</think>", second), second
     assert json.loads((tmp_path / "model.meta.json").read_text())["rows"] == 9
+
+
+def test_thoughts_that_no_prompt_asks_for_are_left_out_aloud(kept, tmp_path, capsys):  # noqa: F811
+    build("video_llava", tmp_path / "base")
+    verified = kept.with_name("thoughts.jsonl")
+    verified.write_text("".join(json.dumps({**row, "thought": THOUGHT}) + "\n" for row in lines(kept)))
+    words = ["-o", tmp_path / "model", "--model", tmp_path / "base", "--lora-rank", "4", "--steps", "1"]
+    assert stage("05_finetune.py", verified, *words) == 0
+    said = capsys.readouterr().out
+    assert f"5 thoughts are left out: the prompt of {tmp_path / 'base'} asks for none" in said
+    assert THOUGHT.split()[0] not in said.split("ASSISTANT:")[1].split("]")[0]
 
 
 # ---------------------------------------------------------------- served

@@ -61,7 +61,7 @@ class Budget(LogitsProcessor):
         text = self.tokenizer.decode(head)
         if self.begun[row] is None and self.tags.opening.strip() in text:
             self.begun[row] = step
-        if self.begun[row] is None and step >= WINDOW:
+        if self.begun[row] is None and step >= min(WINDOW, self.most_answer):
             self.ended[row] = 0  # it does not think
         elif self.begun[row] is not None and self.tags.closing.strip() in self.tokenizer.decode(tail):
             self.ended[row] = step

@@ -7,15 +7,15 @@ import json
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
+from transformers import GenerationConfig
 
 from lib.model.budget import Budget
 from lib.model.context import context_of
 from lib.model.features import encoding_of, features_of, joined, moved, row_of
 from lib.model.inputs import common, padded
 from lib.model.memory import lags_of, sees_no_padding, select
+from lib.model.sampling import Halt, SampleByRow
 from lib.model.thinking import decoded, opened_by, tags_of
 
 
@@ -26,43 +26,6 @@ class Answer(NamedTuple):
     tokens: int  # new ones
     ended: bool  # by itself, not by a limit
     thought_ended: bool = True  # likewise, where thoughts have a limit
-
-
-class Halt(StoppingCriteria):
-    """Stops a batch when half of its rows have ended, so that the others can go on as a smaller one."""
-
-    def __init__(self, ends, prompt_length):
-        self.ends, self.prompt_length = ends, prompt_length
-
-    def __call__(self, input_ids, scores, **_):
-        ends = torch.tensor(self.ends, device=input_ids.device)
-        ended = torch.isin(input_ids[:, self.prompt_length :], ends).any(1)
-        return torch.full_like(ended, bool(2 * ended.sum() >= len(ended)))
-
-
-class SampleByRow(LogitsProcessor):
-    """Makes greedy search sample: each row draws from its own stream of uniform numbers, by inverse
-    cumulative distribution.
-    """
-
-    def __init__(self, seeds, temperature, top_p, prompt_length, steps, device):
-        uniforms = np.stack([np.random.Generator(np.random.Philox(seed)).random(steps) for seed in seeds])
-        self.uniforms = torch.tensor(uniforms, device=device)  # (rows, steps) float64
-        self.temperature, self.top_p, self.prompt_length = temperature, top_p, prompt_length
-
-    def __call__(self, input_ids, scores):
-        step = input_ids.shape[1] - self.prompt_length
-        probabilities = torch.softmax(scores.double() / self.temperature, -1)
-        probabilities, order = torch.sort(probabilities, descending=True, stable=True)
-        before = probabilities.cumsum(-1) - probabilities
-        mass = torch.where(before < self.top_p, probabilities, 0).cumsum(-1)
-        draw = self.uniforms[:, step : step + 1] * mass[:, -1:]
-        place = torch.searchsorted(mass, draw, right=True).clamp_max(mass.shape[-1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter(-1, order.gather(-1, place), 0.0)
-
-    def keep(self, rows):
-        """Go on with these rows of the batch."""
-        self.uniforms = self.uniforms[rows]
 
 
 def prepare(processor, texts, clips):

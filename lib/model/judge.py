@@ -23,7 +23,7 @@ def ask_judge(judge, prompts, path, inputs, settings, overwrite=False, max_failu
         ask = ask_text(judge, left, at_once, tokens, about["seed"], dtype, usage)
         for id, reply in progress(ask, len(left), "judge") if left else ():
             row = {"id": id, "origin": "judge", "sample": 0, "judge": judge, "prompt": prompts[id]}
-            row |= {"reply": reply["answer"]} if "answer" in reply else {"error": reply["error"]}
+            row |= reply_or_reason(reply, tokens)
             output.write(row)
             output.check_budget(max_failures, len(prompts))
         served = {}
@@ -31,6 +31,13 @@ def ask_judge(judge, prompts, path, inputs, settings, overwrite=False, max_failu
             print(f"judge: {usage}", flush=True)
             served = {"served": {"usage": vars(usage)}}
         output.finish(list(keys.values()), max_failures, **served)
+
+
+def reply_or_reason(reply, tokens):
+    """{"reply"} or {"error"} of what a judge was given `tokens` for: a thought alone decides nothing."""
+    if reply.get("truncated") and not reply["answer"].strip():
+        return {"error": f"{tokens} tokens of thought and no reply: choose a judge that does not think"}
+    return {"reply": reply["answer"]} if "answer" in reply else {"error": reply["error"]}
 
 
 def read_judgements(path, prompts):

@@ -15,6 +15,7 @@ from lib.model.cache import open_cache
 from lib.model.context import context_of, less_room, too_long
 from lib.model.coordinates import answered, frame_size_of, no_pixels_of
 from lib.model.frames import FRAMES, TRIED, fitted, sampling_of
+from lib.model.halves import in_halves
 from lib.model.questions import plan_batches
 from lib.model.thinking import check_thinking, continued, opened_by, reply_of
 from lib.records import StageError, key_of
@@ -35,33 +36,6 @@ class Batch(NamedTuple):
     good: list  # those of the questions whose clip is encoded, and whose prompt fits into the context
     prepared: dict | None  # what generate.prepare made of the good ones
     unfit: dict  # {id of the question object: (tokens, why its prompt does not fit)}
-
-
-def in_halves(compute, items, at_once):
-    """(results of compute(part) for all parts of `items`, `at_once` long; how often a part was halved for
-    want of memory).
-
-    The result of an item for which memory does not suffice alone is None.
-    """
-    import torch
-
-    results, halvings = [], 0
-    for i in range(0, len(items), at_once):
-        part = items[i : i + at_once]
-        try:
-            results += compute(part)
-            continue
-        except torch.OutOfMemoryError:
-            pass  # not here: until this block is left, the error holds on to the tensors of the failed part
-        torch.cuda.empty_cache()
-        if len(part) == 1:
-            results.append(None)
-            continue
-        half = (len(part) + 1) // 2
-        print(f"out of memory with {len(part)} answers at once: trying {half}", flush=True)
-        again, more = in_halves(compute, part, half)
-        results, halvings = results + again, halvings + 1 + more
-    return results, halvings
 
 
 class Local:

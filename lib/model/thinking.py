@@ -130,6 +130,13 @@ def reply_of(text, ended, opened=False, reasoning=None, thought_ended=True):
 # ---------------------------------------------------------------- what stands behind a prompt
 
 
+def leaves_out(processor, prompt):
+    """Whether a thought behind this rendered prompt is left out: the prompt has ended an empty one, or
+    neither template nor tokenizer know tags of thoughts.
+    """
+    return not opened_by(prompt) and (closed_by(prompt) or tags_of(processor) is None)
+
+
 def continued(processor, prompt, text):
     """A rendered prompt with `text` behind it in the form in which it was asked for: a thought, in whatever
     tags it is there, in the template's own, and one pair of them. Where the prompt begins a thought an answer

@@ -32,7 +32,11 @@ def whole(path, records):
 def rows_of(path, pairs, limit):
     """The training rows of a verified file: (id, user's turn, (answer,), clip), in its order."""
     rows, records = [], read_records(path, answers=True, limit=limit)
-    for record in whole(path, [record for record in records if record.get("keep")]):
+    records = whole(path, [record for record in records if record.get("keep")])
+    cut_short = sum(map(bool, (record.get("thought_truncated") for record in records)))
+    if cut_short and world()[0] == 0:
+        print(f"{path}: {cut_short} thoughts were cut short: without a row with reasoning", flush=True)
+    for record in records:
         clip, (thought, answer) = clip_of(record, path), said_in(record)
         # behind a thought that was cut short a model would learn to end its own in the middle
         if pairs in ("both", "reasoning") and not record.get("thought_truncated"):
@@ -59,6 +63,7 @@ def preference_rows(path, limit):
     has both."""
     questions, records = {}, read_records(path, answers=True, limit=limit)
     judged = [record for record in records if record.get("keep") or record.get("verdict") == "wrong"]
+    judged = [record for record in judged if not record.get("thought_truncated")]
     for record in whole(path, judged):
         _, chosen, rejected = questions.setdefault(record["id"], (record, [], []))
         if record.get("keep"):
