@@ -34,6 +34,14 @@ def base(tmp_path_factory):
     path = folder / "tokenizer_config.json"
     said = json.loads(path.read_text()) | {"additional_special_tokens": ["<|im_start|>"]}
     path.write_text(json.dumps(said, indent=8))
+    for name in (
+        "additional_chat_templates/tools.jinja",
+        "Roboto-Regular.ttf",
+        "checkpoint-8/tokenizer.json",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "checkpoint-8/config.json").write_text("{}")  # another checkpoint: none of its files
     (folder / "generation_config.json").write_text('{"top_k": 20, "do_sample": false}')
     return folder
 
@@ -55,8 +63,10 @@ def merged(folder):
 
 
 def test_files_of_the_base_are_its_own_byte_for_byte(base, model):
-    for name in (*FILES, "generation_config.json"):
+    more = ("generation_config.json", "additional_chat_templates/tools.jinja", "Roboto-Regular.ttf")
+    for name in (*FILES, *more):
         assert (model / name).read_bytes() == (base / name).read_bytes(), name
+    assert not (model / "checkpoint-8").exists()
 
 
 def test_every_tensor_has_the_name_and_the_type_of_the_base(base, model):

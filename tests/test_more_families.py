@@ -148,3 +148,12 @@ def test_full_training_trains_language_model_and_projector_whatever_their_names(
     between = {name for name, _ in model.named_parameters() if name.startswith(f"{part}.")}
     language = {name for name, _ in model.named_parameters() if name.startswith("model.language_model.")}
     assert between and language and trained - head == between | language
+
+
+def test_a_class_that_writes_no_text_is_an_error(two, tmp_path, capsys):
+    build("qwen3_vl", tmp_path / "base")
+    (tmp_path / "base/config.json").write_text('{"model_type": "videomae"}')
+    assert generate(tmp_path / "base", two[0], tmp_path / "out.jsonl") == 1
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'base'}: no model that writes text can be loaded from it" in said
+    assert "Traceback" not in said

@@ -15,15 +15,19 @@ from safetensors.torch import load_file, save_file
 
 from lib.model.load import STORED
 
-# files of tokenizers, processors and templates; also one folder down (additional_chat_templates, a second
-# tokenizer)
+# files of tokenizers, processors (one writes seconds onto frames, in a font) and templates; also one folder
+# down (additional_chat_templates, a second tokenizer)
 COPIED = (
-    "*token*",
+    "tokenizer*.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
     "vocab*",
     "merges.txt",
     "*.model",
+    "*.tiktoken",
     "tekken.json",
     "*processor_config.json",
+    "*.ttf",
     "*chat_template*",
     "*.jinja",
     "generation_config.json",
@@ -35,13 +39,14 @@ def copy_files(base, folder):
     """Copy the files beside the weights of the checkpoint `base`; its config too, where the weights of both
     are of one form.
     """
+    inside = [path for path in base.iterdir() if path.is_dir() and not (path / "config.json").exists()]
     names = {
-        path.relative_to(base) for form in COPIED for path in [*base.glob(form), *base.glob(f"*/{form}")]
+        path.relative_to(base) for form in COPIED for place in (base, *inside) for path in place.glob(form)
     }
     if "quantization_config" not in json.loads((base / "config.json").read_text()):
         names.add(Path("config.json"))
     for name in sorted(names):
-        if (base / name).is_file() and name.suffix not in (".safetensors", ".bin"):
+        if (base / name).is_file():
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(base / name, folder / name)
     if not (base / "generation_config.json").exists():
