@@ -36,6 +36,7 @@ def takes_features(model):
 
 def taken(model, inputs):
     """Those of a processor's outputs that the model takes: some processors write more, e.g. token types."""
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model  # peft's takes anything
     names = {*inspect.signature(model.forward).parameters}
     names |= {*inspect.signature(model.prepare_inputs_for_generation).parameters}
     return {key: value for key, value in inputs.items() if key in names}

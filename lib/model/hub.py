@@ -10,6 +10,8 @@ from urllib.request import getproxies
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
 
+from lib.records import StageError
+
 SECONDS_TO_REACH_THE_HUB = 5
 
 
@@ -35,9 +37,15 @@ def from_hub(path):
 
 
 def folder_of(path):
-    """The folder of a folder or hub id that was loaded: of the latter its snapshot in the hub's cache."""
-    folder = Path(path)
-    return folder if folder.is_dir() else Path(try_to_load_from_cache(str(path), "config.json") or "").parent
+    """The folder of a folder or hub id that was loaded: of the latter its snapshot in the hub's cache. Raises
+    StageError where it is gone.
+    """
+    if os.path.isdir(path):
+        return Path(path)
+    config = try_to_load_from_cache(str(path), "config.json")
+    if not isinstance(config, str):
+        raise StageError(f"{path}: not in the hub's cache any more; the same command loads it again")
+    return Path(config).parent
 
 
 def why_not(path, error):

@@ -82,7 +82,7 @@ def save_adapter(model, base, folder):
     )
     # else the library asks the hub whether the base has other embeddings
     model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink()  # an empty form
+    (folder / "README.md").unlink(missing_ok=True)  # an empty form
 
 
 def save_merged(model, base, folder):
