@@ -13,7 +13,7 @@ from families import FAMILIES, build
 from test_families import TAKES_FEATURES
 
 from lib.model.load import processor_of
-from lib.tools import cards, costs, plan, roofline
+from lib.tools import cards, costs, plan, roofline, shapes
 from lib.tools.plan_rows import tuning
 
 FRAMES = 8
@@ -64,8 +64,8 @@ def test_flops_are_those_that_pytorch_counts(family, tmp_path):
 
     build(family, tmp_path)
     model, processor = load(tmp_path, torch.device("cpu"), torch.float32)
-    size, stored = costs.sizes_of(tmp_path)
-    assert size == costs.sizes(model) and stored == 2  # of the config alone; these are stored in bfloat16
+    size, stored = shapes.sizes_of(tmp_path)
+    assert size == shapes.sizes(model) and stored == 2  # of the config alone; these are stored in bfloat16
     assert size.total == sum(p.numel() for p in model.parameters())
     model.set_attn_implementation(
         "eager"
@@ -107,7 +107,7 @@ def test_tokens_are_those_of_the_tokenizer(family, smoke, tmp_path):
         for r in records
     ]
     sampling = Sampling(8)
-    found = costs.clip_counts(processor, costs.sizes_of(tmp_path)[0], records, path, sampling)
+    found = costs.clip_counts(processor, shapes.sizes_of(tmp_path)[0], records, path, sampling)
     visual, _, connected, frames = costs.mean_clip(found, records, sampling)
     assert frames == 8
     assert costs.prompt_tokens(processor, records, "direct") + visual == pytest.approx(sum(real) / len(real))
@@ -195,7 +195,7 @@ def seven_billion():
         text_config=t.LlamaConfig(vocab_size=32064),
     )
     with torch.device("meta"):
-        return costs.sizes(t.VideoLlavaForConditionalGeneration(config))
+        return shapes.sizes(t.VideoLlavaForConditionalGeneration(config))
 
 
 def test_memory_of_seven_billion_parameters():
@@ -241,7 +241,7 @@ def test_bytes_of_features_are_those_that_are_kept(family, tmp_path):
     features_of(model, encoding)
     kept = torch.utils._pytree.tree_leaves([encoding["made"], encoding["deepstack"]])
     numbers = sum(part.numel() for part in kept if torch.is_tensor(part))
-    assert costs.feature_numbers(costs.sizes(model), connected) == pytest.approx(numbers, rel=0.05)
+    assert costs.feature_numbers(shapes.sizes(model), connected) == pytest.approx(numbers, rel=0.05)
 
 
 def test_features_and_states_are_counted_and_a_short_disk_is_said(smoke, monkeypatch, capsys):
@@ -316,6 +316,22 @@ def test_defaults_are_those_of_the_stages(smoke):
     assert all(flag in said for flag in ("--full", "--checkpointing", "--steps", "--mix"))
 
 
+@pytest.mark.parametrize("family", ["gemma4", "qwen3_5_moe", "molmo2"])
+def test_other_families_are_planned_without_weights(family, smoke, tmp_path, monkeypatch, capsys):
+    build(family, tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    said = planned(monkeypatch, capsys, *words_of(smoke, tmp_path), *ELSEWHERE)
+    assert re.search(r"1 cycle: about .* GPU-hours", said)
+
+
+def test_a_token_goes_through_its_own_experts(tmp_path):
+    build("qwen3_vl_moe", tmp_path)
+    size, _ = shapes.sizes_of(tmp_path)
+    read = [costs.weights_read(size, 2, False, tokens) for tokens in (1, 4, 1000)]
+    assert size.routed == 0.5 and size.active == size.language - size.experts / 2 > 0
+    assert read[0] == 2 * (size.active + size.head) < read[1] < read[2] == 2 * (size.language + size.head)
+
+
 ELSEWHERE = ("--device", "H100", "--gpus", "8", "--price", "2.5")
 
 
@@ -338,7 +354,7 @@ def test_a_machine_that_is_not_here_without_weights_or_data(smoke, tmp_path, mon
 
 
 def test_times_are_those_of_the_roofline():
-    size = SimpleNamespace(language=7e9, head=1e8, cached=2 * 32 * 4096)
+    size = SimpleNamespace(language=7e9, head=1e8, experts=0, routed=1, cached=2 * 32 * 4096)
     flags = {"generate": SimpleNamespace(batch_size=8, load_in_4bit=False)}
     facts = SimpleNamespace(model=size, flags=flags, visual=2000, text={"generate": 50})
     row = dict(answers=800, new=80_000, flops=3e16, writing=1e16, stage="generate")

@@ -160,7 +160,7 @@ def bench_processes(folder):
 
 def gpu_generate(folder, model, questions, batches, bandwidth):
     """New tokens a second against reading all weights, and keys and values so far, once per token."""
-    from lib.tools.costs import sizes_of
+    from lib.tools.shapes import sizes_of
 
     size, number = sizes_of(model)
     heading(
@@ -187,7 +187,7 @@ def gpu_finetune(folder, model, kept, peak):
 
     Counted are the language model forward and backward, and the LoRA; not tower, attention and head.
     """
-    from lib.tools.costs import sizes_of
+    from lib.tools.shapes import sizes_of
 
     size, output = sizes_of(model)[0], folder / "model"
     heading("05_finetune.py, LoRA, 12 steps", " rows at once | | tokens/s | MFU | peak GiB ")

@@ -8,8 +8,6 @@ families tested none runs there whole, the language model alone in two; a test c
 
 import math
 import os
-import re
-from types import SimpleNamespace
 
 from lib.model.frames import FRAMES
 from lib.prompts import render
@@ -160,88 +158,12 @@ def context_problem(path, lengths, visual, new, lower):
     return most, least is not None
 
 
-def part_of(name, two_towers):
-    """The part of a model that a parameter or module belongs to; of Video-LLaVA's two towers one is idle."""
-    if re.search(r"\b(language_model|text_model)\.", name):
-        return "language"
-    if re.search("projector|connector|merger", name):
-        return "connector"
-    return "idle" if two_towers and "image_tower" in name else "tower"
-
-
-def sizes(model):
-    """Parameters and shapes of a video model (a real one, or on the meta device), by part."""
-    import torch
-
-    embedding, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    two_towers = any("video_tower" in name for name, _ in model.named_parameters())
-    parts = dict.fromkeys(("language", "connector", "tower", "idle"), 0)
-    for name, parameter in model.named_parameters():
-        if parameter is not embedding and parameter is not head:
-            parts[part_of(name, two_towers)] += parameter.numel()
-    linear, adapted, cached, patches, layers = [], [], [], [], dict.fromkeys(parts, 0)
-    for name, module in model.named_modules():
-        part = part_of(name, two_towers)
-        if isinstance(module, torch.nn.Linear) and module.weight is not head:
-            linear.append(module.weight)
-            if part == "language" and re.search(r"\.[kv]_proj$", name):
-                cached.append(module.out_features)
-            if part == "language":  # what 05 gives a LoRA
-                adapted.append(module.weight)
-        elif isinstance(module, torch.nn.ModuleList):
-            layers[part] = max(layers[part], len(module))
-        elif "Conv" in type(module).__name__ and part == "tower":
-            patches.append(module.weight)
-    width = max(min(weight.shape) for weight in adapted)
-    experts = [
-        parameter.shape
-        for name, parameter in model.named_parameters()
-        if parameter.ndim == 3 and part_of(name, two_towers) == "language" and "conv" not in name
-    ]
-    kinds = getattr(model.config.get_text_config(decoder=True), "layer_types", None) or ()
-    own_embedding = 0 if embedding is head else embedding.numel()
-    return SimpleNamespace(
-        **parts,
-        head=head.numel(),
-        total=model.num_parameters(),
-        trained=parts["language"] + parts["connector"] + head.numel() + own_embedding,  # by 05 --full
-        linear=sum(weight.numel() for weight in linear),
-        lora=sum(sum(weight.shape) for weight in adapted)  # of a rank
-        + sum(count * (inner + outer) for count, inner, outer in experts),
-        layers=layers["language"],
-        attending=layers["language"] - sum("attention" not in k or "linear" in k for k in kinds),
-        width=width,
-        cached=sum(cached) or 2 * layers["language"] * width,  # numbers that a token leaves in the cache
-        inner=max(max(weight.shape) for weight in adapted),
-        vocabulary=head.shape[0],
-        embedding=embedding.shape[1],
-        deepstack=len(getattr(model.config.vision_config, "deepstack_visual_indexes", None) or ()),
-        tower_layers=layers["tower"],
-        tower_width=patches[0].shape[0],
-        patch=patches[0][0].numel(),  # numbers
-        patch_frames=patches[0].shape[2] if patches[0].ndim == 5 else 1,
-    )
-
-
-def sizes_of(path):
-    """(sizes, bytes of a stored parameter) of a folder or hub id, from its config alone."""
-    import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    from lib.model.hub import from_hub
-    from lib.model.load import stored_dtype
-
-    config = AutoConfig.from_pretrained(path, **from_hub(path))
-    with torch.device("meta"):
-        model = AutoModelForImageTextToText.from_config(config)
-    return sizes(model), stored_dtype(path).itemsize
-
-
 def language_flops(size, tokens, positions):
-    """Of the language model without its head, for `tokens` that attend to `positions` on average; what linear
-    attention adds to its projections, at real sizes about a hundredth, is left out.
+    """Of the language model without its head, for `tokens` that attend to `positions` on average. Of experts
+    each token goes through its own; what linear attention adds to its projections, at real sizes about a
+    hundredth, is left out.
     """
-    return 2 * size.language * tokens + 4 * size.attending * size.width * tokens * positions
+    return 2 * size.active * tokens + 4 * size.attending * size.width * tokens * positions
 
 
 def tower_flops(size, patches, connected, frames):
@@ -265,9 +187,13 @@ def weights_memory(size, number, in_4bit):
     return number * (size.total - size.linear) + size.linear * (0.5 + 4 / 64)
 
 
-def weights_read(size, number, in_4bit):
-    """Bytes of weights that a new token needs: those of language model and head."""
-    return (0.5 + 4 / 64 if in_4bit else number) * size.language + number * size.head
+def weights_read(size, number, in_4bit, tokens=1):
+    """Bytes of weights that so many `tokens` need at once: those of language model and head; of the experts
+    the share that chance makes them meet.
+    """
+    met = 1 - (1 - size.routed) ** tokens
+    language = size.language - size.experts * (1 - met)
+    return (0.5 + 4 / 64 if in_4bit else number) * language + number * size.head
 
 
 def training_memory(size, tokens, answer, full, rank, in_4bit, checkpointing, number):

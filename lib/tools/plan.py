@@ -39,7 +39,6 @@ from lib.tools.costs import (
     human_bytes,
     mean_clip,
     prompt_lengths,
-    sizes_of,
     tower_flops,
     weights_memory,
 )
@@ -47,6 +46,7 @@ from lib.tools.plan_flags import STAGES, arguments, check
 from lib.tools.plan_memory import answering_memory, disk_of, memory_of
 from lib.tools.plan_rows import ON_A_CARD, TITLES, show, table, total
 from lib.tools.roofline import machine_of, premises, priced
+from lib.tools.shapes import sizes_of
 from lib.tools.stand_in import stand_in
 from lib.tools.trial import trial
 

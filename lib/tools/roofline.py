@@ -43,7 +43,7 @@ def seconds_of(row, facts, machine):
         return row["flops"] / (card.flops * share)
     size, flags, new = facts.model, facts.flags[row["stage"]], row["new"]
     seen = facts.visual + facts.text[row["stage"]] + new / max(row["answers"], 1) / 2
-    weights = weights_read(size, 2, flags.load_in_4bit)
+    weights = weights_read(size, 2, flags.load_in_4bit, flags.batch_size)
     moved = new / flags.batch_size * weights + new * seen * 2 * size.cached
     writing = max(row["writing"] / card.flops, moved / card.bandwidth)
     return ((row["flops"] - row["writing"]) / card.flops + writing) / share
