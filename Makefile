@@ -47,6 +47,9 @@ endif
 PRETRAIN    ?= --steps 500# flags of lib/demo/base.py, which trains the demo's base
 
 VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED REPORT_TO PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TRUST
+# a tracker that cannot be used is refused before any work, and before it is remembered
+no_tracker := $(if $(REPORT_TO),$(if $(MAKES),$(if $(wildcard $(PY)),$(shell $(PY) -m lib.trackers '$(REPORT_TO)'))))
+$(if $(no_tracker),$(error $(no_tracker)))
 $(remember)
 ifeq (,$(strip $(MODEL)))
 $(if $(filter cycle plan bound arms final compare baseline-% ablation-%,$(MAKECMDGOALS)),$(error MODEL is empty: with DATASET=$(DATASET) name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))

@@ -6,6 +6,7 @@ RUN/tensorboard.
 """
 
 import importlib.util
+import sys
 import uuid
 from pathlib import Path
 
@@ -23,7 +24,9 @@ def add_flag(parser):
 
 
 def check_tracker(name):
-    """Raises StageError (exit code 2) for a tracker whose package is not there."""
+    """Raises StageError (exit code 2) for a tracker that is not known, or whose package is not there."""
+    if name not in TRACKERS:
+        raise StageError(f"--report-to {name}: expected one of {', '.join(TRACKERS)}", code=2)
     packages = PACKAGES.get(name)
     if packages and not any(map(importlib.util.find_spec, packages)):
         raise StageError(
@@ -79,3 +82,15 @@ def end(accelerator):
     """Close what was begun. Not accelerate's end_training, which would part from the other processes too."""
     for tracker in accelerator.trackers:
         tracker.finish()
+
+
+def main():
+    """For make: print why the tracker that is named cannot be used; nothing where it can."""
+    try:
+        check_tracker(sys.argv[1])
+    except StageError as error:
+        print(error)
+
+
+if __name__ == "__main__":
+    main()

@@ -123,6 +123,10 @@ def test_make_follows_where_it_is_told_to(tmp_path):
     words = ["make", "-n", "cycle", "N=1", f"RUN={tmp_path / 'run'}", f"PY={sys.executable}"]
     said = sh(*words, "REPORT_TO=wandb").stdout
     assert said.count("lib.tools.follow") == 2 and said.count("--report-to wandb") == 3
+    for tracker, why in (("wandb", "pip install wandb"), ("wand", "expected one of none, tensorboard")):
+        if not find_spec(tracker):  # refused before any work
+            done = sh("make", *words[2:], f"REPORT_TO={tracker}", check=False)
+            assert done.returncode == 2 and why in done.stderr and not (tmp_path / "run/data").exists()
     for none in ([], ["REPORT_TO=none"]):
         said = sh(*words, *none).stdout
         assert "lib.tools.follow" not in said and "--report-to" not in said
