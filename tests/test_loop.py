@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT, lines, sh
 
-from lib.command import model_options
+from lib.command import FLAGS, model_options
 from lib.tools.smoke import FLAGS as SMOKE
 
 
@@ -264,25 +264,13 @@ def test_every_flag_has_help_and_is_obeyed(script):
     source = "".join(path.read_text() for path in files)
     text = sh(script, "--help").stdout
     flags = set(re.findall(r"^  (?:-\w(?: \w+)?, )?--([a-z][\w-]+)", text, re.M)) - {"help"}
-    shared = {
-        "output",
-        "overwrite",
-        "model",
-        "frames",
-        "dtype",
-        "device-map",
-        "load-in-4bit",
-        "batch-size",
-        "workers",
-        "max-new-tokens",
-        "seed",
-        "limit",
-        "max-failures",
-    }
-    assert 5 <= len(flags) and len(flags - shared) <= 15, sorted(flags)
+    shared = {flag.removeprefix("--") for group in FLAGS.values() for flag in group}
+    own = flags - shared - {"output", "overwrite"}
+    assert 5 <= len(flags) and len(own) <= 15, sorted(own)
     for flag in flags:
         name = {"try": "tried"}.get(flag, flag.replace("-", "_"))  # try is a word of Python
-        read = f"args.{name}" in source or model_options(SimpleNamespace(**{name: 1}))
+        asked = dict.fromkeys(("fps", "frames", "max_frames", "max_pixels", "min_pixels"))
+        read = f"args.{name}" in source or name in model_options(SimpleNamespace(**{**asked, name: 1}))
         assert read, f"--{flag} is accepted but nothing reads it"
 
 
