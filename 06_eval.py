@@ -333,7 +333,8 @@ def check_benchmark_usage(parser, args):
     if name in names_with("evaluate"):
         if world()[1] > 1:
             parser.error(f"--benchmark {name} is one process's work: start one")
-        flags = "frames device_map load_in_4bit feature_cache view max_new_tokens".split()
+        kept = ("workers", "frame_cache", "style")
+        flags = [flag for flag in OF_MODELS if flag not in kept]
         refuse_given(parser, args, flags, f"a dual encoder, which {name} asks, has no such thing")
 
 
@@ -347,8 +348,8 @@ def main():
     parser.set_defaults(model=None)
     next(action for action in parser._actions if action.dest == "model").required = False
     args = parser.parse_args()
+    check_usage(parser, args)  # of what was given, before that says what was not
     check_flags(parser, args)
-    check_usage(parser, args)
     check_output(args)
     apart = args.benchmark in benchmarks.names_with("evaluate")  # its model answers no questions
     model = open_model(args.model, **model_options(args)) if args.model and not apart else None

@@ -56,8 +56,9 @@ def captions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("captions")
     rows = []
     for n in range(12):
-        coded_clip(folder / f"{n}.mp4", 8 + n)
-        rows.append({"video": f"{n}.mp4", "captions": [f"the number {n}", f"{COLORS[n % 4]} squares {n}"]})
+        (folder / "videos").mkdir(exist_ok=True)
+        coded_clip(folder / "videos" / f"clip{n}.mp4", 8 + n)
+        rows.append({"video": f"clip{n}", "captions": [f"the number {n}", f"{COLORS[n % 4]} squares {n}"]})
     (folder / "c.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "c.jsonl"
 
@@ -173,7 +174,7 @@ def test_training_goes_on_after_a_kill_and_the_result_is_searched(clip_model, ca
 
 def test_bad_videos_cost_their_clips_and_too_many_end_it(clip_model, captions, tmp_path):
     rows = lines(captions)
-    rows[3]["video"] = "nowhere.mp4"
+    rows[3]["video"] = "nowhere"
     bad = captions.with_name("bad.jsonl")
     bad.write_text("".join(json.dumps(row) + "\n" for row in rows))
     ended = train(bad, clip_model, tmp_path / "d", "--steps", 6, check=False)
@@ -181,7 +182,7 @@ def test_bad_videos_cost_their_clips_and_too_many_end_it(clip_model, captions, t
     done = train(bad, clip_model, tmp_path / "d", "--steps", 6, "--max-failures", 0.2)
     assert "1 lost" in done.stdout
     lost = json.loads((tmp_path / "d.meta.json").read_text())["lost"]
-    assert list(lost) == ["nowhere.mp4"]
+    assert list(lost) == ["nowhere"]
 
 
 @pytest.mark.parametrize(

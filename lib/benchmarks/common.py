@@ -6,8 +6,7 @@ prediction without an id is found), "stated" (how prediction files write the gol
 no rule reads a reply, only a judge.
 """
 
-import re
-
+from lib.captions import stem
 from lib.prompts import strip_placeholders
 from lib.records import StageError
 
@@ -35,11 +34,6 @@ def fields(where, row, *names):
 
 def letter(index):
     return chr(ord("A") + index)
-
-
-def stem(video):
-    """A video's name without the suffix of a video or image file."""
-    return re.sub(r"\.(?:mp4|mkv|webm|avi|mov|m4v|gif|jpg)$", "", str(video), flags=re.I)
 
 
 def plain(text):

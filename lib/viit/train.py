@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.captions import read_captions
+from lib.captions import clips_of, read_captions
 from lib.command import announce, check_flags, parser_of, progress, run, settings_of, world
 from lib.model import checkpoint_id, record_seed
 from lib.model.clips import frames_of
@@ -34,11 +34,6 @@ LINE_EVERY = 30  # seconds between two lines of progress
 
 
 # ---------------------------------------------------------------- clips and captions
-
-
-def place_of(clip, folder):
-    """(path, start, end) of a clip of the captions file, whose videos lie in `folder`."""
-    return os.path.join(folder, clip.video), clip.start, clip.end
 
 
 def caption_in(clip, epoch, seed):
@@ -68,7 +63,8 @@ class Pairs:
 
     def __init__(self, args, clips, processor):
         self.args, self.clips, self.processor, self.lost = args, clips, processor, {}
-        self.folder = args.videos or os.path.dirname(args.input) or "."
+        places = [{"video": clip.video, "start": clip.start, "end": clip.end} for clip in clips]
+        self.places = clips_of(places, args.videos or os.path.dirname(args.input) or ".")
         self.steps = steps_of(len(clips), args.batch_size, args.epochs, args.seed, args.steps)
 
     def read(self, step):
@@ -85,7 +81,7 @@ class Pairs:
         for epoch, number in mine:
             clip = self.clips[number]
             try:
-                frames, _ = frames_of(place_of(clip, self.folder), self.args.frames, self.args.frame_cache)
+                frames, _ = frames_of(self.places[number], self.args.frames, self.args.frame_cache)
                 pixels.append(pixels_of(self.processor, frames))
                 there.append(True)
             except VideoError as error:
@@ -293,7 +289,7 @@ def parsed():
     add(
         "--model", required=True, help="folder or hub id of a CLIP or SigLIP, or a dual encoder to go on from"
     )
-    add("--videos", metavar="DIR", help="folder of the videos (default: that of the input)")
+    add("--videos", metavar="DIR", help="folder of the videos, found by name (default: that of the input)")
     add(
         "--frames",
         type=int,
