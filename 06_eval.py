@@ -226,7 +226,7 @@ def evaluate_benchmark(args, model):
 
 
 def evaluate_apart(args):
-    """Score a benchmark that is no list of questions with an answer each: retrieval."""
+    """Score a benchmark that is no list of questions with an answer each: retrieval, zero-shot-class."""
     module, path = benchmarks.BENCHMARKS[args.benchmark], args.predictions
     if args.model:
         from lib.viit.search import search

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, SHARED
 
+from lib.benchmarks import zero_shot
 from lib.benchmarks.caption_scores import bleu, cider, common_length, rouge_l, words_of
 from lib.benchmarks.nextqa_oe import STOPWORDS
 from lib.benchmarks.retrieval import Gallery, both_directions, ranks_of
@@ -232,3 +233,30 @@ def test_retrieval_is_scored_from_similarities_and_again_from_ranks(tmp_path, mo
     np.save(tmp_path / "s.npy", similarities[:4])
     with pytest.raises(StageError, match="similarities of 6 texts and 3 videos"):
         evaluate(monkeypatch, *arguments, "--predictions", tmp_path / "s.npy", "-o", tmp_path / "g.json")
+
+
+# ---------------------------------------------------------------- zero-shot classes
+
+
+def test_classes_are_ranked_from_similarities(tmp_path, monkeypatch):
+    labels = {"a": "diving", "b": "waving", "c": "diving", "d": "jumping"}
+    rows = "".join(f"{video},{label}\n" for video, label in labels.items())
+    (tmp_path / "q.csv").write_text("video,label\n" + rows)
+    right = np.array([[1, 0, 0, 0.5], [0, 0, 0, 0.9], [0, 1, 1, 0]])  # diving, jumping, waving
+    np.save(tmp_path / "s.npy", right)
+    arguments = ["--benchmark", "zero-shot-class", "--questions", tmp_path / "q.csv"]
+    arguments += ["--predictions", tmp_path / "s.npy", "-o", tmp_path / "e.json"]
+    result = evaluate(monkeypatch, *arguments, "--against", tmp_path / "s.npy")
+    assert (result["top-1"]["correct"], result["top-5"]["correct"], result["classes"]) == (3, 4, 3)
+    assert result["against"]["gain"] == 0
+    np.save(tmp_path / "s.npy", np.ones((3, 4)))
+    assert evaluate(monkeypatch, *arguments)["top-1"]["correct"] == 0  # all equal: nothing is nearest
+    np.save(tmp_path / "s.npy", np.ones((2, 4)))
+    with pytest.raises(StageError, match="similarities of 3 classes and 4 videos"):
+        evaluate(monkeypatch, *arguments)
+
+
+def test_kinetics_own_file_is_read_for_its_classes():
+    gallery = zero_shot.load(real("kinetics-400_val_50.csv"))
+    assert len(gallery.videos) == 50 and all(name.count("_") >= 2 for name in gallery.videos)
+    assert len(gallery.texts) == gallery.wordings * len(gallery.classes)

@@ -168,6 +168,11 @@ def test_training_goes_on_after_a_kill_and_the_result_is_searched(clip_model, ca
     result = json.loads((tmp_path / "e.json").read_text())
     assert result["text to video"]["R@1"]["count"] == 24 and result["video to text"]["R@1"]["count"] == 12
     assert "text to video: R@1" in done.stdout and len(lines(tmp_path / "ranks.jsonl")) == 36
+    rows = "".join(f"clip{n},{COLORS[n % 4]}\n" for n in range(12))
+    (tmp_path / "q.csv").write_text("video,label\n" + rows)
+    classes = ["--benchmark", "zero-shot-class", "--questions", tmp_path / "q.csv"]
+    classes += ["--videos", captions.parent, "--model", tmp_path / "whole", "-o", tmp_path / "z" / "e.json"]
+    assert "12 clips, 4 classes: top-1" in sh("06_eval.py", *classes).stdout
     plain = t.CLIPModel.from_pretrained(tmp_path / "whole")  # as an image model
     assert plain.config.projection_dim == 32
 

@@ -32,6 +32,7 @@ from lib.benchmarks import (
     star,
     tempcompass,
     videomme,
+    zero_shot,
 )
 from lib.benchmarks.common import reading, without_end
 from lib.benchmarks.predictions import common_rows, join_replies, states
@@ -56,6 +57,7 @@ BENCHMARKS = {
     "fine-diving": fine_diving,
     "caption": captions,
     "retrieval": retrieval,
+    "zero-shot-class": zero_shot,
 }
 
 

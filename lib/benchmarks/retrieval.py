@@ -38,6 +38,7 @@ class Gallery(NamedTuple):
     clips: list  # of each {"video", "start", "end"}, as the file names it
     texts: list  # the queries in words
     video_of: np.ndarray  # of every text the number of its video
+    wordings: int = 1  # texts that together are one query
     same_words: bool = False  # a video that another one's caption describes word for word is right for it too
 
     def right(self):
@@ -72,7 +73,7 @@ def load(path, task):
     texts = [caption for clip in clips for caption in clip.captions]
     numbers = [n for n, clip in enumerate(clips) for _ in clip.captions]
     places = [{"video": clip.video, "start": clip.start, "end": clip.end} for clip in clips]
-    return Gallery([clip.id for clip in clips], places, texts, np.array(numbers), task == "own")
+    return Gallery([clip.id for clip in clips], places, texts, np.array(numbers), same_words=task == "own")
 
 
 # ---------------------------------------------------------------- ranks
@@ -114,9 +115,9 @@ def gain(before, after, clusters):
 # ---------------------------------------------------------------- files
 
 
-def read_similarities(path, gallery):
-    """Similarities (texts, videos) of a .npy file in the order of the captions file, or of an .npz with
-    `similarities`, and `texts` or `videos` (ids) where their order is another. Raises StageError.
+def read_values(path, videos, count, what):
+    """Similarities (`count` of `what`, videos) of a .npy file in the order of the questions, or of an .npz
+    with `similarities` and, where their order is another, `videos` (ids). Raises StageError.
     """
     try:
         found = np.load(path, allow_pickle=False)
@@ -124,19 +125,18 @@ def read_similarities(path, gallery):
         raise StageError(f"{path}: no similarities in NumPy's format: {error}") from None
     named = {} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
     values = named.get("similarities") if named else found
-    shape = len(gallery.texts), len(gallery.videos)
-    if values is None or values.shape != shape:
-        what = f"an array of shape {values.shape}" if values is not None else f"arrays {sorted(named)}"
+    if values is None or values.shape != (count, len(videos)):
+        it = f"an array of shape {values.shape}" if values is not None else f"arrays {sorted(named)}"
         raise StageError(
-            f"{path}: found {what}, expected similarities of {shape[0]} texts and {shape[1]} videos"
+            f"{path}: found {it}, expected similarities of {count} {what} and {len(videos)} videos"
         )
     if not np.isfinite(values).all():
         raise StageError(f"{path}: similarities that are no numbers (NaN or infinite)")
     if "videos" in named:
         place = {str(id): n for n, id in enumerate(named["videos"])}
-        if sorted(place) != sorted(gallery.videos):
-            raise StageError(f"{path}: its videos are not those of the captions file")
-        values = values[:, [place[id] for id in gallery.videos]]
+        if sorted(place) != sorted(videos):
+            raise StageError(f"{path}: its videos are not those of the questions")
+        values = values[:, [place[id] for id in videos]]
     return values
 
 
@@ -177,7 +177,8 @@ def read_result(path, gallery):
     """{direction: (ranks, ties)} of similarities (.npy, .npz) or of ranks kept (.jsonl)."""
     if str(path).endswith(".jsonl"):
         return read_ranks(path, gallery)
-    return both_directions(read_similarities(path, gallery), gallery)
+    values = read_values(path, gallery.videos, len(gallery.texts), "texts")
+    return both_directions(values, gallery)
 
 
 # ---------------------------------------------------------------- all

@@ -155,9 +155,10 @@ def contrast(clips, texts, logit_scale, same):
 
 
 @torch.inference_mode()
-def similarities(model, processor, clips, texts, batch=32):
+def similarities(model, processor, clips, texts, batch=32, wordings=1):
     """(texts, clips) cosines as an array of float32. `clips`: an iterable of frames (frames, H, W, 3) uint8,
-    or None for a clip that is lost: nothing is near to it (-1).
+    or None for a clip that is lost: nothing is near to it (-1). Of every `wordings` texts that follow each
+    other the mean is one.
     """
     model.eval()
     found, waiting, places, count = [], [], [], 0
@@ -172,7 +173,8 @@ def similarities(model, processor, clips, texts, batch=32):
         found.append(clip_features(model, torch.stack(waiting).to(model.device)))
     parts = (tokens_of(processor, texts[i : i + batch]).to(model.device) for i in range(0, len(texts), batch))
     words = torch.cat([text_features(model, part) for part in parts])
-    cosines = torch.full((len(texts), count), -1.0)
+    words = normalized(words.unflatten(0, (-1, wordings)).mean(1))
+    cosines = torch.full((len(words), count), -1.0)
     if found:
         cosines[:, places] = (words @ torch.cat(found).T).cpu()
     return cosines.numpy()

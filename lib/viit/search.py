@@ -35,7 +35,8 @@ def search(args, path, gallery, clips):
             yield frames
 
     found = progress(prefetch(frames, clips, args.workers, 2 * args.workers), len(clips), "encode clips")
-    values = similarities(model, processor, good(found), gallery.texts, args.batch_size)
+    texts, batch = gallery.texts, args.batch_size
+    values = similarities(model, processor, good(found), texts, batch, gallery.wordings)
     part = f"{path}.part"
     with open(part, "wb") as file:
         np.savez(file, similarities=values, videos=np.array(gallery.videos))
