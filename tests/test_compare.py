@@ -1,6 +1,7 @@
 """Baselines, ablations, the stop rule and the table over seeds."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -73,6 +74,13 @@ def test_the_ablations_leave_out_what_they_say(tmp_path):
 def test_arms_share_data_and_base(tmp_path):
     said = make("-n", "ablation-direct-only", f"RUN={tmp_path / 'run'}", f"PY={sys.executable}").stdout
     assert f"DATA={tmp_path}/run/data MODEL={tmp_path}/run/base BASE={tmp_path}/run/base" in said
+
+
+def test_a_loop_under_way_is_no_arm_yet(smoke, tmp_path):
+    for place in ("seed0", "seed0/direct-only"):
+        shutil.copytree(smoke / "cycle0", tmp_path / place / "cycle0")
+    said = sh(sys.executable, "-m", "lib.tools.compare", tmp_path, "seed0").stdout
+    assert "| base" in said and "direct only" not in said
 
 
 def test_every_label_rationalized_template_answers_and_truth(smoke, tmp_path):

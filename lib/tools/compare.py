@@ -96,7 +96,9 @@ def main():
     table = {}
     for name, where in [*ARMS.items(), *((f"loop in {name}/", f"{name}/*") for name in sorted(others))]:
         folders = {seed: folder_of(run / seed, where) for seed in bases}
-        having = [seed for seed, folder in folders.items() if (folder / "eval.json").exists()]
+        # of a loop under way the base alone may be evaluated
+        needed = ("eval.json",) if name == "base" else ("eval.json", "model.meta.json")
+        having = [s for s, folder in folders.items() if all((folder / file).exists() for file in needed)]
         if having:
             table[name] = row(name, [folders[seed] for seed in having], [bases[seed] for seed in having])
     columns = dict.fromkeys(column for cells in table.values() for column in cells)
