@@ -2,7 +2,7 @@
 for lib/model/README.md: PYTHONPATH=. python tests/more_families.py
 """
 
-import transformers as t
+import transformers
 from families import (
     DEEP,
     FAMILIES,
@@ -22,6 +22,17 @@ from families import (
     chatml,
     tokenizer,
 )
+from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as MODELS
+
+
+class Library:
+    """transformers, of which an older one has fewer classes: None in place of those."""
+
+    def __getattr__(self, name):
+        return getattr(transformers, name, None)
+
+
+t = Library()
 
 LARGE = dict(size={"shortest_edge": 64 * 64, "longest_edge": 64 * 64 * 8})  # where patches have 16 pixels
 LAYERS = dict(  # of a language model, in the words of most
@@ -777,6 +788,7 @@ MORE = {
     "instructblip": (instructblip, VICUNA),
     "instructblipvideo": (instructblipvideo, VICUNA),
 }
+MORE = {family: entry for family, entry in MORE.items() if family in MODELS}
 PACKAGES = {"perception_lm": ("timm",)}  # beside requirements.txt
 # their attention looks at blocks of tokens, which are cut by place, padding included
 BY_PLACE = ("qwen4_exp", "glm5_next", "minimax_m3_vl")
@@ -790,7 +802,6 @@ REASONS = {  # what does not work, and what the error says; tested
 
 def table():
     """Every family of transformers that has a processor of videos and writes text, as a table in Markdown."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as MODELS
     from transformers.models.auto.video_processing_auto import VIDEO_PROCESSOR_MAPPING_NAMES as PROCESSORS
 
     lines = ["| family | |", "| --- | --- |"]

@@ -98,6 +98,20 @@ def listed(part):
     return part if part is None or torch.is_tensor(part) else [listed(each) for each in part]
 
 
+def alike(model, processor, encodings):
+    """Numbers of encodings in lists of such as one batch can hold: all, but where pixels go into the model
+    and its family stacks them, those with pixels of one shape.
+    """
+    if takes_features(model) or "video_grid_thw" in processor.video_processor.model_input_names:
+        return [list(range(len(encodings)))]
+    groups = {}
+    for number, encoding in enumerate(encodings):
+        pixels = {key: value for key, value in encoding["inputs"].items() if key.startswith("pixel")}
+        shape = tuple(tuple(getattr(value, "shape", ())) for value in pixels.values())
+        groups.setdefault(shape, []).append(number)
+    return list(groups.values())
+
+
 def stacked(values):
     """Tensors behind one another in their first dimension; the others padded with zeros to the largest."""
     largest = [max(sizes) for sizes in zip(*(value.shape[1:] for value in values))]

@@ -286,13 +286,19 @@ class Local:
     def _generate(self, texts, clips, seeds, prepared=None, **sampling):
         """generate.generate, as many at once as memory allows; None where it does not allow one."""
         from lib.model import generate
+        from lib.model.features import alike
 
         def compute(part):
             whole = prepared if len(part) == len(texts) else None
             inputs = ([values[i] for i in part] for values in (texts, clips, seeds))
             return generate.generate(self.model, self.processor, *inputs, prepared=whole, **sampling)
 
-        answers, halvings = in_halves(compute, range(len(texts)), self.at_once)
+        answers, halvings = [None] * len(texts), 0
+        for group in alike(self.model, self.processor, clips):
+            made, more = in_halves(compute, group, self.at_once)
+            halvings += more
+            for number, answer in zip(group, made):
+                answers[number] = answer
         if halvings:  # halved once a batch at most: a single large clip must not slow down all that follow
             self.at_once = (self.at_once + 1) // 2
         self.report["out_of_memory"] = self.report.get("out_of_memory", 0) + halvings
