@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from math import prod
 
 import numpy as np
@@ -169,8 +170,17 @@ def check_reads(model, processor, name, frames):
             "width": 80,
         },
     )
-    try:
+    with readable(name, type(model).__name__, frames):
         features_of(model, encoding_of(processor, chat(processor, "?"), clip))
+
+
+@contextmanager
+def readable(name, what, frames):
+    """Raises StageError where the library's own code, `what` of the model `name`, fails at a clip of that
+    many frames.
+    """
+    try:
+        yield
     except torch.OutOfMemoryError:
         pass  # batches find out how much fits
     except (
@@ -182,8 +192,9 @@ def check_reads(model, processor, name, frames):
         TypeError,
         ValueError,
     ) as error:
+        said = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
         raise StageError(
-            f"{name}: {type(model).__name__} of transformers {transformers.__version__} cannot read a clip "
-            f"of {frames} frames ({type(error).__name__}: {str(error).strip().splitlines()[0]}); try other "
-            "--frames, or a model of a family that lib/model/README.md lists as working"
+            f"{name}: {what} of transformers {transformers.__version__} cannot read a clip of {frames} "
+            f"frames ({said}); try other --frames, or a model of a family that lib/model/README.md lists as "
+            "working"
         ) from error

@@ -120,7 +120,9 @@ def clip_counts(processor, size, records, path, sampling):
     """
     from lib.model.clips import frames_of
     from lib.model.inputs import chat, encode
+    from lib.model.load import readable
 
+    name = type(processor).__name__
     found, longest = [], max(records, key=lambda record: record.get("duration") or 0)
     for record in [*spread(records, CLIPS), *([longest] if sampling.fps else [])]:
         try:
@@ -128,7 +130,8 @@ def clip_counts(processor, size, records, path, sampling):
             clip = frames_of(video, sampling)
         except VideoError:
             continue
-        inputs = encode(processor, [chat(processor, render(record, "direct"))], [clip])
+        with readable(name, "the processor", len(clip[0])):
+            inputs = encode(processor, [chat(processor, render(record, "direct"))], [clip])
         pixels = next(value.numel() for key, value in inputs.items() if key.startswith("pixel_values"))
         visual = inputs["input_ids"].shape[1] - prompt_tokens(processor, [record], "direct")
         behind = int(inputs["input_ids"][0].bincount().max())
