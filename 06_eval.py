@@ -227,15 +227,15 @@ def evaluate_benchmark(args, model):
 
 def evaluate_apart(args):
     """Score a benchmark that is no list of questions with an answer each: retrieval, zero-shot-class."""
-    module, path = benchmarks.BENCHMARKS[args.benchmark], args.predictions
+    module, path, lost = benchmarks.BENCHMARKS[args.benchmark], args.predictions, []
     if args.model:
         from lib.viit.search import search
 
         path = os.path.join(os.path.dirname(args.output), "similarities.npz")
         gallery = module.load(args.questions, args.task)
         clips = benchmarks.clips_of(gallery.clips, args.videos)
-        search(args, path, gallery, clips)
-    result = {"benchmark": args.benchmark, "task": args.task, "rule": module.NOTE}
+        lost = search(args, path, gallery, clips)
+    result = {"benchmark": args.benchmark, "task": args.task, "rule": module.NOTE, "lost": lost}
     result |= {**module.evaluate(args, path), **(identity(args.model) if args.model else {})}
     inputs = [args.questions, *filter(None, [args.against]), path]
     write_result(args, None, result, inputs, ("input", "style"))

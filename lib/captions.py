@@ -14,12 +14,13 @@ import re
 from collections import defaultdict
 from typing import NamedTuple
 
-from lib.records import StageError, is_number, is_text
+from lib.records import StageError, is_number, is_text, is_time
 from lib.table import read_rows, text_lines
 
 VIDEO = "video|video_id|vid|VideoID|image_id"
 CAPTION = "caption|captions|sentence|sentences|enCap|Description"
 EXPECTED = "expected video and caption (or those of MSR-VTT, VATEX, MSVD, ActivityNet Captions or COCO)"
+INSTANT = 0.01  # seconds
 
 
 class Clip(NamedTuple):
@@ -99,7 +100,7 @@ def rows_of(path):
     for where, row in rows:
         if not isinstance(row, dict):
             raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
-        if str(row.get("Language", "English")) != "English":  # MSVD's corpus has many
+        if "VideoID" in row and row.get("Language", "English") != "English":  # MSVD's corpus has many
             continue
         if "VideoID" in row:  # its videos are clips of others, named so
             row = {**row, "video": f"{row['VideoID']}_{row.get('Start')}_{row.get('End')}"}
@@ -111,24 +112,47 @@ def rows_of(path):
 def of_object(path, parts):
     """rows_of() where the file is one JSON object."""
     if {"videos", "sentences"} <= parts.keys():  # MSR-VTT
-        splits = {video["video_id"]: video.get("split") for video in parts["videos"]}
-        for n, row in enumerate(parts["sentences"]):
-            yield f"{path}: sentences[{n}]", {**row, "split": splits.get(row.get("video_id"))}
+        splits = {video.get("video_id"): video.get("split") for _, video in listed(path, parts, "videos")}
+        for where, row in listed(path, parts, "sentences"):
+            yield where, {**row, "split": splits.get(row.get("video_id"))}
     elif {"images", "annotations"} <= parts.keys():  # COCO
-        names = {image["id"]: image.get("file_name", image["id"]) for image in parts["images"]}
-        for n, row in enumerate(parts["annotations"]):
+        names = {image.get("id"): image.get("file_name") for _, image in listed(path, parts, "images")}
+        for where, row in listed(path, parts, "annotations"):
             image = row.get("image_id")
-            yield (
-                f"{path}: annotations[{n}]",
-                {"video": names.get(image, image), "caption": row.get("caption")},
-            )
+            yield where, {"video": names.get(image) or image, "caption": row.get("caption")}
     else:  # ActivityNet: a row a sentence, with its times
         for video, entry in parts.items():
             where = f"{path}: {video}"
-            if not isinstance(entry, dict) or not {"timestamps", "sentences"} <= entry.keys():
-                raise StageError(f"{where}: found {entry!r:.60}; {EXPECTED}")
-            for (start, end), sentence in zip(entry["timestamps"], entry["sentences"], strict=True):
+            for (start, end), sentence in sentences_of(where, entry):
                 yield where, {"video": video, "caption": sentence, "start": start, "end": end}
+
+
+def listed(path, parts, key):
+    """Yields (where, object) of a list of objects in a file. Raises StageError for anything else."""
+    rows = parts[key] if isinstance(parts[key], list) else [parts[key]]
+    for n, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise StageError(f"{path}: {key}[{n}]: found {row!r:.60}, expected an object")
+        yield f"{path}: {key}[{n}]", row
+
+
+def sentences_of(where, entry):
+    """[((start, end), sentence)] of a video of ActivityNet Captions, whose official files have some times the
+    wrong way round, or one instant in place of two: there the picture of that instant is meant.
+    """
+    entry = entry if isinstance(entry, dict) else {"found": entry}
+    times, sentences = entry.get("timestamps"), entry.get("sentences")
+    if not (isinstance(times, list) and isinstance(sentences, list) and len(times) == len(sentences)):
+        raise StageError(f"{where}: found {entry!r:.60}; {EXPECTED}")
+    if wrong := [pair for pair in times if not is_pair(pair)]:
+        raise StageError(f"{where}: the times {wrong[0]!r:.60}, expected [start, end] in seconds")
+    pairs = [sorted(pair) for pair in times]
+    return [((s, e if e > s else s + INSTANT), sentence) for (s, e), sentence in zip(pairs, sentences)]
+
+
+def is_pair(value):
+    """Whether a value is two times in seconds."""
+    return isinstance(value, list) and len(value) == 2 and all(map(is_time, value))
 
 
 # ---------------------------------------------------------------- their videos

@@ -174,6 +174,28 @@ def test_a_bad_caption_names_its_line(tmp_path, line, said):
         read_captions(path)
 
 
+@pytest.mark.parametrize(
+    "content,said",
+    [
+        ({"v": {"timestamps": [[0, 1]], "sentences": ["a", "b"]}}, "v: found"),
+        ({"v": {"timestamps": [5], "sentences": ["a"]}}, "the times 5"),
+        ({"videos": [{"id": 1}], "sentences": ["x"]}, r"sentences\[0\]"),
+        ({"videos": 3, "sentences": []}, r"videos\[0\]"),
+        ({"images": [3], "annotations": []}, r"images\[0\]"),
+    ],
+)
+def test_an_official_file_of_another_shape_is_one_error(tmp_path, content, said):
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    with pytest.raises(StageError, match=said):
+        read_captions(tmp_path / "c.json")
+
+
+def test_activitynets_reversed_times_and_own_language_columns_are_read(tmp_path):
+    assert sum(len(c.captions) for c in read_captions(real("activitynet_captions_slice.json"))) == 1693
+    (tmp_path / "c.csv").write_text("video,caption,Language\na,hola,Spanish\n")
+    assert read_captions(tmp_path / "c.csv")[0].captions == ["hola"]
+
+
 def test_captions_are_scored_from_a_file(tmp_path, monkeypatch):
     clips = {"a": "a dog runs", "b": "a red ball falls", "c": "two men talk"}
     rows = [{"video": video, "caption": text} for video, text in clips.items()]

@@ -168,6 +168,13 @@ def test_training_goes_on_after_a_kill_and_the_result_is_searched(clip_model, ca
     result = json.loads((tmp_path / "e.json").read_text())
     assert result["text to video"]["R@1"]["count"] == 24 and result["video to text"]["R@1"]["count"] == 12
     assert "text to video: R@1" in done.stdout and len(lines(tmp_path / "ranks.jsonl")) == 36
+    (tmp_path / "own").mkdir()
+    np.savez(tmp_path / "own" / "similarities.npz", similarities=np.ones((24, 12)))
+    kept = (tmp_path / "own" / "similarities.npz").read_bytes()
+    again = ["--model", tmp_path / "whole", "-o", tmp_path / "own" / "e.json"]
+    refused = sh("06_eval.py", *search, *again, check=False)
+    assert refused.returncode == 2 and "no search made it" in refused.stderr
+    assert (tmp_path / "own" / "similarities.npz").read_bytes() == kept
     rows = "".join(f"clip{n},{COLORS[n % 4]}\n" for n in range(12))
     (tmp_path / "q.csv").write_text("video,label\n" + rows)
     classes = ["--benchmark", "zero-shot-class", "--questions", tmp_path / "q.csv"]
@@ -204,10 +211,15 @@ def test_wrong_usage_of_training_is_named(clip_model, captions, tmp_path, more, 
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(clip_model, captions, tmp_path):
-    train(captions, clip_model, tmp_path / "one", "--steps", 6)
-    words = ("--model", clip_model, "--batch-size", 4, "--frames", 3, "--learning-rate", 1e-3, "--steps", 6)
-    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "lib.viit.train")
-    sh(sys.executable, *launch, captions, "-o", tmp_path / "two", *words)
-    one, two = (json.loads((tmp_path / f"{n}.meta.json").read_text())["losses"] for n in ("one", "two"))
-    assert one == pytest.approx(two, abs=1e-4)
+def test_two_processes_train_as_one_and_say_what_both_lost(clip_model, captions, tmp_path):
+    rows = lines(captions)
+    rows[1]["video"], rows[8]["video"] = "none", "nothing"
+    captions = captions.with_name("two.jsonl")
+    captions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    train(captions, clip_model, tmp_path / "one", "--steps", 6, "--max-failures", 2)
+    words = command(captions, clip_model, tmp_path / "two", "--steps", 6, "--max-failures", 2)
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    sh(sys.executable, *launch, *words[1:])
+    one, two = (json.loads((tmp_path / f"{n}.meta.json").read_text()) for n in ("one", "two"))
+    assert one["losses"] == pytest.approx(two["losses"], abs=1e-4)
+    assert sorted(one["lost"]) == sorted(two["lost"]) == ["none", "nothing"]

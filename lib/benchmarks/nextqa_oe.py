@@ -53,7 +53,7 @@ def references(path):
     """{id: [further reference]} of a file {video: {qid: answer}}."""
     found = {}
     for where, place, row in nested_rows(path):
-        if place is None:
+        if place is None or not isinstance(row, str):
             raise StageError(f"{where}: found {row!r:.60}, expected {{video: {{qid: answer}}}}")
         found[place] = [row]
     return found

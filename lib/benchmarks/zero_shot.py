@@ -47,6 +47,8 @@ def load(path, task=None):
     """The Gallery of a CSV, JSONL or JSON of clips with `video` and `label`, or of Kinetics' own CSV."""
     videos, clips, labels = [], [], []
     for where, row in read_rows(path):
+        if not isinstance(row, dict):
+            raise StageError(f"{where}: found {row!r:.60}, expected a list of clips with video and label")
         video, label = first(row, f"{VIDEO}|youtube_id"), first(row, "label|class|action")
         if not is_words(label) or video is None:
             raise StageError(f"{where}: found {row!r:.120}, expected a video and its label")

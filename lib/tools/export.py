@@ -13,8 +13,10 @@ named by its absolute path. The ending of the file says how it is written: .json
 import argparse
 import json
 import os
+from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 
 from lib.command import refuse_given, run
 from lib.files import read_json, refuse_to_replace, write_atomically
@@ -61,7 +63,8 @@ def write(rows, path, allowed):
     """The rows as a file that is there whole or not at all. Raises StageError."""
     part = f"{path}.tmp"
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    try:
+    with ExitStack() as undone:
+        undone.callback(Path(part).unlink, missing_ok=True)
         if path.endswith(".parquet"):
             write_parquet(rows, part)
         else:
@@ -70,11 +73,9 @@ def write(rows, path, allowed):
         rows.check(allowed)
         with open(part, "rb") as file:
             os.fsync(file.fileno())
-        return sha256(part)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+        digest = sha256(part)
+        undone.pop_all()  # it is whole, and waits for its name
+    return digest
 
 
 def entry_of(path, what):

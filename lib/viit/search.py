@@ -13,9 +13,12 @@ from lib.viit.dual import load, similarities
 
 
 def search(args, path, gallery, clips):
-    """Write `similarities` (texts, videos) and `videos` (ids) into the .npz file `path`. `clips`: (path,
-    start, end) of each video. Raises StageError where more than --max-failures cannot be read.
+    """Write `similarities` (texts, videos), `videos` (ids) and `model` into the .npz file `path`; returns why
+    videos are lost. `clips`: (path, start, end) of each video. Raises StageError where more than
+    --max-failures cannot be read, and for a file at `path` that was not made here.
     """
+    if os.path.exists(path) and not made_here(path):
+        raise StageError(f"{path}: exists, and no search made it; write elsewhere with -o", code=2)
     device = device_of()
     model, processor = load(args.model, device=device, dtype=dtype_of(args.dtype, device))
     count, lost = model.config.vision_config.num_frames, []
@@ -39,10 +42,20 @@ def search(args, path, gallery, clips):
     values = similarities(model, processor, good(found), texts, batch, gallery.wordings)
     part = f"{path}.part"
     with open(part, "wb") as file:
-        np.savez(file, similarities=values, videos=np.array(gallery.videos))
+        np.savez(file, similarities=values, videos=np.array(gallery.videos), model=str(args.model))
     os.replace(part, path)
     for reason in lost:
         print(f"lost: {reason}; it is found by no text", flush=True)
+    return lost
+
+
+def made_here(path):
+    """Whether a file is one that search() wrote: similarities of others do not name a model."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return "model" in getattr(found, "files", ())
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
 
 
 def check(lost, count, allowed):

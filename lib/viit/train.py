@@ -105,12 +105,18 @@ class Pairs:
         return torch.stack([torch.zeros(shape) if each is None else each for each in pixels])
 
     def check(self):
-        """Raise StageError where more clips are lost than --max-failures allows."""
+        """Note what other processes lost. Raises StageError on all of them at once where more clips are lost
+        than --max-failures allows.
+        """
+        lost = {}
+        for share in of_all(dict(list(self.lost.items()))):
+            lost |= share
+        self.lost.update(lost)
         allowed = self.args.max_failures
-        if len(self.lost) > (allowed * len(self.clips) if allowed < 1 else allowed):
-            id, why = next(iter(self.lost.items()))
+        if len(lost) > (allowed * len(self.clips) if allowed < 1 else allowed):
+            id, why = next(iter(lost.items()))
             raise StageError(
-                f"{len(self.lost)} of {len(self.clips)} clips cannot be used, more than --max-failures "
+                f"{len(lost)} of {len(self.clips)} clips cannot be used, more than --max-failures "
                 f"{allowed:g} allows; the first: {id}: {why}"
             )
 
@@ -168,8 +174,10 @@ def optimizer_of(training, steps):
     return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
 
 
-def resumed(training, steps):
-    """Losses up to the saved state that training goes on from; [] without one."""
+def resumed(training, steps, lost):
+    """Losses up to the saved state that training goes on from, [] without one; what was lost until then goes
+    into `lost`.
+    """
     import torch
 
     path = training.folder / STATE
@@ -180,6 +188,7 @@ def resumed(training, steps):
         part.load_state_dict(state[name])
     if world()[0] == 0:
         print(f"resuming after step {len(state['losses'])} of {steps}", flush=True)
+    lost.update(state["lost"])
     return state["losses"]
 
 
@@ -195,15 +204,15 @@ def gathered(features, there):
     return torch.cat(all_gather(features)), torch.cat(marks)
 
 
-def all_captions(captions):
-    """The captions of all processes, in their order."""
+def of_all(value):
+    """[value of every process], in their order."""
     if world()[1] == 1:
-        return captions
+        return [value]
     import torch
 
-    shares = [None] * world()[1]
-    torch.distributed.all_gather_object(shares, captions)
-    return [caption for share in shares for caption in share]
+    values = [None] * world()[1]
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 def loss_of(training, batch):
@@ -218,7 +227,7 @@ def loss_of(training, batch):
         texts = text_features(training.model, tokens_of(training.processor, captions).to(device))
     clips, marks = gathered(clips, torch.tensor(there, device=device))
     texts, _ = gathered(texts, torch.tensor(there, device=device))
-    words = np.array([" ".join(caption.lower().split()) for caption in all_captions(captions)])
+    words = np.array([" ".join(caption.lower().split()) for share in of_all(captions) for caption in share])
     same = torch.tensor(words[:, None] == words[None], dtype=torch.float32, device=device)
     kept = marks.nonzero().flatten()
     if len(kept) < 2:
@@ -251,7 +260,7 @@ def train(args, clips, folder):
     pairs = Pairs(args, clips, training.processor)
     count = len(pairs.steps)
     training.optimizer, training.schedule = optimizer_of(training, count)
-    losses = resumed(training, count)
+    losses = resumed(training, count, pairs.lost)
     left, began = range(len(losses), count), time.time()
     last = began
     ahead = prefetch(pairs.read, left, args.workers, 2 * args.workers)
@@ -267,7 +276,7 @@ def train(args, clips, folder):
             raise StageError(f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate")
         if world()[0] == 0 and len(losses) % args.save_every == 0:
             state = {name: part.state_dict() for name, part in training.parts().items()}
-            save({**state, "losses": losses}, folder / STATE)
+            save({**state, "losses": losses, "lost": dict(list(pairs.lost.items()))}, folder / STATE)
         if world()[0] == 0 and (time.time() - last > LINE_EVERY or len(losses) == count):
             last, scale = time.time(), training.model.logit_scale.exp().item()
             print(f"step {len(losses)}/{count}  loss {losses[-1]}  scale {scale:.1f}", flush=True)
