@@ -5,12 +5,19 @@ step-by-step reasoning.
     runs/demo/base
 
     python 02_generate.py ... --shard 3/8     # one of eight independent jobs; whoever finishes last merges
+    python 02_generate.py clips/train.jsonl -o captions.jsonl --model M --style caption --samples 4
 
 Output: the input records with `answer`, `origin` "direct", `sample`, `seed`, `tokens` (and `truncated` where
 the token limit ended it), or `error` where the video could not be read. Records keep the order of the input,
 their samples together. The label is not used. Where it is a box, `boxes` says in which coordinates the answer
 was asked for, and `frame_size` of which frame, if they are pixels.
+
+--style caption asks for a caption instead, of clips with labels or without (01 --dataset captions): origin
+"caption", drawn as LaViLa does unless told otherwise. An answer that is no caption (empty, cut off, the same
+over and over, a form, a refusal) has `error` with the reason beside it: failed, and not tried again.
 """
+
+from functools import partial
 
 from lib.command import (
     announce,
@@ -23,7 +30,8 @@ from lib.command import (
     shard_of,
     world,
 )
-from lib.model import open_model, question_on
+from lib.model import is_served, open_model, question_on
+from lib.model.captioning import DEFAULTS, Tally, checked
 from lib.model.coordinates import Coordinates
 from lib.model.questions import Clips, Questions
 from lib.output import Output
@@ -38,11 +46,11 @@ def questions_of(args, model, share):
 
     def ask(record, sample):
         record, draw = boxes.of(rebase(record, args.input, args.output)), (sample, args.seed, args.cycle)
-        return question_on(record, render(record, "direct"), args.output, "direct", *draw)
+        return question_on(record, render(record, args.style), args.output, args.style, *draw)
 
     clips, boxes, count = Clips(share), Coordinates(model, args.boxes), 0
-    questions = Questions(args.input, ask, "direct", args.samples, frames_asked(args))
-    for place, size, record in placed_records(args.input, limit=args.limit):
+    questions = Questions(args.input, ask, args.style, args.samples, frames_asked(args))
+    for place, size, record in records_of(args):
         count += 1
         boxes.of(record)
         if clips.has(record):
@@ -50,21 +58,54 @@ def questions_of(args, model, share):
     return questions, count
 
 
+def records_of(args):
+    """placed_records() of the input."""
+    return placed_records(args.input, limit=args.limit, unlabelled=args.style == "caption")
+
+
 def keys_of(args):
     """The keys of all answers, in the order of the input."""
-    for _, _, record in placed_records(args.input, limit=args.limit):
-        yield from ((record["id"], "direct", sample) for sample in range(args.samples))
+    for _, _, record in records_of(args):
+        yield from ((record["id"], args.style, sample) for sample in range(args.samples))
+
+
+def parsed():
+    """The command line; bad usage ends with exit code 2."""
+    parser = parser_of(__doc__, "model", "sample", "shard")
+    add = parser.add_argument
+    add("input", help="questions with labels, or clips to caption: train.jsonl of 01_prepare.py")
+    add(
+        "--style",
+        choices=("direct", "caption"),
+        default="direct",
+        help="what is asked for: an answer with its reasoning, or a caption (then by default "
+        + ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in DEFAULTS.items())
+        + ", as LaViLa; default: %(default)s)",
+    )
+    price = (
+        "of an hour of this process, or of a million prompt and new tokens of a server: what captions cost"
+    )
+    add("--price", type=float, nargs="+", help=price)
+    if parser.parse_args().style == "caption":
+        parser.set_defaults(**DEFAULTS)
+    args = parser.parse_args()
+    check_flags(parser, args)
+    if args.price and args.style == "direct":
+        parser.error("--price: it is for --style caption; make plan counts the cost of a cycle")
+    if args.price and (len(args.price) != 1 + is_served(args.model) or min(args.price) < 0):
+        parser.error(
+            f"--price {args.price}: expected one of an hour; of a server two, of prompt and new tokens"
+        )
+    return args
 
 
 def main():
-    parser = parser_of(__doc__, "model", "sample", "shard")
-    parser.add_argument("input", help="questions with labels: train.jsonl of 01_prepare.py")
-    args = parser.parse_args()
-    check_flags(parser, args)
-
+    args = parsed()
+    captions, tally = args.style == "caption", Tally()
     model = open_model(args.model, **model_options(args))  # loaded at the first question
-    settings = {**settings_of(args), **model.identity}
-    about = {"styles": ["direct"], "uses": [args.model], "shard": shard_of(args), "trust": args.trust_code}
+    asked = {"style": args.style} if captions else {}
+    settings = {**settings_of(args, leave_out=("style", "price")), **asked, **model.identity}
+    about = {"styles": [args.style], "uses": [args.model], "shard": shard_of(args), "trust": args.trust_code}
     with Output(args.output, settings, [args.input], args.overwrite, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
@@ -78,11 +119,14 @@ def main():
             "top_p": args.top_p,
             "max_new_tokens": args.max_new_tokens,
         }
-        for answers in (
-            [] if args.merge else model.answers(questions, output.done, **sampling, what="generate")
-        ):
+        ask = partial(model.answers, questions, output.done, **sampling)
+        for answers in [] if args.merge else ask(what="caption" if captions else "generate"):
+            answers = list(map(checked, answers)) if captions else answers
+            tally.add(answers)
             output.write(*answers)
             output.check_budget(args.max_failures, len(questions))
+        if captions:
+            print(*tally.lines(model.report, args.samples, args.price), sep="\n", flush=True)
         output.finish(keys_of(args), args.max_failures, **model.report)
     if world()[0] == 0 and output.complete:
         print(f"{args.output}: {count * args.samples} answers to {count} questions, {output.failed} failed")

@@ -7,6 +7,8 @@ anew) and by 06 (to score captions and retrieval).
     MSVD          lines "id caption", or its video corpus CSV
     ActivityNet   its JSON of timestamps and sentences
     COCO          images and annotations
+    ours          records of 01 --dataset captions; captions that 02 wrote, but for those that failed, and
+                  those that another step did not keep
 """
 
 import os
@@ -14,7 +16,7 @@ import re
 from collections import defaultdict
 from typing import NamedTuple
 
-from lib.records import StageError, is_number, is_text, is_time
+from lib.records import StageError, is_number, is_text, is_time, video_path
 from lib.table import read_rows, text_lines
 
 VIDEO = "video|video_id|vid|VideoID|image_id"
@@ -33,6 +35,33 @@ class Clip(NamedTuple):
     start: float | None = None
     end: float | None = None
     split: str | None = None
+    file: str | None = None  # its path, where one of our records says it
+
+    @property
+    def place(self):
+        """What clips_of() finds its video by."""
+        ours = {"file": self.file} if self.file else {}
+        return {"video": self.video, "start": self.start, "end": self.end, **ours}
+
+
+def is_ours(row):
+    """Whether a row is a record of our stages: its video is named from the folder of its file."""
+    return isinstance(row.get("labels"), list) and "question" in row
+
+
+def our_rows(path, rows):
+    """Of rows (where, row) our records as rows of a captions file: a caption that failed (`error`), or that
+    was not kept (`keep` false), is none.
+    """
+    for where, row in rows:
+        if not (isinstance(row, dict) and is_ours(row)):
+            yield where, row
+            continue
+        said = row.get("captions") or []
+        if {"answer", "error"} & row.keys():
+            said = [] if "error" in row or row.get("keep") is False else [row.get("answer")]
+        if said and is_text(row.get("video")):
+            yield where, {**row, "captions": said, "caption": None, "file": video_path(row, path)}
 
 
 def first(row, names):
@@ -74,7 +103,8 @@ def read_captions(path):
         words = [" ".join(text.split()) for text in said]
         known = clips.get(key)
         if known is None:
-            clips[key] = Clip(where, key, str(video), words, start, end, row.get("split") or None)
+            split, file = row.get("split") or None, row.get("file") if is_ours(row) else None
+            clips[key] = Clip(where, key, str(video), words, start, end, split, file)
         elif (known.video, known.start, known.end) != (str(video), start, end):
             raise StageError(f"{where}: id {key!r} is another clip, first at {known.where}; ids are of clips")
         else:
@@ -97,7 +127,7 @@ def rows_of(path):
     if parts:
         yield from of_object(path, parts)
         return
-    for where, row in rows:
+    for where, row in our_rows(path, rows):
         if not isinstance(row, dict):
             raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
         if "VideoID" in row and row.get("Language", "English") != "English":  # MSVD's corpus has many
@@ -208,5 +238,5 @@ def clip_of(item, found, folder):
 
 def clips_of(places, folder):
     """[(path, start, end)] of clips {"video", "start", "end"}; one that is missing fails when it is read."""
-    found = find_videos(folder)
+    found = {} if all("file" in place for place in places) else find_videos(folder)
     return [clip_of(place, found, folder) for place in places]

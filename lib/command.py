@@ -16,7 +16,7 @@ from pathlib import Path
 from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
 from lib.records import COORDINATES, StageError
 
-VIEWS = ("video", "shuffled", "blind")
+VIEWS = ("video", "shuffled", "still", "blind")
 # how a stage computes, which does not decide what its output holds
 HOW = (
     "output overwrite trust_code shard merge batch_size workers device_map frame_cache feature_cache "
@@ -144,8 +144,8 @@ FLAGS = {
         "--view": dict(
             choices=VIEWS,
             default="video",
-            help="shuffled frames, or blind (all grey): what is answered without seeing? "
-            "(default: %(default)s)",
+            help="shuffled frames, still (the middle one alone, as an image model sees it), or blind (all "
+            "grey): what is answered without seeing? (default: %(default)s)",
         ),
         "--boxes": dict(
             choices=("auto", *COORDINATES),

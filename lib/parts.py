@@ -85,9 +85,16 @@ def end_of_lines(file):
     return 0
 
 
+def is_finished(record):
+    """Whether a record is not to be tried again: it has no error, or one that lies in the answer itself,
+    which the same draw would give again.
+    """
+    return "error" not in record or "answer" in record
+
+
 def finished_in(parts):
-    """The hashes of the keys of all records in these parts that have no error."""
-    return {hash(key_of(record)) for part in parts for _, record in records_in(part) if "error" not in record}
+    """The hashes of the keys of all finished records in these parts."""
+    return {hash(key_of(record)) for part in parts for _, record in records_in(part) if is_finished(record)}
 
 
 def merge(parts, keys, target):
@@ -95,13 +102,14 @@ def merge(parts, keys, target):
     error; returns (how many, how many of them with an error, how many keys have no record, the first of
     these).
     """
-    places, failed = {}, set()
+    places, failed, open_keys = {}, set(), set()
     for number, part in enumerate(parts):
         for place, record in records_in(part):
             key = hash(key_of(record))
-            if key not in places or key in failed and "error" not in record:
+            if key not in places or key in open_keys and is_finished(record):
                 places[key] = number << PLACE | place
                 (failed.add if "error" in record else failed.discard)(key)
+                (open_keys.discard if is_finished(record) else open_keys.add)(key)
     count, errors, missing, first = 0, 0, 0, None
     files = [open(part, "rb") for part in parts]
     try:

@@ -16,10 +16,8 @@ HINT = "Question: {question}\nAnswer: {label}.\n" + EXPLAIN
 ONLY_ANSWER = "Give only the answer."
 SHORT = "Question: {question}\n" + ONLY_ANSWER + " Its form is '{form}'."
 BARE = "{question}"  # a benchmark's own prompt, options and all
-STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE}
-
-# For a caption, in training and when clips are captioned (VIIT, section 4.2)
-CAPTION = "Generate the alt-text:"
+CAPTION = "Generate the alt-text:"  # in training and when clips are captioned (VIIT, section 4.2)
+STYLES = {"direct": DIRECT, "rationalized": HINT, "short": SHORT, "bare": BARE, "caption": CAPTION}
 
 # For a model that decides whether an answer says what a label says; it replies yes or no
 JUDGE = (

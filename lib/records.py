@@ -156,6 +156,7 @@ def times_problem(record):
     return None
 
 
+UNLABELLED = "01_prepare.py --dataset captions: for 02 --style caption, 05 and lib.viit alone"
 # what stages write, which may be any text, or read as theirs
 WRITTEN = ("answer", "thought", "error", "checks", "why")
 OURS = {
@@ -200,14 +201,22 @@ def coordinates_problem(record):
     return None
 
 
-def record_problem(record, plain=False):
-    """What is wrong with a record, or None: then no stage raises for it. `plain`: as content_problem()."""
+def record_problem(record, plain=False, unlabelled=False):
+    """What is wrong with a record, or None: then no stage raises for it. `plain`: as content_problem();
+    `unlabelled`: clips with captions in place of labels, none or several, are records too.
+    """
     if not isinstance(record, dict):
         return f"found {type(record).__name__}, expected an object"
     for key in ("id", "video", "question"):
         if not is_text(record.get(key)):
             return f"{key} is {record.get(key)!r:.60}, expected words"
-    labels = record.get("labels")
+    labels, captions = record.get("labels"), record.get("captions")
+    if labels == [] and isinstance(captions, list):
+        if not unlabelled:
+            return f"a clip without labels, of {UNLABELLED}"
+        if not all(map(is_text, captions)):
+            return f"captions is {captions!r:.120}, expected a list of texts that are not blank"
+        return times_problem(record) or content_problem(record, plain)
     if not (isinstance(labels, list) and labels):
         return f"labels is {labels!r:.60}, expected a list of at least one label"
     problem = times_problem(record) or next(filter(None, map(label_problem, labels)), None)
@@ -222,9 +231,9 @@ def record_problem(record, plain=False):
     return None
 
 
-def answer_problem(record, plain=False):
+def answer_problem(record, plain=False, unlabelled=False):
     """What is wrong with a record of 02, 03 or 04, or None."""
-    problem = record_problem(record, plain)
+    problem = record_problem(record, plain, unlabelled)
     if problem or not {"answer", "error"} & record.keys():
         return problem or "neither answer nor error: not a file of 02_generate.py or 03_rationalize.py"
     for key, kind in {"answer": str, "thought": str, "origin": str, "sample": int}.items():
@@ -279,18 +288,19 @@ def key_of(record):
     return record["id"], record.get("origin", ""), record.get("sample", 0)
 
 
-def placed_records(path, answers=False, limit=None):
+def placed_records(path, answers=False, limit=None, unlabelled=False):
     """Yields (place, size, record) of a JSONL file (of the first `limit` ids), checked: ids are unique. Place
     and size of the line in bytes are what must be kept to read the record again; of each a hash is held here.
 
-    `answers`: a file of 02, 03 or 04, where an id may stand once per origin and sample. Raises StageError
-    with path:line.
+    `answers`: a file of 02, 03 or 04, where an id may stand once per origin and sample; `unlabelled`: as
+    record_problem(). Raises StageError with path:line.
     """
     keys, ids, place = array("q"), set(), 0
+    problem_of = answer_problem if answers else record_problem
     for number, record, line in jsonl_lines(path):
         # half characters, and numbers that are none, are written so
         plain = not (b"\\u" in line or b"\xed" in line or b"NaN" in line or b"Infinity" in line)
-        if problem := (answer_problem if answers else record_problem)(record, plain):
+        if problem := problem_of(record, plain, unlabelled):
             raise StageError(f"{path}:{number}: {problem}")
         if limit is not None:
             if record["id"] not in ids and len(ids) >= limit:
@@ -316,9 +326,9 @@ def duplicate(path, answers):
         lines[key] = number
 
 
-def read_records(path, answers=False, limit=None):
+def read_records(path, answers=False, limit=None, unlabelled=False):
     """The records of placed_records, as a list."""
-    return [record for _, _, record in placed_records(path, answers, limit)]
+    return [record for _, _, record in placed_records(path, answers, limit, unlabelled)]
 
 
 def video_path(record, jsonl):

@@ -385,11 +385,13 @@ def read_frames(path, count, start=None, end=None, scale=None):
 
 
 def viewed(frames, view, seed):
-    """Frames (count, H, W, 3) as they are, in an order drawn from `seed`, or all grey: what can be answered
-    without seeing, or without order?
+    """Frames (count, H, W, 3) as they are, in an order drawn from `seed`, all the middle one, or all grey:
+    what can be answered without seeing, without motion, or without order?
     """
     if view == "blind":
         return np.full_like(frames, 128)
+    if view == "still":
+        return np.repeat(frames[len(frames) // 2][None], len(frames), axis=0)
     return frames[np.random.default_rng(seed).permutation(len(frames))] if view == "shuffled" else frames
 
 

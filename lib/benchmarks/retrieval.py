@@ -72,7 +72,7 @@ def load(path, task):
         )
     texts = [caption for clip in clips for caption in clip.captions]
     numbers = [n for n, clip in enumerate(clips) for _ in clip.captions]
-    places = [{"video": clip.video, "start": clip.start, "end": clip.end} for clip in clips]
+    places = [clip.place for clip in clips]
     return Gallery([clip.id for clip in clips], places, texts, np.array(numbers), same_words=task == "own")
 
 

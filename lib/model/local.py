@@ -43,9 +43,9 @@ class Local:
 
     frames: a number per clip, evenly spread, or a Sampling (frames.py); dtype, device_map, load_in_4bit: see
     load.load; batch_size: answers generated at once, halved where memory runs out; workers: threads that
-    decode ahead; frame_cache, feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled" or
-    "blind", drawn from `seed`; think: "yes" or "no", whether the chat template is to ask for a thought;
-    max_thought_tokens: those that it may have, beside the answer's own.
+    decode ahead; frame_cache, feature_cache: "DIR" or "DIR,GIB" (see cache.py); view: "video", "shuffled",
+    "still" or "blind", drawn from `seed`; think: "yes" or "no", whether the chat template is to ask for a
+    thought; max_thought_tokens: those that it may have, beside the answer's own.
     """
 
     def __init__(

@@ -63,8 +63,9 @@ class Pairs:
 
     def __init__(self, args, clips, processor):
         self.args, self.clips, self.processor, self.lost = args, clips, processor, {}
-        places = [{"video": clip.video, "start": clip.start, "end": clip.end} for clip in clips]
-        self.places = clips_of(places, args.videos or os.path.dirname(args.input) or ".")
+        self.places = clips_of(
+            [clip.place for clip in clips], args.videos or os.path.dirname(args.input) or "."
+        )
         self.steps = steps_of(len(clips), args.batch_size, args.epochs, args.seed, args.steps)
 
     def read(self, step):
