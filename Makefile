@@ -6,7 +6,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += -r
 .DELETE_ON_ERROR:
+ifndef PARALLEL# stages of VIIT alone run beside each other
 .NOTPARALLEL:
+endif
 .SECONDEXPANSION:
 .DEFAULT_GOAL := help
 
@@ -47,6 +49,8 @@ endif
 PRETRAIN    ?= --steps 500# flags of lib/demo/base.py, which trains the demo's base
 
 VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED PY LAUNCH SERVE SERVED REPORT_TO PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TRUST
+READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
+include lib/viit/viit.mk
 # a tracker that cannot be used is refused before any work, and before it is remembered
 no_tracker := $(if $(REPORT_TO),$(if $(MAKES),$(if $(wildcard $(PY)),$(shell $(PY) -m lib.trackers '$(REPORT_TO)'))))
 $(if $(no_tracker),$(error $(no_tracker)))
@@ -60,7 +64,6 @@ CYCLES := $(if $(filter auto,$(N)),,$(shell seq 1 $(N)))
 AGAIN  := $(MAKE) --no-print-directory# not $(MAKE) in the recipe: -n shall print the command, not start it
 quoted = '$(subst ','\'',$(1))'
 again  = $(subst $$,$$$$,$(1))# a make that is told it reads it again
-READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
 # with N=auto a fifth of the training videos is set apart to decide when to stop; a run that has such a split keeps it
 DEV := $(if $(findstring --dev-share,$(PREPARE)),,$(if $(filter auto,$(N))$(wildcard $(RUN)/data/dev.jsonl),--dev-share 0.2))
 
@@ -132,7 +135,7 @@ flags_verify   = --seed $(SEED) $(VERIFY)$(if $(DROP), --drop-answered $(DROP:%=
 flags_finetune = --model $(BASE) --seed $(SEED) $(FINETUNE)
 flags_evaluate = --seed $(SEED) $(EVALUATE)
 flags_model    = $(MODEL)
-NOTES := prepare base generate rationalize verify finetune preferences evaluate model
+NOTES := prepare base generate rationalize verify finetune preferences evaluate model $(VIIT_NOTES)
 asking = lib/prompts.py lib/thoughts.py lib/video.py lib/records.py lib/model/*.py
 code_prepare     = 01_prepare.py lib/records.py lib/video.py lib/datasets/*.py lib/demo/world.py
 code_base        = lib/prompts.py lib/demo/*.py

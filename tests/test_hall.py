@@ -26,6 +26,7 @@ HALL = {
     "video",
     "confidence",
     "trackers",
+    "muon",
 }
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}

@@ -1,6 +1,7 @@
 """The demo's base model: a tiny Video-LLaVA (tiny.py), trained from scratch on the source world (world.py).
 
     python -m lib.demo.base -o runs/demo/base --seed 0 --steps 500
+    python -m lib.demo.base -o runs/demo/viit/base --captions       # learns to caption too
 
 Saved as any checkpoint is: the stages load it exactly as they would load a 7B model. Fresh clips are rendered
 for every step by a thread, so nothing is seen twice. A killed run goes on from its last hundredth step. A
@@ -16,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from lib.command import run
-from lib.demo import world
+from lib.demo import captions, world
 from lib.output import Output
-from lib.prompts import label_text, render
+from lib.prompts import CAPTION, label_text, render
 from lib.records import StageError
 from lib.verifier import verify
-from lib.video import prefetch
+from lib.video import prefetch, viewed
 
 
 def sampled(facts, style, rng, frames):
@@ -36,14 +37,18 @@ def sampled(facts, style, rng, frames):
     )
 
 
-def examples(seed, index, frames):
+def examples(seed, index, frames, captions=False):
     """What is trained on of one clip of the source world: (user's turn, answer, (frames, metadata)) of each
-    of its questions.
+    of its questions; with `captions` a caption and half of its questions.
     """
     rng = np.random.default_rng([seed, index])
     facts, style = world.clip_facts(rng, "source"), world.look(rng, "source")
     clip, rows = sampled(facts, style, rng, frames), []
+    if captions:
+        rows.append(captioned(facts, clip, rng))
     for _, question, labels, reasoning in world.questions(facts):
+        if captions and rng.random() < 0.5:
+            continue
         form = ("direct", "rationalized", "short")[int(np.searchsorted([0.65, 0.9], rng.random()))]
         answer = label_text(labels)
         if form != "short":
@@ -52,7 +57,17 @@ def examples(seed, index, frames):
     return rows
 
 
-def build(folder, seed):
+def captioned(facts, clip, rng):
+    """The row of a clip's caption; of one in eight that of its middle frame alone, so that stills are not
+    foreign to the model.
+    """
+    if rng.random() < 1 / 8:
+        frames, about = clip
+        return CAPTION, captions.still_caption(facts), (viewed(frames, "still", 0), about)
+    return CAPTION, captions.caption(facts), clip
+
+
+def build(folder, seed, captions=False):
     """Write the random model with which training begins into `folder`; its tokenizer knows the words of 300
     source clips.
     """
@@ -61,7 +76,7 @@ def build(folder, seed):
     texts = [
         text
         for i in range(300)
-        for turn, answer, _ in examples(seed, i, tiny.FRAMES)
+        for turn, answer, _ in examples(seed, i, tiny.FRAMES, captions)
         for text in (turn, answer)
     ]
     tiny.build(folder, seed, texts)
@@ -73,7 +88,7 @@ def optimizers_of(model, learning_rate, steps):
     """
     import torch
 
-    from lib.demo.muon import Muon
+    from lib.muon import Muon
 
     named = list(model.named_parameters())
     outer = ("embed", "lm_head")
@@ -104,12 +119,12 @@ def loss_of(model, inputs):
     )
 
 
-def batch_of(processor, seed, clips):
+def batch_of(processor, seed, clips, captions=False):
     """Inputs and labels of all questions on these clips of the source world, by their numbers."""
     from lib.demo.tiny import FRAMES
     from lib.model.inputs import chat, training_batch
 
-    rows = [row for clip in clips for row in examples(seed, 1_000_000 + clip, FRAMES)]
+    rows = [row for clip in clips for row in examples(seed, 1_000_000 + clip, FRAMES, captions)]
     prompts = [(chat(processor, turn), answer) for turn, answer, _ in rows]
     return training_batch(processor, prompts, [clip for *_, clip in rows])
 
@@ -140,7 +155,7 @@ def train(args, folder):
     from lib.model.save import save
 
     device, saved = device_of(), folder / "state.pt"
-    build(folder, args.seed)
+    build(folder, args.seed, args.captions)
     model, processor = load(folder, device, torch.float32)
     model.set_attn_implementation("eager")  # faster than fused attention for sequences this short
     model.train()
@@ -153,7 +168,9 @@ def train(args, folder):
     print(f"base: Video-LLaVA, {size}, {device}", flush=True)
 
     def read(step):
-        return batch_of(processor, args.seed, range(step * args.clips, (step + 1) * args.clips))
+        return batch_of(
+            processor, args.seed, range(step * args.clips, (step + 1) * args.clips), args.captions
+        )
 
     began = time.time()
     for inputs in prefetch(read, range(len(losses), args.steps), workers=1, ahead=4):
@@ -203,6 +220,22 @@ def source_accuracy(model, processor, seed, clips=60):
     return sum(result["verdict"] == "correct" for result in results), len(results)
 
 
+def caption_truth(model, processor, seed, world_name="source", clips=100):
+    """Share of true captions on fresh clips, greedily."""
+    from lib.demo.tiny import FRAMES
+    from lib.model.generate import generate
+    from lib.model.inputs import chat
+
+    shown, facts = [], []
+    for clip in range(clips):
+        rng = np.random.default_rng([seed, 5, clip])
+        facts.append(world.clip_facts(rng, world_name))
+        shown.append(sampled(facts[-1], world.look(rng, world_name), rng, FRAMES))
+    prompts = [chat(processor, CAPTION)] * clips
+    said = generate(model, processor, prompts, shown, [0] * clips, max_new_tokens=32)
+    return float(np.mean([captions.is_true_caption(text, f) for (text, *_), f in zip(said, facts)]))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -220,9 +253,12 @@ def main():
         help="fresh clips a step (default: %(default)s)",
     )
     add("--learning-rate", type=float, default=2e-3, help="peak of the cosine (default: %(default)s)")
+    add("--captions", action="store_true", help="train on captions too, with half as many questions (VIIT)")
     args = parser.parse_args()
-    settings = {k: v for k, v in vars(args).items() if k not in ("output", "overwrite", "trust_code")}
-    about = {"styles": ["direct", "short"], "trust": args.trust_code, "scraps": ["state.pt*"]}
+    left_out = ("output", "overwrite", "trust_code", *([] if args.captions else ["captions"]))
+    settings = {k: v for k, v in vars(args).items() if k not in left_out}
+    styles = ["direct", "short", *(["caption"] if args.captions else [])]
+    about = {"styles": styles, "trust": args.trust_code, "scraps": ["state.pt*"]}
     with Output(args.output, settings, [], args.overwrite, folder=True, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
@@ -241,7 +277,11 @@ def main():
                 f"the base did not learn to read its clips ({right} of {number} right, expected over 60 %): "
                 f"another --seed or more --steps; remove {args.output}.part to start anew"
             )
-        output.finish(loss=round(loss, 4), source_right=right, source_asked=number)
+        counts = {"loss": round(loss, 4), "source_right": right, "source_asked": number}
+        if args.captions:
+            counts["captions_true"] = caption_truth(model, processor, args.seed)
+            print(f"captions of fresh clips of its own world: {100 * counts['captions_true']:.0f} % true")
+        output.finish(**counts)
 
 
 if __name__ == "__main__":

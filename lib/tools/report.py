@@ -21,6 +21,7 @@ from lib import command
 from lib.confidence import wilson
 from lib.files import write_atomically
 from lib.records import StageError, read_jsonl, record_problem, video_path
+from lib.tools import viit
 from lib.tools.report_answers import kinds_of, reason_of, row_of, strip_of
 from lib.tools.results import STAGES, columns, cycles_of, load
 from lib.verifier import verify_all
@@ -228,6 +229,16 @@ def results_of(run, notes):
     return {"head": ["", *table], "rows": rows}
 
 
+def viit_of(run):
+    """What stands in RUN/viit as charts, tables and clips with their captions; None without any."""
+    folder = run / "viit"
+    found = charts_of(viit.charts(folder))
+    if not found:
+        return None
+    clips = [{"clip": strip_of(clip), "captions": said} for clip, said in viit.examples(folder)]
+    return {"charts": found, "tables": viit.grids(folder), "clips": clips}
+
+
 def embedded(value):
     """JSON that may stand inside a script element whatever its texts are: without "<", and in ASCII."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
@@ -261,8 +272,8 @@ def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES):
 
     Raises StageError where the run has no cycle or the page cannot be so small.
     """
-    folders, notes = folders_of(run), []
-    if not folders:
+    folders, notes, captions = folders_of(run), [], viit_of(run)
+    if not folders and not captions:
         raise StageError(f"{run}: no folder cycle0, cycle1, ... in it; make cycle N=1 RUN={run}")
     made = sidecars_of(run, folders)
     verdicts, reasons, order = survey(answers_of(folders, notes), seed)
@@ -273,6 +284,7 @@ def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES):
         "notes": notes,
         "accuracy": charts_of(accuracies(folders)),
         "yields": charts_of(yields(folders)),
+        "viit": captions,
         "seconds": seconds_of(made, ["before", *folders]),
         "results": results,
         "verdicts": [

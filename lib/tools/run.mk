@@ -4,7 +4,9 @@
 OF_DATA    := DATASET VIDEOS ANNOTATIONS SEED DATA
 OF_MODEL   := MODEL BASE ORIGINS
 OF_STAGES  := N DROP PY LAUNCH SERVE SERVED REPORT_TO PREPARE GENERATE RATIONALIZE VERIFY FINETUNE EVALUATE PRETRAIN TEACHER SEEDS STEPS PREFER
-REMEMBERED := $(OF_DATA) $(OF_MODEL) $(OF_STAGES)
+OF_VIIT_DATA := CAPTIONS NARRATIVES CLIPS GALLERY
+OF_VIIT    := WRITER ENCODER JOBS VISION LANGUAGE TWICE CAPTION DUAL SCORE
+REMEMBERED := $(OF_DATA) $(OF_MODEL) $(OF_STAGES) $(OF_VIIT_DATA) $(OF_VIIT)
 ABOUT_CODE := help smoke audit bench lint test test-slow setup# targets that look at no run, or make one of their own
 READS_ONLY := plan results report export push
 GOALS      := $(filter-out $(ABOUT_CODE),$(or $(MAKECMDGOALS),help))
@@ -22,7 +24,7 @@ odd_folder = $(strip $(foreach sign,% :,$(findstring $(sign),$(value $(1)))) $(f
 odd_name = $(if $(call unsafe_in,$(1)),$(1) is '$(value $(1))': it holds $(call unsafe_in,$(1)); name a path without such signs,\
 	$(if $(filter-out 0 1,$(call words_of,$(1))),$(1) is '$(value $(1))': expected one path without spaces))
 $(foreach v,RUN DATA,$(if $(call given,$v),$(if $(call odd_folder,$v),$(error $v is '$(value $v)': expected a path without % and :, and no ~ or - at its beginning))))
-$(foreach v,RUN VIDEOS ANNOTATIONS MODEL BASE DATA DATASET SEED,$(if $(call given,$v),$(if $(strip $(call odd_name,$v)),$(error $(strip $(call odd_name,$v))))))
+$(foreach v,RUN VIDEOS ANNOTATIONS MODEL BASE DATA DATASET SEED $(OF_VIIT_DATA),$(if $(call given,$v),$(if $(strip $(call odd_name,$v)),$(error $(strip $(call odd_name,$v))))))
 digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$(1)))))))))))
 odd_number = $(if $(call digits,$(filter-out auto,$(1))),x,$(filter-out 1,$(words $(1))))
 $(if $(call given,N),$(if $(call odd_number,$(N)),$(error N is '$(N)': expected a number of cycles, or auto)))
@@ -52,7 +54,8 @@ endif
 
 $(eval $(file <$(RUN)/run.mk))
 # what of the run stands fast: its data once they are there, its model once it answered
-BOUND := $(if $(wildcard $(RUN)/data/train.jsonl $(RUN)/cycle*/*.jsonl),$(OF_DATA)) $(if $(wildcard $(RUN)/cycle*/*.jsonl),$(OF_MODEL))
+BOUND := $(if $(wildcard $(RUN)/data/train.jsonl $(RUN)/cycle*/*.jsonl),$(OF_DATA)) $(if $(wildcard $(RUN)/cycle*/*.jsonl),$(OF_MODEL)) \
+	$(if $(wildcard $(RUN)/viit/*/train.jsonl),$(OF_VIIT_DATA) SEED)
 defined = $(filter-out undefined,$(origin $(1)))
 made_with = $(if $(call defined,run_$(1)),run_$(1),was_$(1))# named by the user, or what it was without
 REFUSE = $(error $(RUN) was made with $(1)=$($(call made_with,$(1))), now $(1)=$($(1)): leave $(1) out to go on with it, or name another RUN (its memory is $(RUN)/run.mk))
@@ -76,8 +79,8 @@ define newline
 
 endef
 in_run = $(foreach word,$(subst $$,$$$$,$(1)),$(patsubst $(RUN)/%,$$(RUN)/%,$(word)))
-memory_of = define $(if $(filter $(1),$(TOLD)),run,was)_$(1)$(newline)$(if $(filter $(OF_DATA) $(OF_MODEL),$(1)),$(call in_run,$($(1))),$(subst $$,$$$$,$($(1))))$(newline)endef$(newline)
-memory = $(subst $(newline) ,$(newline),$(hash) What this run was made with; later targets need RUN= alone.$(newline)$(foreach v,$(sort $(TOLD) $(OF_DATA) $(OF_MODEL)),$(call memory_of,$v)))
+memory_of = define $(if $(filter $(1),$(TOLD)),run,was)_$(1)$(newline)$(if $(filter $(OF_DATA) $(OF_MODEL) $(OF_VIIT_DATA),$(1)),$(call in_run,$($(1))),$(subst $$,$$$$,$($(1))))$(newline)endef$(newline)
+memory = $(subst $(newline) ,$(newline),$(hash) What this run was made with; later targets need RUN= alone.$(newline)$(foreach v,$(sort $(TOLD) $(OF_DATA) $(OF_MODEL) $(if $(filter viit%,$(GOALS))$(wildcard $(RUN)/viit),$(OF_VIIT_DATA))),$(call memory_of,$v)))
 BUSY = $(error $(RUN): another make is at work on it with other variables ($(OTHERS)): wait for it, or name another RUN; if it is not, remove $(OTHERS:%=$(RUN)/making/%))
 changed  = $(if $(INSIDE),,$(if $(MAKES),$(if $(call same,$(strip $(memory)),$(strip $(file <$(RUN)/run.mk))),,x)))
 remember = $(if $(changed),$(if $(OTHERS),$(BUSY))$(file >$(RUN)/run.mk,$(memory)))

@@ -31,6 +31,7 @@ from lib.video import VideoError, prefetch
 
 STATE = "state.pt"
 LINE_EVERY = 30  # seconds between two lines of progress
+HELD = 1 << 30  # bytes of pixels in memory
 
 
 # ---------------------------------------------------------------- clips and captions
@@ -62,7 +63,7 @@ class Pairs:
     """The steps' clips as pixels, with their captions, read in threads; what cannot be read is lost."""
 
     def __init__(self, args, clips, processor):
-        self.args, self.clips, self.processor, self.lost = args, clips, processor, {}
+        self.args, self.clips, self.processor, self.lost, self.held = args, clips, processor, {}, {}
         self.places = clips_of(
             [clip.place for clip in clips], args.videos or os.path.dirname(args.input) or "."
         )
@@ -72,8 +73,6 @@ class Pairs:
         """(pixels, captions, which of them are there) of this process's clips of a step. All processes have
         as many: what is lost, or missing to that, is grey and counts nothing.
         """
-        from lib.viit.dual import pixels_of
-
         rank, processes = world()
         rows = self.steps[step]
         share = math.ceil(len(rows) / processes)
@@ -82,8 +81,7 @@ class Pairs:
         for epoch, number in mine:
             clip = self.clips[number]
             try:
-                frames, _ = frames_of(self.places[number], self.args.frames, self.args.frame_cache)
-                pixels.append(pixels_of(self.processor, frames))
+                pixels.append(self._pixels(number))
                 there.append(True)
             except VideoError as error:
                 self.lost[clip.id] = str(error)
@@ -92,6 +90,20 @@ class Pairs:
             captions.append(caption_in(clip, epoch, self.args.seed))
         short = share - len(mine)
         return self._stacked(pixels + [None] * short), captions + [""] * short, there + [False] * short
+
+    def _pixels(self, number):
+        """Pixels (frames, 3, height, width) of a clip, held in memory for later epochs as far as they have
+        room. Raises VideoError.
+        """
+        from lib.viit.dual import pixels_of
+
+        if number in self.held:
+            return self.held[number]
+        frames, _ = frames_of(self.places[number], self.args.frames, self.args.frame_cache)
+        pixels = pixels_of(self.processor, frames)
+        if (len(self.held) + 1) * pixels.nbytes <= HELD:
+            self.held[number] = pixels
+        return pixels
 
     def _stacked(self, pixels):
         """Pixels (clips, frames, 3, height, width), zeros for None."""
@@ -133,13 +145,16 @@ class Training:
     folder: Path
     model: object
     processor: object
-    optimizer: object
-    schedule: object
+    optimizers: list
+    schedules: list
     device: object
     dtype: object  # of the arithmetic; weights are in float32
 
     def parts(self):
-        return {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
+        parts = {"model": self.model}
+        for number, (optimizer, schedule) in enumerate(zip(self.optimizers, self.schedules)):
+            parts |= {f"optimizer{number}": optimizer, f"schedule{number}": schedule}
+        return parts
 
 
 def start(args, folder):
@@ -155,24 +170,33 @@ def start(args, folder):
     torch.manual_seed(args.seed)
     model, processor = load(args.model, args.frames, device)
     model.train()
-    return Training(args, folder, model, processor, None, None, device, dtype_of(args.dtype, device))
+    return Training(args, folder, model, processor, [], [], device, dtype_of(args.dtype, device))
 
 
-def optimizer_of(training, steps):
-    """(AdamW, its schedule): a warm-up of 3 % of the steps, then a cosine to zero; vectors do not decay."""
+def optimizers_of(training, steps):
+    """(AdamW, of --optimizer muon beside Muon for the matrices; the schedule of each): a warm-up of 3 % of
+    the steps, then a cosine to zero; vectors do not decay.
+    """
     import torch
 
-    warm_up = max(1, round(0.03 * steps))
+    warm_up, args = max(1, round(0.03 * steps)), training.args
 
     def share(step):
         return min(1, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / max(steps, 1)))
 
+    named, optimizers = dict(training.model.named_parameters()), []
+    if args.optimizer == "muon":
+        from lib.muon import Muon
+
+        # tables are looked up, not multiplied with
+        matrices = [name for name, p in named.items() if p.ndim == 2 and "embedding" not in name]
+        optimizers.append(Muon([named.pop(name) for name in matrices], lr=3 * args.learning_rate))
     groups = [
-        {"params": [p for p in training.model.parameters() if p.ndim > 1], "weight_decay": 0.01},
-        {"params": [p for p in training.model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in named.values() if p.ndim > 1], "weight_decay": 0.01},
+        {"params": [p for p in named.values() if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=training.args.learning_rate, betas=(0.9, 0.999))
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    optimizers.append(torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.999)))
+    return optimizers, [torch.optim.lr_scheduler.LambdaLR(each, share) for each in optimizers]
 
 
 def resumed(training, steps, lost):
@@ -249,7 +273,8 @@ def learn(training, loss):
                 torch.distributed.all_reduce(parameter.grad)
                 parameter.grad /= world()[1]
     torch.nn.utils.clip_grad_norm_(training.model.parameters(), 1.0)
-    training.optimizer.step()
+    for optimizer in training.optimizers:
+        optimizer.step()
 
 
 def train(args, clips, folder):
@@ -260,7 +285,7 @@ def train(args, clips, folder):
     training = start(args, folder)
     pairs = Pairs(args, clips, training.processor)
     count = len(pairs.steps)
-    training.optimizer, training.schedule = optimizer_of(training, count)
+    training.optimizers, training.schedules = optimizers_of(training, count)
     losses = resumed(training, count, pairs.lost)
     left, began = range(len(losses), count), time.time()
     last = began
@@ -270,8 +295,9 @@ def train(args, clips, folder):
         loss = loss_of(training, batch)
         if loss is not None:
             learn(training, loss)
-        training.schedule.step()
-        training.optimizer.zero_grad(set_to_none=True)
+        for schedule in training.schedules:
+            schedule.step()
+        training.model.zero_grad(set_to_none=True)
         losses.append(None if loss is None else round(loss.item(), 6))
         if loss is not None and not math.isfinite(losses[-1]):
             raise StageError(f"loss is {losses[-1]} at step {len(losses)}: lower --learning-rate")
@@ -312,6 +338,8 @@ def parsed():
     add("--epochs", type=int, help="passes over the clips (default: 20, the paper's)")
     add("--steps", type=int, help="that many steps instead")
     add("--learning-rate", type=float, default=1e-5, help="peak of the cosine (default: %(default)s; ours)")
+    muon = "adamw, as the paper, or muon for matrices, at three times the rate: of small models from scratch"
+    add("--optimizer", choices=("adamw", "muon"), default="adamw", help=muon)
     add("--save-every", type=int, default=200, help="steps between saved states (default: %(default)s)")
     add("--workers", type=int, default=2, help="threads that decode ahead (default: %(default)s)")
     add("--frame-cache", metavar="DIR[,GIB]", help="keeps decoded frames for later epochs (default: none)")
