@@ -6,10 +6,13 @@
     python 01_prepare.py --dataset jsonl --annotations mine.jsonl --videos clips/ --check
     python 01_prepare.py --dataset charades-sta --annotations charades_sta_test.txt --videos Charades/ -o data
     python 01_prepare.py --dataset nextqa --annotations val.csv --check
+    python 01_prepare.py --dataset captions --annotations captions.csv --videos clips/ -o data
+    python 01_prepare.py --dataset captions --videos clips/ -o data --test-share 0
 
 folder: a class per sub-folder (clips/diving/0412.mp4: "diving"), or per file name (clips/wave.mp4: "wave").
-csv: columns video,label (and id,question,start,end,split,source_video). jsonl: records as in the README. The
-other datasets are read from their official files. --check validates and writes nothing; official annotations
+csv: columns video,label (and id,question,start,end,split,source_video). jsonl: records as in the README.
+captions: in place of labels, any file of lib/captions; without one, videos that nobody described. The other
+datasets are read from their official files. --check validates and writes nothing; official annotations
 can be checked alone, without any video.
 
 Every video is opened and one frame decoded; what was found is remembered in memory.sqlite beside the output.
@@ -31,17 +34,18 @@ from pathlib import Path
 import numpy as np
 
 from lib.command import check_flags, parser_of, progress, refuse_given, run, settings_of
-from lib.datasets import READERS, own
+from lib.datasets import READERS, captions, own
 from lib.datasets.questions import rewritten
 from lib.datasets.split import Split, grouped, parted, side_of, splits_of
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
-from lib.files import write_atomically
+from lib.files import read_json, write_atomically
 from lib.output import Output
 from lib.records import StageError, content_problem, line_of, record_problem
 
 CHUNK = 2048  # records in memory at once
 # of these every bad record is an error; official files are as they are
 OWN = ("demo", "folder", "csv", "jsonl")
+CAPTIONS = "captions"  # files of both sorts
 
 
 # ---------------------------------------------------------------- flags
@@ -52,10 +56,13 @@ def parsed():
     parser = parser_of(__doc__, "check")
     add = parser.add_argument
     source = "where labels come from: the demo, data of your own, or a dataset's official files"
-    add("--dataset", choices=[*OWN, *READERS], required=True, help=source)
-    folder = "folder of the videos (csv, jsonl: default the annotations' folder)"
+    add("--dataset", choices=[*OWN, CAPTIONS, *READERS], required=True, help=source)
+    folder = "folder of the videos (csv, jsonl, captions: default the annotations' folder)"
     add("--videos", metavar="DIR", help=folder)
-    labels = "the labels: one file for csv and jsonl, the official files or folders for a dataset"
+    labels = (
+        "the labels: one file for csv and jsonl, the official files or folders for a dataset; captions: "
+        "files of captions, or lists of videos"
+    )
     add("--annotations", metavar="PATH", nargs="+", help=labels)
     add("--durations", metavar="FILE", help="charades-sta: JSON with the videos' durations")
     question = f"question to ask where the data has none (class labels: {own.CLASS_QUESTION!r})"
@@ -65,7 +72,10 @@ def parsed():
         "folder, hub id, or http://host:port/v1#name"
     )
     add("--questions-from", metavar="MODEL", help=writer)
-    share = "share of videos held out where the data has no split (default: %(default)s)"
+    share = (
+        "share of videos held out where the data has no split (default: %(default)s; captions: 0 for no "
+        "test.jsonl)"
+    )
     add("--test-share", type=float, default=0.2, help=share)
     share = (
         "share of the training videos set apart in dev.jsonl, for choosing when to stop "
@@ -84,8 +94,16 @@ def parsed():
 
 def check_usage(parser, args):
     """Bad usage for flags that do not go together."""
-    if args.dataset not in ("demo", "folder") and not args.annotations:
+    if args.dataset not in ("demo", "folder", CAPTIONS) and not args.annotations:
         parser.error(f"--dataset {args.dataset} needs --annotations")
+    if args.dataset == CAPTIONS:
+        if not args.annotations and not args.videos:
+            parser.error(
+                "--dataset captions needs --annotations, or --videos DIR of clips that nobody described"
+            )
+        refuse_given(parser, args, ["question", "questions_from"], "a caption is asked for in one way")
+        if not args.videos and not args.check:
+            args.videos = os.path.dirname(args.annotations[0]) or "."
     if args.dataset in ("csv", "jsonl") and len(args.annotations) > 1:
         parser.error(f"--dataset {args.dataset} takes one annotations file, got {len(args.annotations)}")
     opened = args.dataset == "folder" or args.dataset in READERS and not args.check
@@ -100,7 +118,7 @@ def check_usage(parser, args):
     if args.dataset == "demo":
         named = ["videos", "annotations", "question", "test_share"]
         refuse_given(parser, args, named, "the demo makes its own")
-    elif args.dataset not in ("folder", "csv"):
+    elif args.dataset not in ("folder", "csv", CAPTIONS):
         refuse_given(parser, args, ["question"], f"{args.dataset} has its own questions")
     for flag, share in (("--test-share", args.test_share), ("--dev-share", args.dev_share)):
         if not 0 <= share < 1:
@@ -115,6 +133,8 @@ def annotated(args):
     says why there is none."""
     if args.dataset in OWN:
         return own_records(args)
+    if args.dataset == CAPTIONS:
+        return captions.read(args.annotations, args.videos, bool(args.videos))
     read = READERS[args.dataset]
     rows = (row for path in args.annotations for row in read(path, args.seed, args.durations))
     return located(rows, args.videos) if args.videos else rows
@@ -174,8 +194,8 @@ def survey(args):
         print(own.understood(args.videos), flush=True)
     total, missing, example, splits, videos = 0, 0, "", set(), set()
     for where, record, note in annotated(args):
-        total += 1
-        if note == NO_VIDEO:
+        total += not (note and note.startswith(captions.KEPT))
+        if note == NO_VIDEO or note and note.startswith(captions.LOST):
             missing, example = missing + 1, example or where
         if record:
             splits.add(record.get("split"))
@@ -221,6 +241,8 @@ def checked(args, total, tally, memory):
                 count(tally, where, reason)
             tally["good"] += 1
             tally["kinds"].update(label["kind"] for label in record["labels"])
+            if args.dataset == CAPTIONS:
+                tally["captions"].update(captions=len(record["captions"]), bare=not record["captions"])
             if any(map(in_other_letters, record["labels"])):
                 count(tally, where, OTHER_LETTERS)
             yield record
@@ -232,10 +254,10 @@ def usable(args, chunk, first, tally):
     """Yields those of a chunk that are records with an id not in `first` yet, {hash of an id: where it first
     stands}, and with a path that can be written down."""
     for where, record, note in chunk:
-        if record is None and args.dataset in OWN:
-            bad(tally, where, note)
-        elif record is None:
+        if record is None and note.startswith(captions.COUNTED) and args.dataset not in OWN:
             count(tally, where, note)
+        elif record is None:
+            bad(tally, where, note)
         elif (key := hash(record["id"])) in first:
             bad(tally, where, f"duplicate id {record['id']!r}, first at {first[key]}; ids must be unique")
         elif content_problem({"video": record["video"]}):
@@ -273,8 +295,10 @@ def report(args, tally):
         print(f"{reason}: {times}, the first at {where}")
     if tally["questions"]:
         print("questions: " + ", ".join(f"{n} {what}" for what, n in tally["questions"].most_common()))
-    kinds = ", ".join(f"{n} {kind}" for kind, n in tally["kinds"].most_common())
-    print(f"{tally['good']} good records, {tally['bad']} bad; labels: {kinds}")
+    kinds = "labels: " + ", ".join(f"{n} {kind}" for kind, n in tally["kinds"].most_common())
+    if args.dataset == CAPTIONS:
+        kinds = f"{tally['captions']['captions']} captions, {tally['captions']['bare']} clips without one"
+    print(f"{tally['good']} good records, {tally['bad']} bad; {kinds}")
     total = tally["good"] + tally["bad"]
     if not tally["good"]:
         raise StageError("no record is usable: see the lines above")
@@ -326,21 +350,48 @@ def settings(args):
     """What decides the output beside the annotation files."""
     found = settings_of(args, leave_out=("check",))
     # there is no annotation file to tell a changed folder by
-    if args.dataset == "folder":
+    if args.dataset == "folder" or not args.annotations and args.dataset == CAPTIONS:
         files = [(path, os.path.getsize(path)) for path in own.videos_of(args.videos)]
         found["files"] = hashlib.sha256(repr(files).encode()).hexdigest()
     return found
+
+
+def refuse_beside(args, target, apart, inputs):
+    """Raise StageError where test.jsonl or dev.jsonl is an input, or was not made by this stage."""
+    made = read_json(f"{target}.meta.json")
+    for side in apart:
+        path = f"{args.output}/{side}.jsonl"
+        of_input = any(os.path.exists(path) and os.path.samefile(path, other) for other in inputs)
+        if of_input or os.path.exists(path) and not made.get(side):
+            problem = "is an input" if of_input else "exists, and was not made by this stage"
+            raise StageError(f"{path}: {problem}; it is not replaced: write elsewhere with -o", code=2)
+
+
+def filled(args, counts, tally, sources, apart):
+    """Those of `apart` that have records. Raises StageError where a side that was asked for has none;
+    captions need no test side.
+    """
+    needed = ["train", *apart]
+    if args.dataset == CAPTIONS and not args.test_share and not counts["test"]:
+        needed.remove("test")
+        print(f"no {args.output}/test.jsonl: --test-share 0 holds nothing out")
+        for path in (f"{args.output}/test.jsonl.part", f"{args.output}/test.jsonl"):
+            Path(path).unlink(missing_ok=True)
+    for side in needed:
+        if not counts[side]:
+            raise StageError(
+                f"no {'training' if side == 'train' else side} records among {tally['good']}, "
+                f"of {sources} source videos; use more videos, another --test-share"
+                f"{' (0: no test.jsonl)' * (args.dataset == CAPTIONS)}, or another --seed"
+            )
+    return needed[1:]
 
 
 def prepare(args, tally):
     """Write the checked records of each side; train.jsonl comes last, and means that all is there."""
     target, apart = os.path.join(args.output, "train.jsonl"), ["test", "dev"] if args.dev_share else ["test"]
     inputs = [path for path in args.annotations or [] if os.path.isfile(path)]
-    for path in (f"{args.output}/{side}.jsonl" for side in apart):
-        of_input = any(os.path.exists(path) and os.path.samefile(path, other) for other in inputs)
-        if of_input or os.path.exists(path) and not os.path.exists(f"{target}.meta.json"):
-            problem = "is an input" if of_input else "exists, and was not made by this stage"
-            raise StageError(f"{path}: {problem}; it is not replaced: write elsewhere with -o", code=2)
+    refuse_beside(args, target, apart, inputs)
     with Output(
         target, settings(args), inputs, args.overwrite, resume=False, trust=args.trust_code
     ) as output:
@@ -357,30 +408,34 @@ def prepare(args, tally):
             records = rewritten(records, args.questions_from, memory, tally)
         counts, sides, both = write(args, records, groups, splits, output, apart)
         pair = parted(both, videos, memory, args.workers)
-        if pair and args.dataset not in OWN:  # a published split stays as it is: others have tested by it
+        published = is_published(args)
+        if pair and published:  # a published split stays as it is: others have tested by it
             tally["notes"]["kept: source video in both splits, as published"] = [len(both), pair]
         report(args, tally)
-        if pair and args.dataset in OWN:
+        if pair and not published:
             raise StageError(
                 f"{pair}, and {len(both) - 1} more source videos, have records in both splits; "
                 "a video must stand on one side: mend the split column"
             )
-        for side in ("train", *apart):
-            if not counts[side]:
-                raise StageError(
-                    f"no {'training' if side == 'train' else side} records among {tally['good']}, "
-                    f"of {len({groups.get(video, video) for video in sides})} source videos; "
-                    "use more videos, another --test-share, or another --seed"
-                )
+        sources = len({groups.get(video, video) for video in sides})
+        apart = filled(args, counts, tally, sources, apart)
         beside = [(f"{args.output}/{side}.jsonl.part", f"{args.output}/{side}.jsonl") for side in apart]
         notes = {reason: times for reason, (times, _) in tally["notes"].items()}
         output.finish(beside=beside, **counts, bad=tally["bad"], notes=notes)
     videos = Counter(sides.values())
     dev = f", {counts['dev']} on {videos['dev']} to choose the cycle by" if args.dev_share else ""
+    what = "clips" if args.dataset == CAPTIONS else "questions"
     print(
-        f"{target}: {counts['train']} questions on {videos['train']} videos to train, "
+        f"{target}: {counts['train']} {what} on {videos['train']} videos to train, "
         f"{counts['test']} on {videos['test']} to test{dev}"
     )
+
+
+def is_published(args):
+    """Whether the annotations, or some of them, are a dataset's."""
+    if args.dataset == CAPTIONS:
+        return captions.published(args.annotations)
+    return args.dataset not in OWN
 
 
 def check(args, tally):
@@ -393,7 +448,14 @@ def check(args, tally):
 
 def main():
     args = parsed()
-    tally = {"questions": Counter(), "good": 0, "bad": 0, "kinds": Counter(), "notes": {}}
+    tally = {
+        "questions": Counter(),
+        "good": 0,
+        "bad": 0,
+        "kinds": Counter(),
+        "captions": Counter(),
+        "notes": {},
+    }
     if args.check:
         check(args, tally)
     else:

@@ -12,6 +12,7 @@ from lib.records import StageError
 
 # longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")
+FIELD = 1 << 24  # characters of a field; Python's own limit is less than a cell of Panda-70M can hold
 CONVERT = "save it as UTF-8 (Excel: 'CSV UTF-8'; else iconv -f WINDOWS-1252 -t UTF-8 IN > OUT)"
 
 
@@ -72,15 +73,19 @@ def row_of(names, fields):
     return dict(zip(names[:last], fields))
 
 
-def read_csv(path, needed, columns=(), advice=""):
+def read_csv(path, needed, columns=(), advice="", names=(), skip=0):
     """Yields ("path:line", row as row_of() has it) of a CSV in UTF-8 or UTF-16, one at a time.
 
     `needed`: columns that must be there; their names and those of the other `columns` are found in any case.
+    `names`: those of the columns where the file has no header, or one of `skip` rows that does not tell them.
     Raises StageError for another file, with `advice`.
     """
+    csv.field_size_limit(FIELD)
     reader, line, empty = csv.reader(text_lines(path), strict=True), 0, True
     try:
-        names = header_of(path, next(filter(None, reader), []), [*needed, *columns])
+        for _ in range(skip):
+            next(reader)
+        names = names or header_of(path, next(filter(None, reader), []), [*needed, *columns])
         if not any(names) or not set(needed) <= set(names):
             found = f"columns {names}" if names else "an empty file"
             expected = f"expected {', '.join(needed)}, with commas between" if needed else "expected a header"

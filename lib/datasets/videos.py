@@ -113,7 +113,7 @@ def fitted(record, video):
     if video is None:
         # pixels can only be checked against a frame
         in_pixels = any(label.get("unit") == "pixels" for label in record["labels"])
-        return record, None, None if in_pixels else record_problem({**record, "video": "not opened"})
+        return record, None, None if in_pixels else problem_of({**record, "video": "not opened"})
     if isinstance(video, str):
         return None, None, video
     start, end = record.get("start") or 0.0, video["duration"]
@@ -133,7 +133,12 @@ def fitted(record, video):
         labels.append(label)
         note = mended or note
     record = {**record, "labels": labels, "duration": round(end - start, 3)}
-    return record, note, record_problem(record)
+    return record, note, problem_of(record)
+
+
+def problem_of(record):
+    """record_problem(), where clips with captions have no labels."""
+    return record_problem(record, unlabelled=True)
 
 
 def fitted_label(label, length, video):

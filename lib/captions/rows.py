@@ -1,0 +1,182 @@
+"""The rows of a captions file, one at a time: CSV and JSON lines are never held whole."""
+
+import csv
+import os
+
+from lib.captions.formats import (
+    CAPTION,
+    EXPECTED,
+    FORMS,
+    Problem,
+    Row,
+    activitynet,
+    captions_of,
+    form_of,
+    own,
+    source_of,
+)
+from lib.captions.videos import SUFFIXES
+from lib.records import StageError, is_text, video_path
+from lib.table import one_a_line, parsed_json, read_csv, read_json, text_lines
+
+OWN_COLUMNS = ("video", "caption", "start", "end", "id", "split", "source_video")
+VIDEOCC = ("url", "start", "end", "caption")
+
+
+def rows_in(path):
+    """Yields (where, Row or Problem) of a captions file of any form. Raises StageError where it is none, with
+    the line.
+    """
+    for _, where, row in formed_rows(path):
+        yield where, row
+
+
+def formed_rows(path):
+    """rows_in(), with the name of the file's form before: "own" and "list" are of one's own, others are
+    published.
+    """
+    if not os.path.isfile(path):
+        raise StageError(f"{path}: no such file")
+    kind = os.path.splitext(str(path))[1].lower()
+    if kind == ".txt":
+        yield from text_rows(path)
+    elif kind == ".csv":
+        yield from read_by_form(path, csv_rows(path))
+    elif kind == ".jsonl" or one_a_line(path, head_of(path)):
+        yield from read_by_form(path, json_lines(path))
+    else:
+        yield from json_rows(path)
+
+
+def read_by_form(path, rows):
+    """formed_rows() of rows (where, object or problem); the first one tells the form of all."""
+    form = None
+    for where, row in rows:
+        if isinstance(row, str):
+            yield form or "own", where, Problem(row, "dropped: another number of fields")
+            continue
+        if not isinstance(row, dict):
+            raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
+        if is_ours(row):
+            yield from (("ours", where, said) for said in our_row(path, row))
+            continue
+        form = form or form_of(row)
+        keys, read = FORMS.get(form, (set(), own))
+        if missing := sorted(keys - row.keys()):
+            text = f"no {' and no '.join(missing)}, as the first row has"
+            yield form, where, Problem(text, f"dropped: {text}")
+            continue
+        yield from ((form, where, said) for said in read(row))
+
+
+# ---------------------------------------------------------------- files
+
+
+def text_rows(path):
+    """A list of videos, a path a line, or MSVD's "id caption"."""
+    form = None
+    for number, line in enumerate(text_lines(path), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):  # MSVD's file has a licence above
+            continue
+        video, _, caption = line.partition(" ")
+        form = form or ("list" if not caption or line.lower().endswith(SUFFIXES) else "msvd")
+        if form == "list":
+            yield form, f"{path}:{number}", Row(line, None)
+            continue
+        captions, problem = captions_of(caption)
+        yield form, f"{path}:{number}", problem or Row(video, captions, source=video.rsplit("_", 2)[0])
+
+
+def csv_rows(path):
+    """(where, row) of a CSV; VideoCC's has no header, or one in its own words."""
+    try:
+        fields = next(csv.reader(text_lines(path)), [])
+    except csv.Error:  # which reading it tells with its line
+        fields = []
+    words = [field.strip().lower() for field in fields]
+    if len(fields) == 4 and all(field.strip().isdecimal() for field in fields[1:3]):
+        return read_csv(path, (), names=VIDEOCC)
+    if len(fields) == 4 and "url" in words[0] and all(map(str.__contains__, words[1:], VIDEOCC[1:])):
+        return read_csv(path, (), names=VIDEOCC, skip=1)
+    return read_csv(path, (), OWN_COLUMNS if "video" in words else ())
+
+
+def head_of(path):
+    """The first line of a file, and how the second begins."""
+    with open(path, "rb") as file:
+        return file.readline() + file.read(16)
+
+
+def json_lines(path):
+    """(where, value) of JSON lines; the last may lack its line end."""
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield f"{path}:{number}", parsed_json(f"{path}:{number}", line)
+
+
+def json_rows(path):
+    """formed_rows() of a JSON file that is one object or one list: it is read whole."""
+    whole = read_json(path)
+    if isinstance(whole, list):
+        yield from read_by_form(path, ((f"{path}[{n}]", row) for n, row in enumerate(whole)))
+    elif not isinstance(whole, dict):
+        raise StageError(f"{path}: found a {type(whole).__name__}, expected a list or an object")
+    elif {"videos", "sentences"} <= whole.keys():
+        yield from msrvtt(path, whole)
+    elif {"images", "annotations"} <= whole.keys():
+        names = {image.get("id"): image.get("file_name") for _, image in listed(path, whole, "images")}
+        for where, row in listed(path, whole, "annotations"):
+            image = row.get("image_id")
+            found = own({"video": names.get(image) or image, "caption": row.get("caption")})
+            yield from (("coco", where, said) for said in found)
+    else:
+        for video, entry in whole.items():
+            where = f"{path}: {video}"
+            yield from (("activitynet", where, said) for said in activitynet(video, entry, where))
+
+
+def msrvtt(path, whole):
+    """MSR-VTT's JSON: videos with their split and address, and sentences."""
+    about = {}
+    for _, video in listed(path, whole, "videos"):
+        source = source_of(video["url"]) if video.get("url") else None
+        about[video.get("video_id")] = {"split": video.get("split"), "source_video": source}
+    for where, row in listed(path, whole, "sentences"):
+        more = about.get(row.get("video_id"), {})
+        found = own({"video": row.get("video_id"), "caption": row.get("caption"), **more})
+        yield from (("msrvtt", where, said) for said in found)
+
+
+def listed(path, parts, key):
+    """Yields (where, object) of a list of objects in a file. Raises StageError for anything else."""
+    rows = parts[key] if isinstance(parts[key], list) else [parts[key]]
+    for n, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise StageError(f"{path}: {key}[{n}]: found {row!r:.60}, expected an object")
+        yield f"{path}: {key}[{n}]", row
+
+
+# ---------------------------------------------------------------- ours
+
+
+def is_ours(row):
+    """Whether a row is a record of our stages: its video is named from the folder of its file."""
+    return isinstance(row.get("labels"), list) and "question" in row
+
+
+def our_row(path, row):
+    """The Row of a record of ours: a caption that failed (`error`), or that was not kept (`keep` false), is
+    none; a clip that nobody described yet has none either.
+    """
+    if not is_text(row.get("video")):
+        return
+    said = row.get("captions") or []
+    if {"answer", "error"} & row.keys():
+        said = [] if "error" in row or row.get("keep") is False else [row.get("answer")]
+    plain = {key: value for key, value in row.items() if key not in CAPTION.split("|")}
+    for found in own({**plain, "captions": said} if said else plain):
+        if isinstance(found, Row):
+            found = found._replace(file=video_path(row, path), ours=True)
+        yield found
