@@ -84,6 +84,11 @@ def parsed():
     add("--dev-share", type=float, default=0.0, help=share)
     clips = "demo: training clips to render, and half as many test clips (default: %(default)s)"
     add("--clips", type=int, default=900, help=clips)
+    paragraphs = (
+        "captions, of ActivityNet: all sentences of a video as one caption of the whole "
+        "(default: a clip a sentence)"
+    )
+    add("--paragraphs", action="store_true", help=paragraphs)
     add("--workers", type=int, default=2, help="threads that open videos (default: %(default)s)")
     add("--check", action="store_true", help="validate and report; write nothing")
     args = parser.parse_args()
@@ -102,6 +107,8 @@ def check_usage(parser, args):
                 "--dataset captions needs --annotations, or --videos DIR of clips that nobody described"
             )
         refuse_given(parser, args, ["question", "questions_from"], "a caption is asked for in one way")
+        if not args.annotations:
+            refuse_given(parser, args, ["paragraphs"], "there is no file of ActivityNet Captions")
         if not args.videos and not args.check:
             args.videos = os.path.dirname(args.annotations[0]) or "."
     if args.dataset in ("csv", "jsonl") and len(args.annotations) > 1:
@@ -113,6 +120,8 @@ def check_usage(parser, args):
         parser.error("expected -o FOLDER (or --check, for data of your own)")
     if args.dataset != "charades-sta":
         refuse_given(parser, args, ["durations"], "it is for --dataset charades-sta")
+    if args.dataset != CAPTIONS:
+        refuse_given(parser, args, ["paragraphs"], "it is for --dataset captions")
     if args.dataset != "demo":
         refuse_given(parser, args, ["clips"], "it is for --dataset demo")
     if args.dataset == "demo":
@@ -134,7 +143,7 @@ def annotated(args):
     if args.dataset in OWN:
         return own_records(args)
     if args.dataset == CAPTIONS:
-        return captions.read(args.annotations, args.videos, bool(args.videos))
+        return captions.read(args.annotations, args.videos, args.paragraphs)
     read = READERS[args.dataset]
     rows = (row for path in args.annotations for row in read(path, args.seed, args.durations))
     return located(rows, args.videos) if args.videos else rows
@@ -242,7 +251,7 @@ def checked(args, total, tally, memory):
             tally["good"] += 1
             tally["kinds"].update(label["kind"] for label in record["labels"])
             if args.dataset == CAPTIONS:
-                tally["captions"].update(captions=len(record["captions"]), bare=not record["captions"])
+                tally["captions"].update(captions=len(record["captions"]), bare=int(not record["captions"]))
             if any(map(in_other_letters, record["labels"])):
                 count(tally, where, OTHER_LETTERS)
             yield record
@@ -252,7 +261,7 @@ def checked(args, total, tally, memory):
 
 def usable(args, chunk, first, tally):
     """Yields those of a chunk that are records with an id not in `first` yet, {hash of an id: where it first
-    stands}, and with a path that can be written down."""
+    stands}, and with a path that can be written down. Captions come with one record an id."""
     for where, record, note in chunk:
         if record is None and note.startswith(captions.COUNTED) and args.dataset not in OWN:
             count(tally, where, note)
@@ -263,7 +272,8 @@ def usable(args, chunk, first, tally):
         elif content_problem({"video": record["video"]}):
             bad(tally, where, f"the path {record['video']!r} is not UTF-8; rename the file or its folder")
         else:
-            first[key] = where
+            if args.dataset != CAPTIONS:
+                first[key] = where
             yield where, record, note
 
 
@@ -326,7 +336,7 @@ def write(args, records, groups, splits, output, apart):
     here, counts, sides, firsts, both = os.path.abspath(args.output), Counter(), {}, {}, {}
     split = split_of(args)
     # a source of one's own is the user's key, as any other is
-    left_out = ("split",) if args.dataset in OWN else ("split", "source_video")
+    left_out = ("split",) if args.dataset in (*OWN, CAPTIONS) else ("split", "source_video")
     with ExitStack() as files:
         parts = {side: files.enter_context(open(f"{args.output}/{side}.jsonl.part", "wb")) for side in apart}
         for record in records:
@@ -434,7 +444,7 @@ def prepare(args, tally):
 def is_published(args):
     """Whether the annotations, or some of them, are a dataset's."""
     if args.dataset == CAPTIONS:
-        return captions.published(args.annotations)
+        return bool(captions.forms_of(args.annotations) - set(captions.OWN))
     return args.dataset not in OWN
 
 

@@ -111,7 +111,19 @@ def captions_of(said):
     if not all(map(is_text, said)):
         text = f"captions {said!r:.120}, expected texts that are not blank"
         return None, Problem(text, "dropped: blank caption")
+    if not all(map(is_unicode, said)):
+        text = f"captions {said!r:.120}: half a character, expected Unicode"
+        return None, Problem(text, "dropped: half a character in a caption")
     return [" ".join(text.split()) for text in said], None
+
+
+def is_unicode(text):
+    """Whether a text can be written as UTF-8: JSON can hold halves of characters, which cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def source_of(url):
@@ -272,11 +284,18 @@ def vidln(row):
     yield problem or Row(video, captions, source=part[0] if part else video, names=names, whole=part)
 
 
-def activitynet(video, entry, where):
-    """Yields the Rows of a video of ActivityNet Captions, one a sentence."""
-    for (start, end), sentence, note in sentences_of(where, entry):
+def activitynet(video, entry, where, paragraph=False):
+    """Yields the Rows of a video of ActivityNet Captions: one a sentence, or one of all as a `paragraph`."""
+    sentences, source = sentences_of(where, entry), video.removeprefix("v_")
+    if paragraph:
+        sentences = sorted(sentences, key=lambda each: each[0][0])
+        captions, problem = captions_of([sentence for _, sentence, _ in sentences])
+        yield problem or Row(video, [" ".join(captions)], source=source, whole=(source, None, None))
+        return
+    for (start, end), sentence, note in sentences:
         captions, problem = captions_of(sentence)
-        yield problem or Row(video, captions, start, end, source=video.removeprefix("v_"), note=note)
+        whole = source, start, end
+        yield problem or Row(video, captions, start, end, source=source, whole=whole, note=note)
 
 
 def sentences_of(where, entry):

@@ -31,12 +31,13 @@ def rows_in(path):
         yield where, row
 
 
-def formed_rows(path):
-    """rows_in(), with the name of the file's form before: "own" and "list" are of one's own, others are
-    published.
+def formed_rows(path, paragraphs=False):
+    """rows_in(), with the name of the file's form before: "own", "list" and "ours" are of one's own, others
+    are published. `paragraphs`: of ActivityNet Captions all sentences of a video are one caption of it.
     """
     if not os.path.isfile(path):
-        raise StageError(f"{path}: no such file")
+        folder = os.path.isdir(path)
+        raise StageError(f"{path}: {'a folder, expected a file of captions' if folder else 'no such file'}")
     kind = os.path.splitext(str(path))[1].lower()
     if kind == ".txt":
         yield from text_rows(path)
@@ -45,15 +46,15 @@ def formed_rows(path):
     elif kind == ".jsonl" or one_a_line(path, head_of(path)):
         yield from read_by_form(path, json_lines(path))
     else:
-        yield from json_rows(path)
+        yield from json_rows(path, paragraphs)
 
 
 def read_by_form(path, rows):
-    """formed_rows() of rows (where, object or problem); the first one tells the form of all."""
+    """formed_rows() of rows (where, object or Problem); the first one tells the form of all."""
     form = None
     for where, row in rows:
-        if isinstance(row, str):
-            yield form or "own", where, Problem(row, "dropped: another number of fields")
+        if isinstance(row, Problem):
+            yield form or "own", where, row
             continue
         if not isinstance(row, dict):
             raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
@@ -89,7 +90,13 @@ def text_rows(path):
 
 
 def csv_rows(path):
-    """(where, row) of a CSV; VideoCC's has no header, or one in its own words."""
+    """(where, row or Problem) of a CSV."""
+    for where, row in headed_rows(path):
+        yield where, Problem(row, "dropped: another number of fields") if isinstance(row, str) else row
+
+
+def headed_rows(path):
+    """read_csv() of a file with a header; VideoCC's has none, or one in its own words."""
     try:
         fields = next(csv.reader(text_lines(path)), [])
     except csv.Error:  # which reading it tells with its line
@@ -116,7 +123,7 @@ def json_lines(path):
                 yield f"{path}:{number}", parsed_json(f"{path}:{number}", line)
 
 
-def json_rows(path):
+def json_rows(path, paragraphs):
     """formed_rows() of a JSON file that is one object or one list: it is read whole."""
     whole = read_json(path)
     if isinstance(whole, list):
@@ -134,7 +141,7 @@ def json_rows(path):
     else:
         for video, entry in whole.items():
             where = f"{path}: {video}"
-            yield from (("activitynet", where, said) for said in activitynet(video, entry, where))
+            yield from (("activitynet", where, said) for said in activitynet(video, entry, where, paragraphs))
 
 
 def msrvtt(path, whole):

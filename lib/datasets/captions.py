@@ -9,7 +9,7 @@ what must be collected, not with the captions.
 import os
 from array import array
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from lib.datasets.common import SPLITS, split_of
 from lib.datasets.own import videos_of
 from lib.datasets.videos import NO_VIDEO, find_video, index_videos
 from lib.prompts import CAPTION
-from lib.records import StageError, content_problem
+from lib.records import StageError
 
 # notes that are counted: nothing of the clip is lost, or what a published file is known to lose
 KEPT = ("mended: ", "left out: ", "kept: ")
@@ -30,20 +30,22 @@ TWICE = "left out: a caption that its clip has already"
 OTHER_SPLIT = "kept: a clip in two splits, in the one that came first"
 
 
-def read(paths, root, opened):
+def read(paths, root, paragraphs=False):
     """Yields (where, record, note) as all readers do; a note about one's own file says what is wrong with a
-    row. A record's video is a path below `root`, or a name where videos are not `opened`.
+    row. A record's video is a path below the folder `root`, or where that is None the name that the file has.
 
-    `paths`: annotation files; none: every video below `root` is a clip that nobody described.
+    `paths`: annotation files; none: every video below `root` is a clip that nobody described. `paragraphs`:
+    as of formed_rows().
     """
-    clips = clips_in(paths) if paths else unlabelled(root)
-    for form, where, row, captions, note in clips:
+    if paragraphs and "activitynet" not in forms_of(paths):
+        raise StageError("--paragraphs: none of the files is one of ActivityNet Captions; leave it out", 2)
+    for form, where, row, captions, note in clips_in(paths, paragraphs) if paths else unlabelled(root):
         if captions is None:
             yield where, None, note
             continue
         if row.note:
             yield where, None, row.note
-        place = found(row, root, form) if opened else (row.video, row.start, row.end)
+        place = (row.video, row.start, row.end) if root is None else found(row, root)
         if place is None:
             yield where, None, missing(row, root, form)
             continue
@@ -54,9 +56,9 @@ def read(paths, root, opened):
         yield where, record, None
 
 
-def published(paths):
-    """Whether one of the files is a dataset's, whose defects are counted and whose split stays as it is."""
-    return any(next(formed_rows(path), ("own",))[0] not in OWN for path in paths or ())
+def forms_of(paths):
+    """The forms of annotation files, by the first row of each."""
+    return {form for path in paths or () for form, *_ in islice(formed_rows(path), 1)}
 
 
 # ---------------------------------------------------------------- rows to clips
@@ -68,11 +70,11 @@ def unlabelled(root):
         yield "list", path, Row(os.path.relpath(path, root), None), [], None
 
 
-def checked_rows(paths):
+def checked_rows(paths, paragraphs):
     """Yields (form, where, Row or None, note) of annotation files; a row that is none has its reason."""
     for path in paths:
         captioned, split, empty = None, split_of(path).get("split"), True
-        for form, where, row in formed_rows(path):
+        for form, where, row in formed_rows(path, paragraphs):
             empty = False
             if not isinstance(row, Row):
                 yield form, where, None, row.text if form in OWN else row.reason
@@ -99,12 +101,12 @@ def with_split(row, of_file, form):
     return row._replace(split=SPLITS.get(str(row.split).lower(), of_file)), None
 
 
-def clips_in(paths):
+def clips_in(paths, paragraphs):
     """Yields (form, where, Row, captions, note) of every clip of annotation files, and with captions None of
     every row that is none.
     """
-    scattered, gathered = scattered_in(tuple(paths)), {}
-    for key, rows in groupby(checked_rows(paths), of_clip):
+    scattered, gathered = scattered_in(tuple(paths), paragraphs), {}
+    for key, rows in groupby(checked_rows(paths, paragraphs), of_clip):
         if key is None:
             yield from ((form, where, None, None, problem) for form, where, _, problem in rows)
         elif hash(key) in scattered:
@@ -125,10 +127,10 @@ def of_clip(found):
 
 
 @lru_cache(1)
-def scattered_in(paths):
+def scattered_in(paths, paragraphs):
     """The hashes of clips that stand in several places, other rows between them."""
     hashes = array("q")
-    for key, _ in groupby(checked_rows(paths), of_clip):
+    for key, _ in groupby(checked_rows(paths, paragraphs), of_clip):
         if key is not None:
             hashes.append(hash(key))
     hashes = np.sort(np.frombuffer(hashes, np.int64)) if hashes else np.zeros(0, np.int64)
@@ -175,12 +177,12 @@ def index_of(root):
     return index_videos(root)
 
 
-def found(row, root, form):
+def found(row, root):
     """(path, start, end) of a row's video, or None: at the path that it names, under a name of its own as a
     clip, as the video, or as a part of the whole.
     """
     path = row.file or os.path.join(root, row.video)
-    if content_problem({"video": path}, left_out=()) is None and os.path.isfile(path):
+    if os.path.isfile(path):
         return os.path.abspath(path), row.start, row.end
     if row.file:
         return None
