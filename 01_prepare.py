@@ -208,7 +208,7 @@ def survey(args):
             missing, example = missing + 1, example or where
         if record:
             splits.add(record.get("split"))
-        if record and isinstance(record["video"], str):
+        if record and isinstance(record["video"], str) and (args.dataset in OWN or args.videos):
             source = record.get("source_video")
             source = None if source in (None, "") else str(source).strip()
             videos.add((record["video"], source, record.get("split")))

@@ -17,7 +17,7 @@ NOTE = (
 
 
 def load(path, task=None, meta=None):
-    """Items of a captions file (see lib/captions.py): a clip each, its captions the references."""
+    """Items of a captions file (see lib/captions): a clip each, its captions the references."""
     return [
         item_of(
             clip.id,

@@ -6,7 +6,7 @@ the start, InfoNCE over each batch, the temperature learned.
     python 06_eval.py --benchmark retrieval --task own --questions held-out.jsonl --videos clips --model dual
     -o R/eval.json
 
-Captions: any file of lib/captions.py. Of several of a clip each epoch sees one, drawn by --seed. Where two
+Captions: any file of lib/captions. Of several of a clip each epoch sees one, drawn by --seed. Where two
 clips of a batch are described in the same words, either is right for the other: captions of small worlds
 repeat, and a loss that calls them wrong punishes right answers (ours; the paper does not speak of it).
 Output: a folder that lib.viit.dual.load opens, DONE in it last; CLIPModel opens it as an image model. Killed,
@@ -321,7 +321,7 @@ def parsed():
     """The command line; bad usage ends with exit code 2."""
     parser = parser_of(__doc__)
     add = parser.add_argument
-    add("input", help="clips with captions: a file of lib/captions.py, or of 02 with captions as answers")
+    add("input", help="clips with captions: a file of lib/captions, or of 02 with captions as answers")
     add(
         "--model", required=True, help="folder or hub id of a CLIP or SigLIP, or a dual encoder to go on from"
     )
