@@ -1,18 +1,21 @@
-"""VIIT on the demo: captions are true by construction and read again strictly, the clips are made once, and
-the tables count what lies on disk.
+"""VIIT on the demo: captions are true by construction and read again strictly, the clips are made once, a
+dual encoder begins as a tiny CLIP that reads them, and the tables count what lies on disk.
 """
 
 import json
 import signal
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
 from conftest import Fork, lines, sh, wait_for
 
+from lib.captions import read_captions
 from lib.demo import captions, world
-from lib.demo.viit import alt_text, clips_of
+from lib.demo.viit import NUMBERS, alt_text, clips_of
 from lib.prompts import CAPTION
+from lib.records import placed_records
 from lib.tools import viit, viit_compare
 from lib.verifier import verify
 
@@ -37,16 +40,25 @@ def caption_and_facts(event):
     return captions.caption(facts), facts
 
 
-@pytest.mark.parametrize("event", ["motion", "change", "blink"])
-def test_one_wrong_word_makes_a_caption_false(event):
-    text, facts = caption_and_facts(event)
-    words = text.split()
-    others = [*world.COLORS, "left", "right", "top", "bottom", "middle", "up", "down", "once", "twice"]
-    for number, word in enumerate(words):
-        for other in others:
-            changed = " ".join([*words[:number], other, *words[number + 1 :]])
-            if word in others and other != word:
-                assert not captions.is_true_caption(changed, facts), changed
+def exchanged(text, words):
+    """Every text that says another one of `words` where `text` says one."""
+    for word in words:
+        parts = f" {text} ".split(f" {word} ")
+        for n in range(1, len(parts)):
+            head, tail = (f" {word} ".join(some) for some in (parts[:n], parts[n:]))
+            yield from (f"{head} {other} {tail}".strip() for other in words if other != word)
+
+
+def test_one_wrong_word_makes_a_caption_false():
+    sides = [*captions.ACROSS, "top", "bottom"]
+    lists = [list(world.COLORS), list(world.MOTIONS), list(captions.TIMES), sides]
+    wrong = Counter()
+    for facts in facts_of(1000):
+        for words in lists:
+            for text in exchanged(captions.caption(facts), words):
+                assert not captions.is_true_caption(text, facts), (text, facts)
+                wrong[facts["event"]] += 1
+    assert set(wrong) == {"motion", "change", "blink"} and min(wrong.values()) > 2000
 
 
 @pytest.mark.parametrize("event", ["motion", "change", "blink"])
@@ -87,6 +99,41 @@ def test_same_colours_and_same_event():
     assert captions.same_colours(change, back) and not captions.same_event(change, back)
 
 
+@pytest.mark.parametrize(
+    "text, true",
+    [
+        ("a red shape moving left along the top", True),
+        ("a shape moving left", True),
+        ("a red shape moving left at the top", True),
+        ("a blue shape moving left", False),
+        ("a red shape moving right along the top", False),
+        ("a red shape moving left along the left", False),
+        ("a red shape at the top", False),
+        ("a red circle moving left along the top", False),
+        ("no red shape moving left along the top", False),
+        ("a shape turning from red to blue at the top", False),
+        ("a red shape blinking once at the top", False),
+        ("a red shape moving left along the top and a blue one", False),
+    ],
+)
+def test_all_that_a_caption_states_is_held_against_the_clip(text, true):
+    facts = {"event": "motion", "seconds": ["red"] * 8, "motion": "moving left"}
+    assert captions.is_true_caption(text, {**facts, "first": [8, 2, 1], "last": [2, 2, 1]}) is true
+
+
+def test_no_draw_is_of_two_parts_nor_of_the_base():
+    looks = Counter()
+    for part in NUMBERS:
+        looks.update(style["noise"] for _, _, style, _ in clips_of(part, 200, 5))
+    for number in range(200):
+        rng = np.random.default_rng([5, 1_000_000 + number])
+        world.clip_facts(rng, "target")
+        looks[world.look(rng, "target")["noise"]] += 1
+    assert len(looks) == 200 * (len(NUMBERS) + 1)
+    said = [captions.caption(facts) for facts in facts_of(200, "gallery")]
+    assert len(set(said)) == 200
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run") / "viit" / "clips"
@@ -123,6 +170,35 @@ def test_killed_and_started_again_the_clips_are_the_same(clips, tmp_path):
             assert path.read_bytes() == (other / path.relative_to(clips)).read_bytes(), path.name
 
 
+def test_stages_read_the_files_of_the_folder(clips, tmp_path):
+    facts = {row["id"]: row for row in lines(clips / "facts.jsonl")}
+    parts = {"captions": "captioned", "narratives": "narrated", "true": "unlabelled", "gallery": "gallery"}
+    for name, part in parts.items():
+        read = read_captions(str(clips / f"{name}.jsonl"))
+        assert [c.video for c in read] == [r["video"] for r in facts.values() if r["video"].startswith(part)]
+    asked = {record["video"] for *_, record in placed_records(str(clips / "test.jsonl"))}
+    assert asked == {row["video"] for row in facts.values() if row["video"].startswith("test/")}
+    rows = lines(clips / "instructions.jsonl")
+    assert len({row["id"] for row in rows}) == len(rows) and all(row["keep"] for row in rows)
+    assert {row["video"] for row in rows} == {row["video"] for row in lines(clips / "narratives.jsonl")}
+
+
+@pytest.mark.parametrize(
+    "more, code, said",
+    [
+        (("--gallery", 5000), 2, "expected at most 500"),
+        (("--narrated", 0), 2, "expected at least one clip of each part"),
+        (("--seed", 6), 1, "seed: then 0, now 6"),
+    ],
+)
+def test_wrong_usage_of_the_folder_is_named(clips, more, code, said):
+    refused = sh(sys.executable, "-m", "lib.demo.viit", "-o", clips, *SMALL, *more, check=False)
+    assert refused.returncode == code and said in refused.stderr and "Traceback" not in refused.stderr
+
+
+# ---------------------------------------------------------------- models
+
+
 def test_a_base_learns_captions_and_without_them_is_as_before():
     from lib.demo.base import examples
 
@@ -135,6 +211,45 @@ def test_a_base_learns_captions_and_without_them_is_as_before():
         (answer, frames) for _, answer, (frames, _) in rows if all((frames == frames[0]).all(axis=(1, 2, 3)))
     ]
     assert stills and all(captions.stated(answer) is None for answer, _ in stills)
+
+
+@pytest.fixture(scope="module")
+def tiny_clip(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny") / "clip"
+    sh(sys.executable, "-m", "lib.demo.clip", "-o", folder, "--seed", 3)
+    return folder
+
+
+def test_the_tiny_clip_reads_every_word_and_ends_every_caption(tiny_clip):
+    import torch
+
+    from lib.viit.dual import load, tokens_of
+
+    model, processor = load(str(tiny_clip), 8, torch.device("cpu"))
+    tokens = tokens_of(processor, [captions.caption(facts) for facts in facts_of(1000)])["input_ids"]
+    config = model.config.text_config
+    assert not (tokens == processor.tokenizer.unk_token_id).any()
+    assert config.eos_token_id != 2 and (tokens == config.eos_token_id).any(1).all()
+    assert len({tuple(row) for row in tokens.tolist()}) > 300
+
+
+def test_a_dual_encoder_by_muon_goes_on_after_a_kill_and_is_searched(tiny_clip, clips, tmp_path):
+    command = [sys.executable, "-m", "lib.viit.train", clips / "true.jsonl", "--model", tiny_clip]
+    command += "--frames 8 --batch-size 4 --optimizer muon --learning-rate 2e-3 --save-every 2".split()
+    command += ["--steps", 20]
+    sh(*command, "-o", tmp_path / "whole")
+    killed = Fork([*command, "-o", tmp_path / "half"])
+    wait_for((tmp_path / "half.part" / "state.pt").exists, killed)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert "resuming after step" in sh(*command, "-o", tmp_path / "half").stdout
+    whole, half = (json.loads((tmp_path / f"{name}.meta.json").read_text()) for name in ("whole", "half"))
+    assert whole["losses"] == half["losses"] and whole["lost"] == {}
+    assert np.mean(whole["losses"][-3:]) < np.mean(whole["losses"][:3])
+    found = ["--benchmark", "retrieval", "--task", "own", "--questions", clips / "gallery.jsonl"]
+    sh("06_eval.py", *found, "--videos", clips, "--model", tmp_path / "whole", "-o", tmp_path / "e.json")
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert result["text to video"]["R@10"]["count"] == 5
 
 
 # ---------------------------------------------------------------- tables
