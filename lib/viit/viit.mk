@@ -151,7 +151,7 @@ viit-star: | $(READY)  ## VIIT and Video-STaR together over SEEDS: cycles from t
 # notes of flags, as the Makefile has them for the stages of a cycle
 FEW := $(if $(VIIT_DEMO),--limit 600)# clips that an arm captions which no dual encoder learns from
 flags_viit_clips = --seed $(SEED)
-flags_viit_base = --seed $(SEED) --captions
+flags_viit_base = --seed $(SEED) --steps 550 --clips 16 --captions
 flags_viit_vision = --seed $(SEED) $(VISION)
 flags_viit_language = --seed $(SEED) $(LANGUAGE)
 flags_viit_caption = --seed $(SEED) $(CAPTION)
