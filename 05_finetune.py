@@ -4,13 +4,17 @@ never the previous cycle's model.
     python 05_finetune.py C/verified.jsonl -o C/model --model BASE      # LoRA, merged at the end
     python 05_finetune.py C/verified.jsonl -o C/model --model BASE --full --mix other.jsonl
     python 05_finetune.py C/verified.jsonl -o P/model --model C/model --preferences 0.1      # DPO, ours
+    python 05_finetune.py captions.jsonl -o V/vision --model BASE --train vision
+    python 05_finetune.py instructions.jsonl -o V/model --model V/vision --train language \\
+        --mix captions.jsonl --shares temporal=1 causal=1 short=1 caption=3
     torchrun --nproc_per_node 8 05_finetune.py ...                      # the same global batch, shared out
 
 Every kept answer gives two rows, both without the hint: the reasoning prompt with the whole answer, and the
 short question with the short answer (long rationales alone destroy short answering). Loss falls on the answer
 and its end token only; one row is printed with its trained tokens in [brackets] before anything is spent. The
-vision tower stays frozen. Output: a folder that from_pretrained loads, DONE in it last. DPO: Rafailov et al.,
-2023.
+vision tower stays frozen, unless --train vision asks for it alone: the first stage of VIIT, on clips with
+captions, before --train language (lib/viit/README.md). Output: a folder that from_pretrained loads, DONE in
+it last. DPO: Rafailov et al., 2023.
 """
 
 import copy
@@ -33,15 +37,15 @@ from lib.model.thinking import check_thinking
 from lib.output import Output
 from lib.records import StageError
 from lib.training.card import write_card
-from lib.training.rows import mixed_rows, preference_rows, rows_of
+from lib.training.mix import data_of
+from lib.training.parts import frozen_dtype, is_whole, names_of, to_train, trains_encoder
 from lib.video import prefetch
 
 TRACKER = "tracker.json"  # the tracker's run
+# flags that are no settings where they are not given
+NEEDED_BY_FEW = ("train", "projector", "shares", "self_train", "self_share")
 # what training needs in its folder until the checkpoint is complete
 SCRAPS = ("state.pt*", "features", TRACKER)
-
-
-# ------- rows
 
 
 # ------- load
@@ -59,6 +63,7 @@ class Training:
     base: object = None  # the same without its wrapper: its tower encodes clips
     processor: object = None
     reference: object = None  # of DPO with --full: the model as it was
+    names: set = field(default_factory=set)  # of the base's parameters: lib/training/parts.py
     trained: dict = field(default_factory=dict)  # {name: parameter}
 
 
@@ -68,27 +73,21 @@ def load_to_train(args, accelerator, fsdp):
     """
     import torch
 
-    from lib.model.layers import outside_towers
     from lib.model.load import check_reads, dtype_of, load
-    from lib.training.lora import with_lora
     from lib.training.sharding import shard
 
     dtype = dtype_of(args.dtype, accelerator.device)
     training = Training(args, accelerator, dtype, sharded=fsdp and accelerator.num_processes > 1)
     place = torch.device("cpu") if training.sharded else accelerator.device
-    weights = torch.float32 if args.full else dtype
+    weights, frames = frozen_dtype(args, dtype), frames_asked(args).count(TRIED)
     model, training.processor = load(args.model, place, weights, args.device_map, args.load_in_4bit)
     training.base = model
-    check_reads(model, training.processor, args.model, frames_asked(args).count(TRIED))
+    check_reads(model, training.processor, args.model, frames)
+    training.names = names_of(args, model, training.processor, frames)
     torch.manual_seed(args.seed)
-    if args.full:
-        trained = outside_towers(model)  # the paper: language model and projector
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in trained)
-    else:
-        model = with_lora(model, args.lora_rank)
+    model = to_train(args, model, training.names)
     model.train()
-    if args.preferences and args.full:  # with LoRA the reference is the same model without its adapter
+    if args.preferences and is_whole(args):  # with LoRA the reference is the same model without its adapter
         training.reference = copy.deepcopy(model).requires_grad_(False)
     if training.sharded:
         shard(model, accelerator.device)
@@ -204,7 +203,7 @@ def finetune(training, data, folder, optimizer, schedule, losses):
         before = time.time()
         due = len(losses) % args.save_every == 0
         if len(losses) == len(data.steps):  # LoRA's is small: a checkpoint without room costs no training
-            due = not args.full
+            due = not is_whole(args)
         if due:
             save_state(training, folder / "state.pt", optimizer, schedule, losses)
         if accelerator.is_main_process and (time.time() - last > 30 or len(losses) in (1, len(data.steps))):
@@ -227,7 +226,7 @@ def finetune(training, data, folder, optimizer, schedule, losses):
 # -------- all
 
 
-def train(args, rows, folder, fsdp=False):
+def train(args, data, folder, fsdp=False):
     """Load, encode, train and save into `folder`; returns (loss of every step, halvings for want of memory,
     speed).
     """
@@ -245,9 +244,10 @@ def train(args, rows, folder, fsdp=False):
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), **trackers.options(*follow))
     training = load_to_train(args, accelerator, fsdp)
     loaded = time.time()
-    batches = Batches(training, rows)
-    check_pixels(args.input, training.processor, batches.sampling, args.frame_cache)
-    if not rows:  # the honest result of learning from nothing
+    batches = Batches(training, data)
+    for path in data.verified:
+        check_pixels(path, training.processor, batches.sampling, args.frame_cache)
+    if not data.rows:  # the honest result of learning from nothing
         print(f"{args.output}: 0 steps: this checkpoint is {args.model}, unchanged", flush=True)
     if accelerator.is_main_process:
         show(training, batches)
@@ -285,17 +285,31 @@ def train(args, rows, folder, fsdp=False):
     return losses, halvings, speed
 
 
+def weight_of(word):
+    """(kind, weight) of a word of --shares."""
+    kind, _, weight = word.rpartition("=")
+    if not kind or not 0 < float(weight) < math.inf:
+        raise ValueError
+    return kind, float(weight)
+
+
 def flags():
     """The parser of this stage."""
     parser = parser_of(__doc__, "model", "think")
     add = parser.add_argument
-    add("input", help="verified answers: verified.jsonl of 04_verify.py")
+    add("input", help="verified answers of 04_verify.py; or any file that --mix takes")
     add(
         "--full",
         action="store_true",
         help="train language model and projector whole instead of LoRA on the former",
     )
-    add("--lora-rank", type=int, help="rank of LoRA, alpha is twice it (default: 16)")
+    add(
+        "--train",
+        choices=("vision", "language"),
+        help="train this part alone and whole (by LoRA with --lora-rank), as the two stages of VIIT",
+    )
+    add("--projector", action="store_true", help="with --train: the projector between the two as well")
+    add("--lora-rank", type=int, help="rank of LoRA, alpha is twice it (default: 16; whole with --train)")
     add(
         "--pairs",
         choices=("both", "reasoning", "short"),
@@ -311,8 +325,25 @@ def flags():
     add(
         "--mix",
         metavar="FILE",
-        help="other instruction data to train along: JSONL with video, question, answer",
+        nargs="+",
+        action="extend",
+        help="other data to train along: JSONL with video, question, answer, and kind; clips with captions; "
+        "captions of 02; verified answers",
     )
+    add(
+        "--shares",
+        metavar="KIND=WEIGHT",
+        nargs="+",
+        type=weight_of,
+        help="rows of each kind in every step by these weights: reasoning, short, caption, mixed, and those "
+        "that instructions say (default: every row once an epoch)",
+    )
+    add(
+        "--self-train",
+        metavar="FILE",
+        help="captions of the model itself, by 02 --style caption, in every step",
+    )
+    add("--self-share", type=float, metavar="SHARE", help="their share of each step (default: 0.5)")
     add("--epochs", type=int, help="passes over the rows (default: 1, as the paper)")
     add(
         "--steps",
@@ -364,10 +395,20 @@ def check_usage(parser, args, fsdp):
         parser.error(
             "--load-in-4bit rounds the weights, which FSDP shares out as they are: leave out one of the two"
         )
-    if args.preferences is not None and (args.mix or args.preferences <= 0):
-        parser.error("--preferences: expected a beta above 0, and no --mix, which has no wrong answers")
+    if args.load_in_4bit and (args.train and args.lora_rank is None or trains_encoder(args)):
+        parser.error("--load-in-4bit rounds what --train trains; it goes with --train language --lora-rank")
+    along = args.mix or args.self_train or args.shares
+    if args.preferences is not None and (along or args.preferences <= 0):
+        parser.error(
+            "--preferences: expected a beta above 0, and no --mix, --shares or --self-train, which have no "
+            "wrong answers"
+        )
+    check_shares(parser, args)
+    encoder = "--full trains the projector" if args.full else "tower or projector are trained"
     for flag, ignored, reason in (
-        ("--feature-cache", args.full and args.feature_cache, "--full trains the projector"),
+        ("--train", args.full and args.train, "--full trains language model and projector"),
+        ("--projector", args.projector and not args.train, "it goes with --train; --full has it"),
+        ("--feature-cache", trains_encoder(args) and args.feature_cache, encoder),
         ("--lora-rank", args.full and args.lora_rank is not None, "--full trains without LoRA"),
         ("--epochs", args.steps and args.epochs is not None, "--steps says how long to train"),
         ("--pairs", args.preferences and args.pairs, "--preferences trains on whole answers"),
@@ -382,16 +423,33 @@ def check_usage(parser, args, fsdp):
     check_thinking(args.model, args.think)
 
 
+def check_shares(parser, args):
+    """Bad usage (exit code 2) for shares that nothing can obey, or nothing would."""
+    kinds = [kind for kind, _ in args.shares or ()]
+    if len(set(kinds)) < len(kinds):
+        parser.error(f"--shares {' '.join(kinds)}: expected each kind once")
+    if args.self_share is not None and not args.self_train:
+        parser.error("--self-share is of --self-train: leave it out, or name that file")
+    if args.self_share is not None and not 0 < args.self_share < 1:
+        parser.error(f"--self-share {args.self_share:g}: expected above 0 and below 1")
+    if args.self_train and "self" in kinds:
+        parser.error("--shares self=: --self-share says how much of a step that is; leave it out")
+    files = [args.input, *(args.mix or ()), *filter(None, [args.self_train])]
+    if twice := [path for path in files if files.count(path) > 1]:
+        parser.error(f"{twice[0]}: named twice; --shares weighs kinds of rows")
+
+
 def set_defaults(args):
     """What a flag is that was not given and has a meaning beside the others; it stays None without one."""
     if args.learning_rate is None:
-        args.learning_rate = 2e-5 if args.full else 2e-4
-    if args.lora_rank is None and not args.full:
+        args.learning_rate = 2e-5 if is_whole(args) else 2e-4
+    if args.lora_rank is None and not args.full and not args.train:
         args.lora_rank = 16
+    args.shares = dict(args.shares) if args.shares else None
+    if args.self_train and args.self_share is None:
+        args.self_share = 0.5
     if args.epochs is None and not args.steps:
         args.epochs = 1
-    if args.pairs is None and not args.preferences:
-        args.pairs = "both"
 
 
 def main():
@@ -407,14 +465,14 @@ def main():
 
         fitted(frames_asked(args), processor_of(args.model), args.model)
     # as the batch size, these two change the memory needed and not the result
-    settings = {**settings_of(args, leave_out=("accumulate", "checkpointing")), **identity(args.model)}
+    unasked = [name for name in NEEDED_BY_FEW if not getattr(args, name)]
+    settings = settings_of(args, leave_out=("accumulate", "checkpointing", *unasked)) | identity(args.model)
     settings["global_batch"] = args.batch_size * args.accumulate * world()[1]
 
-    if args.preferences:
-        rows = preference_rows(args.input, args.limit)
-    else:
-        rows = rows_of(args.input, args.pairs, args.limit)
-    if not rows and world()[0] == 0:
+    data = data_of(args)
+    if data.verified and not args.preferences:
+        settings["pairs"] = args.pairs or "both"
+    if not data.first and data.verified[:1] == [args.input] and world()[0] == 0:
         beside = " beside a wrong one" if args.preferences else ""
         print(
             f"WARNING: {args.input}: no answer was kept{beside}; its `why` fields say why, more --samples or "
@@ -422,26 +480,24 @@ def main():
             "higher --temperature in 02_generate.py may help",
             flush=True,
         )
-    inputs = [args.input]
-    if args.mix:
-        rows += mixed_rows(args.mix)
-        inputs.append(args.mix)
+    inputs = [args.input, *(args.mix or ()), *filter(None, [args.self_train])]
     about = {"styles": ["direct", "short"], "uses": [args.model], "trust": args.trust_code}
     with Output(args.output, settings, inputs, args.overwrite, folder=True, scraps=SCRAPS, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return
         announce(settings)
-        losses, halvings, speed = train(args, rows, Path(output.part), fsdp)
+        losses, halvings, speed = train(args, data, Path(output.part), fsdp)
         if world()[0] == 0:
-            write_card(output.part, settings, len(rows), losses)
+            write_card(output.part, settings, len(data.rows), losses)
         from lib.training.boxes import trained_boxes  # loads torch, which --help shall not
 
-        counts = {"rows": len(rows), "steps": len(losses), "losses": losses, "out_of_memory": halvings}
-        output.finish(**counts, boxes=trained_boxes(args.input), speed=speed)
+        counts = {"rows": len(data.rows), "steps": len(losses), "losses": losses, "out_of_memory": halvings}
+        boxes = trained_boxes(args.input) if args.input in data.verified else None
+        output.finish(**counts, boxes=boxes, speed=speed)
     if world()[0] == 0 and losses:
         first, last = np.mean(losses[:5]), np.mean(losses[-5:])
-        print(f"{args.output}: {len(losses)} steps on {len(rows)} rows, loss {first:.3f} -> {last:.3f}")
+        print(f"{args.output}: {len(losses)} steps on {len(data.rows)} rows, loss {first:.3f} -> {last:.3f}")
 
 
 if __name__ == "__main__":

@@ -216,7 +216,7 @@ def test_one_system_from_the_question_to_the_result(family, system, folder, tmp_
     assert stage("04_verify.py", tmp_path / "said.jsonl", "-o", tmp_path / "verified.jsonl") == 0
     assert [row["keep"] for row in lines(tmp_path / "verified.jsonl")] == [True, True]
     rows = rows_of(tmp_path / "verified.jsonl", "both", None)
-    assert all(BOX_FORMS[system] in turn and answer.endswith(hint) for _, turn, (answer,), _ in rows[:2])
+    assert all(BOX_FORMS[system] in turn and answer.endswith(hint) for _, turn, (answer,), *_ in rows[:2])
 
     (tmp_path / "e").mkdir()
     ran("06_eval.py", train, tmp_path / "e/eval.json", model)

@@ -260,12 +260,12 @@ def test_an_answer_that_was_cut_off_is_no_row(tmp_path, capsys):
         for n, (answer, keep, verdict, cut) in enumerate(said)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert [answers for _, _, answers, _ in rows_of(path, "reasoning", None)] == [("whole and kept",)]
+    assert [row.answers for row in rows_of(path, "reasoning", None)] == [("whole and kept",)]
     assert f"{path}: 1 answers were cut off (truncated): not trained on" in capsys.readouterr().out
-    assert [a for _, _, a, _ in preference_rows(path, None)] == [("whole and kept", "whole and wrong")]
+    assert [row.answers for row in preference_rows(path, None)] == [("whole and kept", "whole and wrong")]
     assert f"{path}: 2 answers were cut off" in capsys.readouterr().out
     mixed.write_text("".join(json.dumps({**row, "id": str(n)}) + "\n" for n, row in enumerate(rows[:2])))
-    assert [answers for _, _, answers, _ in mixed_rows(mixed)] == [("whole and kept",)]
+    assert [row.answers for row in mixed_rows(mixed)] == [("whole and kept",)]
     assert f"{mixed}: 1 answers were cut off" in capsys.readouterr().out
 
 

@@ -201,10 +201,12 @@ def seven_billion():
 def test_memory_of_seven_billion_parameters():
     size, gb = seven_billion(), 1e9
     assert 6.4e9 < size.language < 6.6e9 and 7.2e9 < size.total < 7.5e9
-    memory = lambda rows, **how: sum(
-        part * (rows if i == 2 else 1)
-        for i, part in enumerate(costs.training_memory(size, 2300, 150, rank=16, number=2, **how))
-    )
+
+    def memory(rows, in_4bit, **how):
+        flags = Namespace(**{"lora_rank": 16, "load_in_4bit": in_4bit, "full": False, **how})
+        parts = costs.training_memory(size, 2300, 150, flags, 2, patches=8 * 256)
+        return parts[0] + parts[1] + parts[2] * rows
+
     small = memory(1, full=False, in_4bit=True, checkpointing=False)
     assert 10 * gb < small < 24 * gb < memory(1, full=False, in_4bit=False, checkpointing=False)
     assert (
@@ -213,6 +215,10 @@ def test_memory_of_seven_billion_parameters():
         < memory(8, full=False, in_4bit=True, checkpointing=False)
     )
     assert memory(1, full=True, in_4bit=False, checkpointing=True) > 80 * gb
+    part = dict(in_4bit=False, checkpointing=True, lora_rank=None)
+    # of the tower alone gradients and moments are needed; frozen, the language model lies in two bytes
+    assert 14 * gb < memory(1, train="vision", **part) < 24 * gb < memory(1, train="language", **part)
+    assert costs.trained_numbers(size, Namespace(full=False, lora_rank=None, train="vision")) == size.tower
 
 
 def test_warnings_where_it_does_not_fit(smoke, tmp_path, monkeypatch, capsys):

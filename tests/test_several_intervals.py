@@ -53,7 +53,7 @@ def test_several_intervals_from_the_file_to_the_result(tmp_path, capsys):
     )
     assert not once["keep"] and once["checks"][0]["score"] == round(0.8 / 1.8, 4)
     trained = rows_of(tmp_path / "v.jsonl", "both", None)
-    assert len(trained) == 2 and all(answer.endswith(SAID) for *_, (answer,), _ in trained)
+    assert len(trained) == 2 and all(row.answers[0].endswith(SAID) for row in trained)
     words = ["-o", tmp_path / "trained", "--model", model, "--steps", 1]
     assert stage("05_finetune.py", tmp_path / "v.jsonl", *words) == 0
 

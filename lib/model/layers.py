@@ -36,3 +36,9 @@ def outside_towers(model):
     wanted = {*model.get_decoder().parameters(), *(head.parameters() if head is not None else ())}
     between = projectors(model)
     return {name for name, parameter in model.named_parameters() if parameter in wanted or name in between}
+
+
+def towers(model):
+    """Names of the parameters that see frames: all but language model, output layer and projector."""
+    outside = outside_towers(model)
+    return {name for name, _ in model.named_parameters() if name not in outside}

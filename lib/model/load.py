@@ -155,23 +155,25 @@ def load(path, device, dtype, device_map=None, in_4bit=False):
     return model.eval(), processor
 
 
+def grey_clip(frames):
+    """A clip (frames, metadata) of that many frames, a second each, to try a model with."""
+    metadata = {
+        "total_num_frames": frames,
+        "fps": 1.0,
+        "frames_indices": list(range(frames)),
+        "duration": float(frames),
+        "height": 64,
+        "width": 80,
+    }
+    return np.full((frames, 64, 80, 3), 128, np.uint8), metadata
+
+
 def check_reads(model, processor, name, frames):
     """Raises StageError where `model`, called `name`, cannot read a clip of that many frames: the library's
     own code of some families fails, which shall not surface after hours of decoding.
     """
-    clip = (
-        np.full((frames, 64, 80, 3), 128, np.uint8),
-        {
-            "total_num_frames": frames,
-            "fps": 1.0,
-            "frames_indices": list(range(frames)),
-            "duration": float(frames),
-            "height": 64,
-            "width": 80,
-        },
-    )
     with readable(name, type(model).__name__, frames):
-        features_of(model, encoding_of(processor, chat(processor, "?"), clip))
+        features_of(model, encoding_of(processor, chat(processor, "?"), grey_clip(frames)))
 
 
 @contextmanager

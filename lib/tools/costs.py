@@ -176,11 +176,37 @@ def tower_flops(size, patches, connected, frames):
     return 2 * size.tower * patches + 2 * size.connector * connected + attention
 
 
+def trained_parts(flags):
+    """(part that --train names or None, whether the projector is trained, whether weights themselves are, and
+    not a LoRA) by 05's flags.
+    """
+    part, projector = getattr(flags, "train", None), getattr(flags, "projector", False)
+    return part, flags.full or projector, flags.full or bool(part) and flags.lora_rank is None
+
+
+def trains_encoder(flags):
+    """Whether 05 cannot keep what tower and projector make of a clip."""
+    part, projector, _ = trained_parts(flags)
+    return part == "vision" or projector
+
+
+def trained_numbers(size, flags):
+    """How many numbers 05 trains."""
+    part, projector, whole = trained_parts(flags)
+    if not whole:
+        adapted = size.tower_lora if part == "vision" else size.lora
+        return flags.lora_rank * (adapted + projector * size.connector_lora)
+    return (size.tower if part == "vision" else size.trained - size.connector) + projector * size.connector
+
+
 def training_flops(size, clip, tokens, answer, flags):
     """Of a row of `tokens`, `answer` of them with a loss, whose clip costs `clip`; `flags` are 05's."""
     forward = language_flops(size, tokens, tokens / 2) + 2 * size.head * answer
-    passes = (3 if flags.full else 2) + flags.checkpointing
-    return clip + forward * passes + (0 if flags.full else 6 * flags.lora_rank * size.lora * tokens)
+    part, _, whole = trained_parts(flags)
+    passes = (3 if whole and part != "vision" else 2) + flags.checkpointing
+    backward = clip * (2 if whole else 1) if part == "vision" else 0  # through the tower
+    adapted = 6 * flags.lora_rank * size.lora * tokens if not whole and part != "vision" else 0
+    return clip + backward + forward * passes + adapted
 
 
 def weights_memory(size, number, in_4bit):
@@ -199,20 +225,31 @@ def weights_read(size, number, in_4bit, tokens=1):
     return (0.5 + 4 / 64 if in_4bit else number) * language + number * size.head
 
 
-def training_memory(size, tokens, answer, full, rank, in_4bit, checkpointing, number):
+def training_memory(size, tokens, answer, flags, number, patches=0):
     """(weights, gradients and Adam, activations of a row) of 05 in bytes, computed in `number` bytes each.
 
     What is trained lies in float32, with gradient and two moments. Activations are an estimate: for its
     backward pass a layer keeps 14 numbers of its width and 4 of its inner width a token (SDPA, gated MLP),
-    with --checkpointing its input and one layer's all; logits thrice in float32.
+    with --checkpointing its input and one layer's all; logits thrice in float32. Of --train vision the tower
+    keeps as much of its `patches`.
     """
-    weights = weights_memory(size, 4 if full else number, in_4bit)
-    if full and number < 4:
-        weights += number * size.trained  # autocast keeps one of each weight
-    layer = (14 * size.width + 4 * size.inner) * number
-    kept = size.layers * size.width * number + layer if checkpointing else size.layers * layer
-    trained = 12 * size.trained if full else 16 * rank * size.lora
-    return weights, trained, tokens * kept + 12 * answer * size.vocabulary
+    (part, _, whole), trained = trained_parts(flags), trained_numbers(size, flags)
+    weights = weights_memory(size, 4 if whole and part != "vision" else number, flags.load_in_4bit)
+    if whole and part == "vision":  # what is trained lies in float32
+        weights += (4 - number) * trained
+    if whole and number < 4:
+        weights += number * trained  # autocast keeps one of each weight
+    kept = tokens * kept_numbers(size.layers, size.width, size.inner, flags.checkpointing)
+    if part == "vision":
+        shape = (size.tower_layers, size.tower_width, 4 * size.tower_width)
+        kept += patches * kept_numbers(*shape, flags.checkpointing)
+    return weights, (12 if whole else 16) * trained, kept * number + 12 * answer * size.vocabulary
+
+
+def kept_numbers(layers, width, inner, checkpointing):
+    """Numbers that layers keep of a token for their backward pass."""
+    layer = 14 * width + 4 * inner
+    return layers * width + layer if checkpointing else layers * layer
 
 
 def feature_numbers(size, connected):
@@ -220,9 +257,9 @@ def feature_numbers(size, connected):
     return connected * size.embedding * (1 + size.deepstack)
 
 
-def state_bytes(size, full, rank):
+def state_bytes(size, flags):
     """Of a state that 05 goes on from: what is trained and two moments of each, in float32."""
-    return 12 * (size.trained if full else rank * size.lora)
+    return 12 * trained_numbers(size, flags)
 
 
 def device():

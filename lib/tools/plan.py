@@ -68,15 +68,21 @@ def flags_of(args):
         parser.prog = f"--{stage}"
         add = parser.add_argument
         # the defaults are the stages' own
-        for name, default in (("--lora-rank", 16), ("--epochs", 1), ("--steps", None), ("--accumulate", 1)):
+        ranks = (("--lora-rank", None), ("--epochs", 1), ("--steps", None), ("--accumulate", 1))
+        for name, default in ranks:
             add(name, type=int, default=default)
         add("--save-every", type=int, default=200)
-        for name, default in (("--pairs", "both"), ("--mix", None), ("--embedder", None)):
+        for name, default in (("--pairs", "both"), ("--embedder", None), ("--train", None)):
             add(name, default=default)
-        for name in ("--full", "--checkpointing", "--conclude-unaided"):
+        for name in ("--self-train", "--self-share"):
+            add(name)
+        add("--mix", nargs="+", action="extend", default=[])
+        for name in ("--full", "--projector", "--checkpointing", "--conclude-unaided"):
             add(name, action="store_true")
         words = shlex.split(getattr(args, stage))
         flags[stage], _ = parser.parse_known_args(["--model", args.model or "", *words] if model else words)
+        if flags[stage].lora_rank is None and not flags[stage].train:
+            flags[stage].lora_rank = 16
         if getattr(flags[stage], "max_thought_tokens", None):  # beside the answer's
             flags[stage].max_new_tokens += flags[stage].max_thought_tokens
     return flags
@@ -115,13 +121,20 @@ def facts_of(args, flags, train, test):
         connected=connected,
         frames=frames,
         clip=tower_flops(base, patches, connected, frames),
+        patches=patches,
         checkpoint=base.total * stored,
         line=os.path.getsize(args.input) / len(train),
         trial={},
         answer=asking.max_new_tokens,
         text={stage: sum(each) / len(each) for stage, each in lengths.items()},
-        mixed=sum(1 for _ in read_jsonl(training.mix, foreign=True)) if training.mix else 0,
+        mixed=sum(rows_in(path) for path in [*training.mix, *filter(None, [training.self_train])]),
     )
+
+
+def rows_in(path):
+    """Rows that 05 makes of a file of --mix, where it leaves none out: of captions as many as there are."""
+    rows = (row for _, row in read_jsonl(path, foreign=True) if isinstance(row, dict))
+    return sum(len(row.get("captions") or [0]) if "answer" not in row else 1 for row in rows)
 
 
 def check_context(args, flags, lengths, counts):

@@ -2,7 +2,14 @@
 
 from lib.command import frames_asked
 from lib.model import cache
-from lib.tools.costs import feature_numbers, human_bytes, state_bytes, training_memory, weights_memory
+from lib.tools.costs import (
+    feature_numbers,
+    human_bytes,
+    state_bytes,
+    trained_parts,
+    training_memory,
+    weights_memory,
+)
 
 
 def bytes_of_number(flags, number):
@@ -16,7 +23,7 @@ def disk_of(facts, rows, number, free):
     """
     flags, cost = facts.flags["finetune"], facts.trial.get("finetune")
     row = next(row for name, _, row in rows if name == "finetune")
-    states = row["states"] * state_bytes(facts.base, flags.full, flags.lora_rank)
+    states = row["states"] * state_bytes(facts.base, flags)
     numbers = feature_numbers(facts.base, facts.connected)
     clip = cost.size if cost and cost.size else numbers * bytes_of_number(flags, number)
     features, room = row["clips"] * clip, cache.room(free, states)
@@ -39,10 +46,14 @@ def memory_of(facts, name, held, number, cards=1):
     flags = facts.flags["finetune"]
     number = bytes_of_number(flags, number)
     tokens = facts.visual + facts.text["generate"] + facts.answer
-    how = (flags.full, flags.lora_rank, flags.load_in_4bit, flags.checkpointing, number)
-    weights, optimiser, row = training_memory(facts.base, tokens, facts.answer, *how)
+    about = (facts.base, tokens, facts.answer, flags, number)
+    weights, optimiser, row = training_memory(*about, patches=facts.patches)
+    whole = trained_parts(flags)[2]
     batch, least = weights + optimiser + row * flags.batch_size, weights + optimiser + row
-    method = "full" if flags.full else f"LoRA {flags.lora_rank}{' on 4 bit' if flags.load_in_4bit else ''}"
+    method = (
+        f"{flags.train or 'full'}{'' if flags.full else ' whole'}" if whole else f"LoRA {flags.lora_rank}"
+    )
+    method += " on 4 bit" if flags.load_in_4bit else ""
     lines = [
         f"memory of 05 ({method}): weights {human_bytes(weights)}, "
         f"gradients and Adam {human_bytes(optimiser)}, activations {human_bytes(row)} a row: "
@@ -51,7 +62,8 @@ def memory_of(facts, name, held, number, cards=1):
     ]
     fits = least <= held or bool(flags.device_map)
     if not fits:
-        other = "LoRA instead of --full" if flags.full else "--load-in-4bit"
+        other = "LoRA instead of whole weights (--lora-rank)" if whole else "--load-in-4bit"
+        other = "LoRA instead of --full" if flags.full else other
         lines.append(
             f"WARNING: 05 does not fit here even with one row at a time; {other}, --checkpointing or lower "
             f"{frames_asked(flags).lower()} need less"

@@ -2,7 +2,15 @@
 
 import math
 
-from lib.tools.costs import duration, human, human_bytes, language_flops, training_flops
+from lib.tools.costs import (
+    duration,
+    human,
+    human_bytes,
+    language_flops,
+    trained_parts,
+    training_flops,
+    trains_encoder,
+)
 
 TITLES = {
     "records": "records",
@@ -58,9 +66,10 @@ def tuning(facts, count):
         each = math.ceil(rows / batch)
         steps = flags.steps or each * flags.epochs
         passed = steps // each * rows + steps % each * batch
-    encoded = 0 if flags.full else min(facts.clips[0], passed)  # LoRA leaves the tower as it is: once
+    again = trains_encoder(flags)
+    encoded = 0 if again else min(facts.clips[0], passed)  # LoRA leaves the tower as it is: once
     text = facts.text["generate"]
-    tokens, clip = facts.visual + text + answer, facts.clip if flags.full else 0
+    tokens, clip = facts.visual + text + answer, facts.clip if again else 0
     return dict(
         records=rows,
         answers=passed,
@@ -72,7 +81,7 @@ def tuning(facts, count):
         seconds=cost and cost.fixed + cost.each * passed + cost.clip * encoded,
         disk=facts.checkpoint,
         # kept on the disk while it trains
-        states=min(2, (steps - 1) // flags.save_every + (not flags.full)) if steps else 0,
+        states=min(2, (steps - 1) // flags.save_every + (not trained_parts(flags)[2])) if steps else 0,
         clips=encoded if passed > encoded and not flags.feature_cache else 0,
     )
 

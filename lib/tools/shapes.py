@@ -52,11 +52,13 @@ def sizes(model):
         if parameter is not embedding and parameter is not head:
             parts[part_of(name)] += parameter.numel()
     linear, adapted, cached, reading, layers = [], [], [], {}, dict.fromkeys(parts, 0)
+    sides = dict.fromkeys(parts, 0)  # of a rank of LoRA
     for name, module in model.named_modules():
         part = part_of(f"{name}.weight")
         weight = getattr(module, "weight", None)
         if isinstance(module, torch.nn.Linear) and weight is not head:
             linear.append(weight)
+            sides[part] += sum(weight.shape)
             if part == "language":
                 adapted.append(weight)
                 if re.search(r"\.[kv]_proj$", name):
@@ -82,6 +84,8 @@ def sizes(model):
         active=parts["language"] - experts * (1 - routed),
         linear=sum(weight.numel() for weight in linear),
         lora=lora,
+        tower_lora=sides["tower"],
+        connector_lora=sides["connector"],
         layers=layers["language"],
         attending=layers["language"] - sum("attention" not in kind or "linear" in kind for kind in kinds),
         width=width,

@@ -14,8 +14,9 @@ from lib.model.inputs import chat, training_text, unexpanded
 from lib.model.load import stored_dtype
 from lib.records import StageError
 from lib.training.checkpoint import FEATURES, state_bytes
-from lib.training.rows import plan_steps
+from lib.training.parts import trains_encoder
 from lib.training.sharding import TOO_LARGE
+from lib.training.shares import steps_of
 from lib.video import VideoError
 
 
@@ -45,15 +46,15 @@ class Batches:
     it.
     """
 
-    def __init__(self, training, rows):
+    def __init__(self, training, data):
         args, processes = training.args, training.accelerator.num_processes
-        self.training, self.rows, self.at_once = training, rows, args.batch_size
+        self.training, self.rows, self.at_once = training, data.rows, args.batch_size
         self.context = context_of(training.base.config)
         self.sampling = fitted(frames_asked(args), training.processor, args.model)
         self.tails, self.lengths = self._tokens()
         self.trained_share = sum(self.tails) / max(sum(self.lengths), 1)
         self.size = args.batch_size * args.accumulate * processes  # rows a step, over all processes
-        self.steps = plan_steps(self.lengths, self.size, args.epochs, args.seed, args.steps)
+        self.weights, self.steps = data.weights, steps_of(data, self.lengths, self.size, args)
         self.features, self.encoded, self.example, self.lost = None, [], None, {}
 
     def _tokens(self):
@@ -61,7 +62,7 @@ class Batches:
         surface in the night.
         """
         tails, lengths, processor = [], [], self.training.processor
-        for name, turn, answers, _ in self.rows:
+        for name, turn, answers, *_ in self.rows:
             texts = [
                 training_text(processor, chat(processor, turn, self.training.args.think), answer)
                 for answer in answers
@@ -79,15 +80,15 @@ class Batches:
 
     def encode(self, folder, done):
         """Encode clips that the steps after the first `done` need more than once ahead of them: LoRA leaves
-        tower and projector as they are. What finds no room on the disk is encoded whenever it is needed.
-        Raises StageError before that for rows that exceed the model's context.
+        tower and projector as they are, and so does --train language. What finds no room on the disk is
+        encoded whenever it is needed. Raises StageError before that for rows that exceed the model's context.
         """
         training, args = self.training, self.training.args
         left = [self.rows[i] for step in self.steps[done:] for i in step]
-        prompts = {clip: turn for _, turn, _, clip in left}
+        prompts = {row.clip: row.turn for row in left}
         again = takes_features(training.base) and len(left) > len(prompts)
         place = None
-        if not args.full and (args.feature_cache or again):
+        if not trains_encoder(args) and (args.feature_cache or again):
             place = args.feature_cache or place_for_features(training, folder, len(prompts))
         if place:
             self.features = FeatureCache(place, training.base.eval(), training.processor, self.sampling)
@@ -108,7 +109,7 @@ class Batches:
         """
         long = {}
         for i in sorted(range(len(self.rows)), key=lambda i: -self.lengths[i]) if self.context else []:
-            name, _, _, clip = self.rows[i]
+            clip = self.rows[i].clip
             try:
                 _, failed = self._batch([self.rows[i]], {clip: self._clip(clip)})
             except VideoError:
@@ -148,16 +149,16 @@ class Batches:
     def _batches(self, indices):
         """of_step() of these rows."""
         clips, failed = {}, []
-        for name, _, _, clip in (self.rows[i] for i in indices):
+        for name, _, _, clip, _ in (self.rows[i] for i in indices):
             try:
                 if clip not in clips:
                     clips[clip] = self._clip(clip)
             except VideoError as error:
                 failed.append((name, str(error)))
-        rows = [self.rows[i] for i in indices if self.rows[i][3] in clips]
+        rows = [self.rows[i] for i in indices if self.rows[i].clip in clips]
         batches, groups = [], {}
         for row in rows:
-            groups.setdefault(self._kind(clips[row[3]]), []).append(row)
+            groups.setdefault(self._kind(clips[row.clip]), []).append(row)
         for _, alike in sorted(groups.items()):
             for start in range(0, len(alike), self.at_once):
                 batch, long = self._batch(alike[start : start + self.at_once], clips)
@@ -190,7 +191,7 @@ class Batches:
         processor = self.training.processor
         part = [
             (chat(processor, turn, self.training.args.think), answer, clip)
-            for _, turn, answers, clip in rows
+            for _, turn, answers, clip, _ in rows
             for answer in answers
         ]
         inputs = rows_to_train(processor, part, clips, self._decode)
@@ -199,18 +200,16 @@ class Batches:
         if not any(reasons):
             return inputs, []
         fitting = [row for row, reason in zip(rows, reasons) if not reason]
-        failed = [(row[0], reason) for row, reason in zip(rows, reasons) if reason]
+        failed = [(row.id, reason) for row, reason in zip(rows, reasons) if reason]
         return (self._batch(fitting, clips)[0] if fitting else None), failed
 
     def _too_long(self, row, tokens):
         """Why a row of `tokens` exceeds the model's context, or None."""
         if self.context is None or tokens <= self.context:
             return None
-        (_, turn, answers, _), processor = row, self.training.processor
-        texts = [
-            training_text(processor, chat(processor, turn, self.training.args.think), answer)[0]
-            for answer in answers
-        ]
+        processor = self.training.processor
+        prompt = chat(processor, row.turn, self.training.args.think)
+        texts = [training_text(processor, prompt, answer)[0] for answer in row.answers]
         visual = tokens - max(len(unexpanded(processor, text)) for text in texts)
         return (
             f"the row has {tokens:,} tokens, {visual:,} of them visual, but the model's context is "

@@ -11,7 +11,7 @@ from lib.provenance import versions
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 PAPER = "[Video-STaR](https://arxiv.org/abs/2407.06189)"
 # settings that say where files lie, or what the card says otherwise
-UNSAID = ("input", "model", "model_identity", "mix")
+UNSAID = ("input", "model", "model_identity", "mix", "self_train")
 
 
 def header_of(base):
@@ -35,7 +35,7 @@ def data_text(source, rows, mix):
         text += f" ({counts})"
     if digest := verified.get("output_sha256"):
         text += f"; sha256 of {os.path.basename(source)}: `{digest}`"
-    return f"{text}.\n" + (f"Trained along with {os.path.basename(mix)}.\n" if mix else "")
+    return f"{text}.\n" + (f"Trained along with {', '.join(map(os.path.basename, mix))}.\n" if mix else "")
 
 
 def table(rows):
@@ -48,12 +48,13 @@ def card_of(settings, rows, losses):
     base, name = settings["model"], os.path.basename(settings["model"].rstrip("/"))
     shown = base if HUB_ID.fullmatch(base) and not os.path.exists(base) else name
     told = {key: value for key, value in settings.items() if key not in UNSAID and value not in (None, False)}
+    along = [*(settings.get("mix") or ()), *filter(None, [settings.get("self_train")])]
     curve = f", loss {losses[0]:.3f} in the first and {losses[-1]:.3f} in the last" if losses else ""
     return "\n".join(
         [
             header_of(base),
             "# A video model that learnt from labels\n",
-            data_text(settings["input"], rows, settings.get("mix")),
+            data_text(settings["input"], rows, along),
             f"## Training\n\nFrom {shown}, {len(losses)} optimiser steps{curve}.\n",
             table([(key.replace("_", "-"), value) for key, value in told.items()]),
             "Licence and limits are those of the base model. It may state untrue things with confidence: of "

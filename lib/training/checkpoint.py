@@ -15,7 +15,7 @@ from lib.model.hub import folder_of
 from lib.model.load import load, parts_of, stored_dtype
 from lib.model.save import save
 from lib.training.base_files import copy_files, keep_tensors
-from lib.training.lora import with_lora
+from lib.training.parts import frozen_dtype, is_whole, to_train
 from lib.training.sharding import gathered, scattered
 
 ADAPTER = "adapter"  # folder in the checkpoint
@@ -105,12 +105,11 @@ def save_model(training, folder):
         return
     model.eval()
     if args.load_in_4bit or training.sharded:
-        weights = torch.float32 if args.full else training.dtype
-        model, _ = load(args.model, torch.device("cpu"), weights)
-        model = model if args.full else with_lora(model, args.lora_rank, quiet=True)
+        model, _ = load(args.model, torch.device("cpu"), frozen_dtype(args, training.dtype))
+        model = to_train(args, model, training.names, quiet=True)
         model.load_state_dict({name: part.cpu() for name, part in trained.items()}, strict=False)
     try:
-        if not args.full:
+        if not is_whole(args):
             with_room(lambda: save_adapter(model, args.model, folder / ADAPTER), folder)
             model = model.merge_and_unload()
         dtype = stored_dtype(args.model)

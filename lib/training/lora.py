@@ -7,6 +7,7 @@ from peft import LoraConfig, get_peft_model
 
 from lib.command import world
 from lib.model.layers import language_model
+from lib.records import StageError
 
 
 def targets_of(model):
@@ -31,11 +32,31 @@ def targets_of(model):
     return linear, experts, others
 
 
-def with_lora(model, rank, quiet=False):
-    """The model with new LoRA weights, alone trainable, on its language model; at first zero in effect. What
-    of its weights has none is printed (rank 0), unless `quiet`.
+def targets_among(model, names):
+    """(names of linear layers, {name: shape} of other weights of more than one dimension) among the
+    parameters called `names`.
     """
-    linear, experts, others = targets_of(model)
+    modules, linear, others = dict(model.named_modules()), [], {}
+    for name in sorted(names):
+        module, _, part = name.rpartition(".")
+        parameter = getattr(modules[module], part)
+        if isinstance(modules[module], torch.nn.Linear):
+            linear += [module] if part == "weight" else []
+        elif parameter.ndim > 1:
+            others[name] = tuple(parameter.shape)
+    return linear, others
+
+
+def with_lora(model, rank, quiet=False, names=(), language=True):
+    """The model with new LoRA weights, alone trainable, on its language model (unless not `language`) and on
+    the linear layers among the parameters `names`; at first zero in effect. What of these has none is
+    printed (rank 0), unless `quiet`. Raises StageError where there is no linear layer.
+    """
+    linear, experts, others = targets_of(model) if language else ([], [], {})
+    more, left = targets_among(model, names)
+    linear, others = linear + more, others | left
+    if not linear and not experts:
+        raise StageError(f"{type(model).__name__}: no linear layer to put a LoRA on: leave out --lora-rank")
     config = LoraConfig(
         r=rank,
         lora_alpha=2 * rank,
@@ -45,7 +66,8 @@ def with_lora(model, rank, quiet=False):
     )
     if others and not quiet and world()[0] == 0:
         kinds = sorted({".".join(name.rsplit(".", 2)[1:]) for name in others})
-        print(f"LoRA leaves out {len(others)} weights of the language model: {', '.join(kinds)}", flush=True)
+        where = "what is trained" if names else "the language model"
+        print(f"LoRA leaves out {len(others)} weights of {where}: {', '.join(kinds)}", flush=True)
     with warnings.catch_warnings():
         # peft asks for an attribute that transformers has renamed
         warnings.simplefilter("ignore", FutureWarning)

@@ -1,18 +1,31 @@
-"""What is trained on: the rows of a verified file, and which of them each optimiser step takes.
+"""What is trained on: the rows of a verified file and of instructions, and which of them each optimiser step
+takes (lib/training/mix.py: of several kinds of files, by shares).
 
 An answer that was cut off (`truncated`) is no row, kept, wrong or mixed in: behind it stands the end token,
 and a model would learn to stop in the middle.
 """
 
 import math
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
 from lib.command import world
 from lib.prompts import frame_of, label_text, render, strip_placeholders
-from lib.records import StageError, read_jsonl, read_records, times_problem, video_path
+from lib.records import StageError, is_text, read_jsonl, read_records, times_problem, video_path
 from lib.thoughts import said_in, with_thought
 from lib.verifier import clean, final
+
+
+class Row(NamedTuple):
+    """What one loss is taken of."""
+
+    id: str
+    turn: str  # the user's
+    answers: tuple  # one, or of preferences the better and the worse
+    clip: tuple  # clip_of()
+    kind: str  # what --shares calls it
 
 
 def clip_of(record, path):
@@ -20,17 +33,21 @@ def clip_of(record, path):
     return video_path(record, path), record.get("start"), record.get("end")
 
 
+def left_out(path, number, why):
+    """Say (rank 0) that so many records of a file are not trained on, and why."""
+    if number and world()[0] == 0:
+        print(f"{path}: {number} {why}: not trained on", flush=True)
+
+
 def whole(path, records):
     """Those of a file's records whose answer was not cut off; prints how many were (rank 0)."""
     found = [record for record in records if not record.get("truncated")]
-    if len(found) < len(records) and world()[0] == 0:
-        number = len(records) - len(found)
-        print(f"{path}: {number} answers were cut off (truncated): not trained on", flush=True)
+    left_out(path, len(records) - len(found), "answers were cut off (truncated)")
     return found
 
 
 def rows_of(path, pairs, limit):
-    """The training rows of a verified file: (id, user's turn, (answer,), clip), in its order."""
+    """The training rows of a verified file, in its order: of kind reasoning and short."""
     rows, records = [], read_records(path, answers=True, limit=limit)
     records = whole(path, [record for record in records if record.get("keep")])
     cut_short = sum(map(bool, (record.get("thought_truncated") for record in records)))
@@ -40,12 +57,14 @@ def rows_of(path, pairs, limit):
         clip, (thought, answer) = clip_of(record, path), said_in(record)
         # behind a thought that was cut short a model would learn to end its own in the middle
         if pairs in ("both", "reasoning") and not record.get("thought_truncated"):
-            rows.append((record["id"], render(record, "direct"), (written(thought, answer),), clip))
+            turn, said = render(record, "direct"), written(thought, answer)
+            rows.append(Row(record["id"], turn, (said,), clip, "reasoning"))
         if pairs in ("both", "short"):
             conclusion = final(clean(strip_placeholders(answer)), several=len(record["labels"]) > 1)
             short = conclusion.texts[0].strip() if conclusion.marked else ""
             short = short or label_text(record["labels"], frame_of(record))
-            rows.append((record["id"], render(record, "short"), (written(thought and " ", short),), clip))
+            turn, said = render(record, "short"), written(thought and " ", short)
+            rows.append(Row(record["id"], turn, (said,), clip, "short"))
     return rows
 
 
@@ -59,8 +78,8 @@ def written(thought, answer):
 
 def preference_rows(path, limit):
     """As rows_of, with two answers a row: the n-th kept one and the n-th that asserts another label, of every
-    question that
-    has both."""
+    question that has both.
+    """
     questions, records = {}, read_records(path, answers=True, limit=limit)
     judged = [record for record in records if record.get("keep") or record.get("verdict") == "wrong"]
     judged = [record for record in judged if not record.get("thought_truncated")]
@@ -71,34 +90,36 @@ def preference_rows(path, limit):
         else:
             rejected.append(written(*said_in(record)))
     return [
-        (name, render(record, "direct"), answers, clip_of(record, path))
+        Row(name, render(record, "direct"), answers, clip_of(record, path), "preference")
         for name, (record, chosen, rejected) in questions.items()
         for answers in zip(chosen, rejected)
     ]
 
 
-def mixed_rows(path):
-    """Rows of other instruction data: JSONL with `video`, `question`, `answer` (and `id`, `start`, `end`),
-    asked as they stand.
+def mixed_rows(path, limit=None):
+    """Rows of other instruction data (of the first `limit`): JSONL with `video`, `question`, `answer` (and
+    `id`, `start`, `end`, `kind`), asked as they stand; those with `keep` false are left out.
     """
-    records = []
-    for number, record in read_jsonl(path, foreign=True):
+    records, judged_out = [], 0
+    for number, record in islice(read_jsonl(path, foreign=True), limit):
         problem = times_problem(record) if isinstance(record, dict) else f"found {record!r:.60}, no object"
         if problem:
             raise StageError(f"{path}:{number}: {problem}")
         for key in ("video", "question", "answer"):
-            if not (isinstance(record.get(key), str) and record[key].strip()):
-                raise StageError(f"{path}:{number}: {key} is {record.get(key)!r}, expected words")
-        records.append({"id": f"{path}:{number}", **record})
-    return [
-        (
-            record["id"],
-            strip_placeholders(record["question"]),
-            (written(*said_in(record)),),
-            clip_of(record, path),
-        )
-        for record in whole(path, records)
-    ]
+            if not is_text(record.get(key)):
+                raise StageError(f"{path}:{number}: {key} is {record.get(key)!r:.60}, expected words")
+        kind = record.get("kind")
+        if not (kind is None or is_text(kind)):
+            raise StageError(f"{path}:{number}: kind is {kind!r:.60}, expected a word such as temporal")
+        judged_out += record.get("keep") is False
+        if record.get("keep") is not False:
+            records.append({"id": f"{path}:{number}", **record})
+    left_out(path, judged_out, "instructions were not kept (keep is false)")
+    rows = []
+    for record in whole(path, records):
+        turn, said = strip_placeholders(record["question"]), written(*said_in(record))
+        rows.append(Row(record["id"], turn, (said,), clip_of(record, path), record.get("kind") or "mixed"))
+    return rows
 
 
 def plan_steps(lengths, batch, epochs, seed, most=None):
