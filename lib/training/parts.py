@@ -6,6 +6,8 @@ not say when it is trained. What no clip goes through, as the tower for images o
 behind the one whose output is taken, gets no gradient and is not called trained.
 """
 
+from lib.records import StageError
+
 
 def is_whole(args):
     """Whether weights themselves are trained, not a LoRA beside them."""
@@ -35,6 +37,8 @@ def names_of(args, model, processor, frames):
         return outside_towers(model)
     between = projectors(model) if args.projector else set()
     seeing = between | (towers(model) if args.train == "vision" else set())
+    if args.train == "vision" and not seeing - between:
+        raise StageError(f"{args.model}: {type(model).__name__} has no tower; expected --train language")
     seen = reached(model, processor, seeing, args.model, frames) if seeing else set()
     if args.train == "language" and is_whole(args):
         seen |= outside_towers(model) - projectors(model)
@@ -50,7 +54,6 @@ def reached(model, processor, names, called, frames):
     from lib.model.features import encoding_of, moved, taken
     from lib.model.inputs import chat
     from lib.model.load import grey_clip, readable
-    from lib.records import StageError
 
     parts = {name: part for name, part in model.named_parameters() if name in names}
     for name, part in model.named_parameters():
@@ -81,12 +84,16 @@ def frozen_dtype(args, dtype):
 
 def to_train(args, model, names, quiet=False):
     """The model with what names_of() named trainable, in float32, or with its LoRA; all else is frozen."""
+    from lib.model.layers import projectors, towers
     from lib.training.lora import with_lora
 
     if not is_whole(args):
         return with_lora(model, args.lora_rank, quiet, names, language=args.train != "vision")
+    # also what stays frozen beside it: layers behind those that are trained may be computed nevertheless, and
+    # norms take no input of another type than theirs
+    seeing = towers(model) | projectors(model) if args.train == "vision" else set()
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in names)
-        if name in names:
+        if name in names or name in seeing:
             parameter.data = parameter.data.float()
     return model
