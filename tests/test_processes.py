@@ -311,6 +311,7 @@ def test_weights_shared_out_train_as_whole_ones(judged, tmp_path, monkeypatch):
         [*shared, "--lora-rank", "4", "--learning-rate", "1e-2"],
         [*shared, "--full", "--learning-rate", "1e-3", "--checkpointing"],
     )
+    part = [*shared, "--learning-rate", "1e-3"]
     base = {family: tmp_path / family for family in ("video_llava", "qwen3_vl")}
     runs = {"killed": ("qwen3_vl", judged, [*lora, "--save-every", "1"])}  # name: base, answers, flags
     for family in base:
@@ -319,6 +320,9 @@ def test_weights_shared_out_train_as_whole_ones(judged, tmp_path, monkeypatch):
             {
                 f"{family} lora": (family, judged, lora),
                 f"{family} full": (family, judged, full),
+                f"{family} vision": (family, judged, [*part, "--train", "vision", "--projector"]),
+                f"{family} language": (family, judged, [*part, "--train", "language"]),
+                f"{family} vision lora": (family, judged, [*lora, "--train", "vision"]),
                 f"{family} preferences": (family, judged, [*full, "--preferences", "0.1", "--epochs", "4"]),
                 f"{family} lora preferences": (
                     family,
