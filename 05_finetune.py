@@ -288,7 +288,7 @@ def train(args, data, folder, fsdp=False):
 def weight_of(word):
     """(kind, weight) of a word of --shares."""
     kind, _, weight = word.rpartition("=")
-    if not kind or not 0 < float(weight) < math.inf:
+    if not kind or not 0 <= float(weight) < math.inf:
         raise ValueError
     return kind, float(weight)
 
@@ -305,8 +305,8 @@ def flags():
     )
     add(
         "--train",
-        choices=("vision", "language"),
-        help="train this part alone and whole (by LoRA with --lora-rank), as the two stages of VIIT",
+        choices=("vision", "language", "both"),
+        help="train this part alone, as a stage of VIIT, or both at once; whole, by LoRA with --lora-rank",
     )
     add("--projector", action="store_true", help="with --train: the projector between the two as well")
     add("--lora-rank", type=int, help="rank of LoRA, alpha is twice it (default: 16; whole with --train)")
@@ -336,7 +336,7 @@ def flags():
         nargs="+",
         type=weight_of,
         help="rows of each kind in every step by these weights: reasoning, short, caption, mixed, and those "
-        "that instructions say (default: every row once an epoch)",
+        "that instructions say; 0 leaves a kind out (default: every row once an epoch)",
     )
     add(
         "--self-train",

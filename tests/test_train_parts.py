@@ -103,6 +103,7 @@ def parts(model):
         "vision": towers(model),
         "projector": between,
         "language": outside_towers(model) - between,
+        "both": towers(model) | outside_towers(model) - between,
     }
 
 
@@ -125,7 +126,8 @@ def check_part(family, part, words, captions, folder, capsys):
         # what the last of two layers is given of the tower, as Qwen3-VL's, has no effect on any answer
         idle = {name for name in of["projector"] if between and "deepstack_merger_list.1." in name}
         assert sum(sizes[name] for name in differ | idle) == trained
-        assert f"{part}{' and projector' if between else ''} whole: {trained:,} of " in said
+        name = part.replace("both", "vision and language")
+        assert f"{name}{' and projector' if between else ''} whole: {trained:,} of " in said
     return differ, wanted
 
 
@@ -151,6 +153,8 @@ def test_a_part_is_trained_and_the_others_stay_bit_equal(family, part, captions,
         ("vision", ["--dtype", "float16"]),  # which would round it
         ("vision", ["--lora-rank", "2"]),
         ("language", ["--lora-rank", "2", "--projector"]),
+        ("both", []),
+        ("both", ["--lora-rank", "2"]),
     ],
 )
 def test_the_same_with_the_projector_in_other_types_and_by_lora(
@@ -301,7 +305,8 @@ def test_one_kind_a_file(captions, captioned, tmp_path, capsys):
         (["--train", "vision", "--load-in-4bit"], "--load-in-4bit rounds what --train trains"),
         (["--pairs", "short"], "--pairs is for answers of 04_verify.py"),
         (["--preferences", "0.1"], "--preferences is for answers of 04_verify.py"),
-        (["--shares", "caption=0"], "--shares: invalid weight_of value"),
+        (["--shares", "caption=-1"], "--shares: invalid weight_of value"),
+        (["--shares", "short=0"], "--shares short=0: the kinds of rows are: caption"),
         (["--shares", "caption"], "--shares: invalid weight_of value"),
         (["--shares", "caption=1", "caption=2"], "expected each kind once"),
         (["--self-share", "0.5"], "--self-share is of --self-train"),
@@ -327,6 +332,13 @@ def test_every_kind_comes_as_often_as_its_share_says():
     kinds = list(islice(kinds_in_turn(weights), 4000))
     assert Counter(kinds) == {"self": 1200, "a": 2000, "b": 800}
     assert all("self" in kinds[n : n + 4] for n in range(0, 4000, 4))
+
+
+def test_a_kind_without_weight_is_left_out(captions, instructions):
+    found = data(captions, instructions, shares={"short": 0.0})
+    assert {row.kind for row in found.rows} == {"caption", "temporal", "causal"} and found.weights is None
+    weighed = data(captions, instructions, shares={"short": 0.0, "caption": 1, "temporal": 2, "causal": 1})
+    assert weighed.weights == {"caption": 0.25, "temporal": 0.5, "causal": 0.25}
 
 
 def test_steps_by_shares_go_through_each_kind_in_turn(captions, captioned, instructions):

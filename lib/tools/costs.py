@@ -176,6 +176,9 @@ def tower_flops(size, patches, connected, frames):
     return 2 * size.tower * patches + 2 * size.connector * connected + attention
 
 
+VISION = "vision", "both"  # values of --train with which towers are trained
+
+
 def trained_parts(flags):
     """(part that --train names or None, whether the projector is trained, whether weights themselves are, and
     not a LoRA) by 05's flags.
@@ -187,16 +190,17 @@ def trained_parts(flags):
 def trains_encoder(flags):
     """Whether 05 cannot keep what tower and projector make of a clip."""
     part, projector, _ = trained_parts(flags)
-    return part == "vision" or projector
+    return part in VISION or projector
 
 
 def trained_numbers(size, flags):
     """How many numbers 05 trains."""
     part, projector, whole = trained_parts(flags)
     if not whole:
-        adapted = size.tower_lora if part == "vision" else size.lora
+        adapted = (part in VISION) * size.tower_lora + (part != "vision") * size.lora
         return flags.lora_rank * (adapted + projector * size.connector_lora)
-    return (size.tower if part == "vision" else size.trained - size.connector) + projector * size.connector
+    trained = (part in VISION) * size.tower + (part != "vision") * (size.trained - size.connector)
+    return trained + projector * size.connector
 
 
 def training_flops(size, clip, tokens, answer, flags):
@@ -204,7 +208,7 @@ def training_flops(size, clip, tokens, answer, flags):
     forward = language_flops(size, tokens, tokens / 2) + 2 * size.head * answer
     part, _, whole = trained_parts(flags)
     passes = (3 if whole and part != "vision" else 2) + flags.checkpointing
-    backward = clip * (2 if whole else 1) if part == "vision" else 0  # through the tower
+    backward = clip * (2 if whole else 1) if part in VISION else 0  # through the tower
     adapted = 6 * flags.lora_rank * size.lora * tokens if not whole and part != "vision" else 0
     return clip + backward + forward * passes + adapted
 

@@ -118,6 +118,18 @@ def self_rows(path):
     return rows
 
 
+def without(rows, shares):
+    """(the rows but for those of kinds with the weight 0, the other weights or None). Raises StageError for a
+    kind that no row is of.
+    """
+    zero = {kind for kind, weight in (shares or {}).items() if not weight}
+    if unknown := zero - {row.kind for row in rows}:
+        there = ", ".join(sorted({row.kind for row in rows}))
+        raise StageError(f"--shares {min(unknown)}=0: the kinds of rows are: {there}")
+    left = {kind: weight for kind, weight in (shares or {}).items() if weight}
+    return [row for row in rows if row.kind not in zero], left or None
+
+
 def data_of(args):
     """The Data of the input, --mix and --self-train. Raises StageError (exit code 2) for flags that mean
     nothing for it.
@@ -139,5 +151,6 @@ def data_of(args):
     for path in args.mix or ():
         rows += rows_in(path, forms[path], args.pairs or "both")
     rows += self_rows(args.self_train) if args.self_train else []
-    weights = shares_of([row.kind for row in rows], args.shares, args.self_share)
+    rows, shares = without(rows, args.shares)
+    weights = shares_of([row.kind for row in rows], shares, args.self_share)
     return Data(rows, forms, weights, first)

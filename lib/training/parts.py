@@ -1,5 +1,6 @@
 """Which part of a model 05 trains, by its flags: language model and projector (--full), or one of the two
-stages of VIIT (section 4.2): what sees (--train vision), or what reads and writes (--train language).
+stages of VIIT (section 4.2): what sees (--train vision), or what reads and writes (--train language); or both
+at once, which the paper compares them with.
 
 A part is trained whole, or by LoRA with --lora-rank; --projector adds the projector, of which the paper does
 not say when it is trained. What no clip goes through, as the tower for images of Video-LLaVA, or the layers
@@ -16,14 +17,21 @@ def is_whole(args):
 
 def trains_encoder(args):
     """Whether what becomes of a clip changes while it is trained, so that nothing made of one can be kept."""
-    return args.full or args.projector or args.train == "vision"
+    return args.full or args.projector or trains_vision(args)
+
+
+def trains_vision(args):
+    """Whether towers are trained."""
+    return args.train in ("vision", "both")
 
 
 def part_text(args):
     """What is trained, as the first line of 05 says it."""
     if not args.train:
         return "full" if args.full else "LoRA"
-    part = args.train + (" and projector" if args.projector else "")
+    part = {"both": "vision and language"}.get(args.train, args.train) + (
+        " and projector" if args.projector else ""
+    )
     return f"{part} whole" if is_whole(args) else f"LoRA on {part}"
 
 
@@ -36,11 +44,11 @@ def names_of(args, model, processor, frames):
     if args.full:
         return outside_towers(model)
     between = projectors(model) if args.projector else set()
-    seeing = between | (towers(model) if args.train == "vision" else set())
-    if args.train == "vision" and not seeing - between:
+    seeing = between | (towers(model) if trains_vision(args) else set())
+    if trains_vision(args) and not seeing - between:
         raise StageError(f"{args.model}: {type(model).__name__} has no tower; expected --train language")
     seen = reached(model, processor, seeing, args.model, frames) if seeing else set()
-    if args.train == "language" and is_whole(args):
+    if args.train in ("language", "both") and is_whole(args):
         seen |= outside_towers(model) - projectors(model)
     return seen
 
