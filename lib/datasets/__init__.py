@@ -15,7 +15,8 @@ start to end, None for the whole file. Times in labels count from the clip's sta
 get wrong is done right here: steps in the order of time with their repeats, boxes as corners, gold values
 not rounded.
 
-A new dataset is one file here, and one line in FILES.
+A new dataset is one file here, and one line in FILES. captions.py stands apart: what it reads are clips with
+captions in place of labels, in the forms of lib/captions.
 """
 
 from importlib import import_module
