@@ -35,6 +35,84 @@ WRITE = (
     "Write one question. It must not contain the label or give it away. Reply with the question only."
 )
 
+# For a text model that writes questions and answers on a clip from what people said of it (VIIT, section 4.2
+# and appendix A, in our words): the task, what each kind of question is, and two worked examples of three
+INSTRUCT = (
+    "You are shown one video and write one question about it with its answer. What happens in the video you "
+    "are told in sentences. Ask and answer as somebody who watches it: never speak of sentences, captions or "
+    "descriptions, ask only what they tell, and leave out of the question what only the answer shall say.\n"
+    "{kind}\nReply with two lines, 'Question: ...' and 'Answer: ...'.\n\n{examples}\n\n"
+    "Sentences: {text}\n{part}"
+)
+PART = "Ask about this part of them: {sentence}\n"
+INSTRUCTION_KINDS = {
+    "temporal": (
+        "The question is about the order in which things happen: what one does before, while or after "
+        "another thing happens. The answer is a full sentence."
+    ),
+    "causal": (
+        "The question asks why or how: what somebody does something for, or what made something happen. The "
+        "answer is a full sentence."
+    ),
+    "short": "The answer has at most three words: who, what, where, of which kind, how many, or yes or no.",
+}
+INSTRUCTION_EXAMPLES = {
+    "temporal": (
+        (
+            "<Girl> A girl in a yellow coat feeds ducks from a bench, then runs to a swing. <Ducks> The "
+            "ducks swim away when a dog barks.",
+            "What does the girl do after feeding the animals on the water?",
+            "She gets up from the bench and runs to a swing.",
+        ),
+        (
+            "<Cook> A cook chops two onions, heats oil in a pan and puts the onions in. <Helper> A helper "
+            "washes the plates meanwhile.",
+            "What does the helper do while the cook prepares the food?",
+            "The helper washes the plates while the cook chops and fries the onions.",
+        ),
+        (
+            "A truck stops at a red light. Two cyclists pass it on the left before the light turns green.",
+            "Who moves on first, the truck or the people on bicycles?",
+            "The two cyclists pass the truck while it still waits for the green light.",
+        ),
+    ),
+    "causal": (
+        (
+            "<Man> A man climbs a ladder to reach a kite in a tree. The ladder slips on the wet grass and he "
+            "holds on to a branch.",
+            "Why does the man have to hold on to a branch?",
+            "The ladder on which he stands slips on the wet grass.",
+        ),
+        (
+            "<Woman> A woman puts on an apron and gloves and takes a brush next to a bucket of white paint.",
+            "Why does the woman put on an apron and gloves?",
+            "She is about to paint, and does not want to get paint on her clothes and hands.",
+        ),
+        (
+            "<Goalkeeper> The goalkeeper jumps to the right and pushes the ball over the bar.",
+            "How does the goalkeeper keep the ball out?",
+            "He jumps to the right and pushes it over the bar.",
+        ),
+    ),
+    "short": (
+        (
+            "<Boy> A boy in a blue cap pulls a sledge with two dogs on it through the snow.",
+            "Which animals sit on the sledge?",
+            "two dogs",
+        ),
+        (
+            "<Dancer> A dancer turns twice on a wooden stage and bows to the audience.",
+            "What does the person do after turning?",
+            "bow",
+        ),
+        (
+            "A waiter carries a tray of glasses through a garden and drops it at a fountain.",
+            "Where are the glasses dropped?",
+            "at a fountain",
+        ),
+    ),
+}
+
 # what a tokenizer may read as a visual placeholder or a control token: never let through into training data
 PLACEHOLDER = re.compile(
     r"""

@@ -50,7 +50,8 @@ def form_of(record, judged=False):
         return "verified"
     if isinstance(labels, list) and isinstance(record.get("captions"), list) and not answered:
         return "captions"
-    return "instructions" if {"video", "question", "answer"} <= record.keys() else None
+    written = {"video", "question"} <= record.keys() and {"answer", "error"} & record.keys()
+    return "instructions" if written or {"video", "kind", "error"} <= record.keys() else None
 
 
 def form_in(path, judged=False):

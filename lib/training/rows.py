@@ -98,23 +98,24 @@ def preference_rows(path, limit):
 
 def mixed_rows(path, limit=None):
     """Rows of other instruction data (of the first `limit`): JSONL with `video`, `question`, `answer` (and
-    `id`, `start`, `end`, `kind`), asked as they stand; those with `keep` false are left out.
+    `id`, `start`, `end`, `kind`), asked as they stand; those with `keep` false, or `error`, are left out.
     """
     records, judged_out = [], 0
     for number, record in islice(read_jsonl(path, foreign=True), limit):
         problem = times_problem(record) if isinstance(record, dict) else f"found {record!r:.60}, no object"
         if problem:
             raise StageError(f"{path}:{number}: {problem}")
+        if record.get("keep") is False or "error" in record:
+            judged_out += 1
+            continue
         for key in ("video", "question", "answer"):
             if not is_text(record.get(key)):
                 raise StageError(f"{path}:{number}: {key} is {record.get(key)!r:.60}, expected words")
         kind = record.get("kind")
         if not (kind is None or is_text(kind)):
             raise StageError(f"{path}:{number}: kind is {kind!r:.60}, expected a word such as temporal")
-        judged_out += record.get("keep") is False
-        if record.get("keep") is not False:
-            records.append({"id": f"{path}:{number}", **record})
-    left_out(path, judged_out, "instructions were not kept (keep is false)")
+        records.append({"id": f"{path}:{number}", **record})
+    left_out(path, judged_out, "instructions were not kept, or failed")
     rows = []
     for record in whole(path, records):
         turn, said = strip_placeholders(record["question"]), written(*said_in(record))
