@@ -154,6 +154,11 @@ def markdown(table, rows):
 
 def main():
     run = Path(sys.argv[1])
+    captions = run / "viit" / "results.md"  # the table of make viit
+    if captions.exists():
+        print("\n" + captions.read_text(), end="")
+        if not any((folder / "eval.json").exists() for folder in cycles_of(run)):
+            return
     table = columns(run)
     last = [title for title in table if title != BOUND][-1]
     text = markdown(table, rows_of(table)) + f"\n\n{NOTES}\n"

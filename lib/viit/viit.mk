@@ -9,6 +9,8 @@ V := $(RUN)/viit
 VIIT_DEMO := $(if $(strip $(CAPTIONS) $(CLIPS)),,yes)
 ifdef VIIT_DEMO
 ENCODER    ?= $(V)/clip
+WORLD      ?=#           VIIT: flags of lib/demo/viit.py, which renders the demo's clips
+LEARN      ?= --steps 550 --clips 16# VIIT: flags of lib/demo/base.py, which trains a base that captions
 JOBS       ?= 2
 VISION     ?= --steps 200 --batch-size 32 --learning-rate 1e-3
 LANGUAGE   ?= --steps 200 --batch-size 32 --learning-rate 5e-4
@@ -57,8 +59,8 @@ $(V)/clips/DONE: $(RUN)/flags/viit_clips | $(READY)
 	$(PY) -m lib.demo.viit -o $(@D) $(replace) $(flags_viit_clips)
 $(V)/base/DONE: $(RUN)/flags/viit_base | $(READY)
 	$(PY) -m lib.demo.base -o $(@D) $(replace) $(flags_viit_base)
-$(V)/clip/DONE: $(RUN)/flags/viit_clips | $(READY)
-	$(PY) -m lib.demo.clip -o $(@D) $(replace) $(flags_viit_clips)
+$(V)/clip/DONE: $(RUN)/flags/viit_clip | $(READY)
+	$(PY) -m lib.demo.clip -o $(@D) $(replace) $(flags_viit_clip)
 prepare_captions = $(PY) 01_prepare.py --dataset captions -o $(@D) $(replace) --seed $(SEED)
 $(V)/captions/train.jsonl: $(viit_data) $(wildcard $(CAPTIONS)) | $(READY)
 	$(prepare_captions) --annotations $(call viit_file,captions.jsonl,$(CAPTIONS)) $(if $(VIDEOS),--videos $(VIDEOS)) $(if $(VIIT_DEMO)$(GALLERY),--test-share 0)
@@ -150,18 +152,20 @@ viit-star: | $(READY)  ## VIIT and Video-STaR together over SEEDS: cycles from t
 
 # notes of flags, as the Makefile has them for the stages of a cycle
 FEW := $(if $(VIIT_DEMO),--limit 600)# clips that an arm captions which no dual encoder learns from
-flags_viit_clips = --seed $(SEED)
-flags_viit_base = --seed $(SEED) --steps 550 --clips 16 --captions
+flags_viit_clips = --seed $(SEED) $(WORLD)
+flags_viit_clip = --seed $(SEED)
+flags_viit_base = --seed $(SEED) $(LEARN) --captions
 flags_viit_vision = --seed $(SEED) $(VISION)
 flags_viit_language = --seed $(SEED) $(LANGUAGE)
 flags_viit_caption = --seed $(SEED) $(CAPTION)
 flags_viit_dual = --seed $(SEED) $(DUAL)
 flags_viit_score = --seed $(SEED) $(SCORE)
-code_viit_clips = lib/demo/world.py lib/demo/captions.py lib/demo/viit.py lib/demo/clip.py
+code_viit_clips = lib/demo/world.py lib/demo/captions.py lib/demo/viit.py
+code_viit_clip = lib/demo/clip.py lib/demo/captions.py
 code_viit_base = $(code_base)
 code_viit_vision = $(code_finetune)
 code_viit_language = $(code_finetune)
 code_viit_caption = $(code_generate)
 code_viit_dual = lib/captions/*.py lib/muon.py lib/viit/train.py lib/viit/dual.py lib/video.py
 code_viit_score = $(code_evaluate)
-VIIT_NOTES := $(if $(VIIT_GOALS),viit_clips viit_base viit_vision viit_language viit_caption viit_dual viit_score)
+VIIT_NOTES := $(if $(VIIT_GOALS),viit_clips viit_clip viit_base viit_vision viit_language viit_caption viit_dual viit_score)

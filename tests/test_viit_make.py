@@ -1,0 +1,80 @@
+"""`make viit` as a whole, small: killed in the middle and run again, and what it remembers and refuses."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from conftest import LIMIT, ROOT, lines, wait_for
+
+from lib.tools.viit import SOURCES
+
+SMALL = [
+    "WORLD=--captioned 8 --narrated 4 --unlabelled 12 --gallery 6 --test 3",
+    "LEARN=--steps 80 --clips 8",
+    "VISION=--steps 2 --batch-size 4",
+    "LANGUAGE=--steps 2 --batch-size 4",
+    "CAPTION=--temperature 0 --max-new-tokens 32 --batch-size 12 --max-failures 99",
+    "DUAL=--steps 2 --batch-size 4 --frames 8",
+    "SCORE=--batch-size 8 --max-new-tokens 16",
+]
+
+
+def make(*words, code=0):
+    done = subprocess.run(["make", *words], cwd=ROOT, text=True, capture_output=True, timeout=LIMIT)
+    assert done.returncode == code, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+@pytest.mark.slow
+def test_killed_and_run_again_it_is_whole(tmp_path):
+    run = tmp_path / "run"
+    command = ["make", "viit", f"RUN={run}", *SMALL]
+    job = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for(lambda: (run / "viit" / "captioned" / "base.jsonl").exists(), job)
+    os.killpg(job.pid, signal.SIGKILL)
+    job.wait()
+    folder = run / "viit"
+    assert not (folder / "results.md").exists()
+    # RUN alone is enough: the rest is remembered
+    printed = make("viit", f"RUN={run}").stdout
+    for source in ("base", "vision", "model", "true", "alt-text"):
+        assert SOURCES[source] in printed
+        assert (folder / "retrieval" / source / "ranks.jsonl").exists()
+    assert len(lines(folder / "captioned" / "model.jsonl")) == 12
+    table = (folder / "results.md").read_text()
+    made_at = {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")}
+    again = make("viit", f"RUN={run}").stdout
+    assert "python" not in again and made_at == {path: path.stat().st_mtime_ns for path in made_at}
+    assert table.strip() in make("results", f"RUN={run}").stdout
+    # another flag of a stage re-makes what comes after it, and nothing before
+    planned = make("-n", "viit-all", f"RUN={run}", "DUAL=--steps 3 --batch-size 4 --frames 8").stdout
+    assert planned.count("lib.viit.train") == 5 and "05_finetune" not in planned
+    refused = make("viit", f"RUN={run}", "CAPTIONS=mine.csv", "CLIPS=clips", "MODEL=m", code=2)
+    assert "was made with CAPTIONS=" in refused.stderr
+
+
+def test_on_clips_of_ones_own_the_steps_are_these(tmp_path):
+    run, clips = tmp_path / "run", tmp_path / "clips"
+    clips.mkdir()
+    words = [f"RUN={run}", "MODEL=some/model", "CAPTIONS=caps.csv", f"CLIPS={clips}", "WRITER=some/text"]
+    planned = make("-n", "viit-all", *words).stdout
+    steps = [line for line in planned.splitlines() if "python" in line]
+    for part in (
+        "01_prepare.py --dataset captions",
+        f"--videos {clips}",
+        "lib.viit.instructions",
+        "--model some/text",
+        "--train vision --model some/model",
+        "--train language",
+        "--style caption --model some/model",
+        "--model openai/clip-vit-base-patch16",
+        f"--questions {run}/viit/captions/test.jsonl",
+    ):
+        assert any(part in step for step in steps), part
+    assert "lib.demo" not in planned
+    for missing in ("MODEL=", "CLIPS="):
+        left = [word for word in words if not word.startswith(missing)]
+        assert "is empty" in make("-n", "viit", *left, code=2).stderr
