@@ -163,16 +163,12 @@ def test_the_same_with_the_projector_in_other_types_and_by_lora(
     check_part(family, part, words, captions, tmp_path, capsys)
 
 
-# the library's code cannot join the pixels of two rows; frames alone are encoded one by one
-ONE_ROW = {"minicpm_ocr", "minicpmv4_6", "minicpmv4_7"}
-
-
 @pytest.mark.parametrize("family", sorted(MORE.keys() - REASONS.keys() - {"gemma4_unified"}))
 @pytest.mark.slow
 def test_a_part_of_more_families(family, captions, tmp_path, capsys):
     for package in PACKAGES.get(family, ()):
         pytest.importorskip(package)
-    check_part(family, "vision", ["--batch-size", "1"] * (family in ONE_ROW), captions, tmp_path, capsys)
+    check_part(family, "vision", [], captions, tmp_path, capsys)
 
 
 def test_a_model_without_a_tower_is_an_error(captions, tmp_path, capsys):

@@ -160,11 +160,19 @@ class Batches:
         for row in rows:
             groups.setdefault(self._kind(clips[row.clip]), []).append(row)
         for _, alike in sorted(groups.items()):
-            for start in range(0, len(alike), self.at_once):
-                batch, long = self._batch(alike[start : start + self.at_once], clips)
+            size = 1 if self._packs() and isinstance(clips[alike[0].clip], tuple) else self.at_once
+            for start in range(0, len(alike), size):
+                batch, long = self._batch(alike[start : start + size], clips)
                 batches += [batch] if batch else []
                 failed += long
         return batches, failed
+
+    def _packs(self):
+        """Whether the family packs the patches of all clips into one row, which cannot be joined from those
+        of each: MiniCPM-V.
+        """
+        names = self.training.processor.video_processor.model_input_names
+        return any(name.startswith("target_sizes") for name in names)
 
     def _kind(self, clip):
         """What the clips of a batch have in common: one without features would have all of them encoded
