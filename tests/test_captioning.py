@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import lines, sh
-from families import build
+from families import FAMILIES, build
 from test_video import coded_clip
 
 from lib.captions import read_captions
@@ -159,6 +159,18 @@ def test_clips_are_captioned(tmp_path, listed, model):
         assert all(clip.file.endswith(".mp4") and clip.captions for clip in clips)
     again = stage(f"02_generate.py {listed} -o {out} {how} --max-failures 99")
     assert "complete already" in again.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_captions(tmp_path, listed, family):
+    build(family, tmp_path / "model")
+    out, how = tmp_path / "out.jsonl", "--style caption --samples 2 --max-new-tokens 6 --max-failures 99"
+    stage(f"02_generate.py {listed} -o {out} --model {tmp_path / 'model'} --frames 4 {how}")
+    rows = lines(out)
+    # all but the two on the video that is not there are answered, though a random model ends few of them
+    assert [(row["id"], row["sample"]) for row in rows] == [(f"clip{n}", s) for n in range(6) for s in (0, 1)]
+    assert ["answer" in row for row in rows] == [True] * 10 + [False] * 2
 
 
 def test_shards_of_captions_are_one_file(tmp_path, listed, model):
