@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import lines, sh
 from families import FAMILIES, build
+from test_served import Fake, asked_text, says
 from test_video import coded_clip
 
 from lib.captions import read_captions
@@ -180,6 +181,23 @@ def test_shards_of_captions_are_one_file(tmp_path, listed, model):
     for shard in range(2):
         stage(f"02_generate.py {listed} -o {parts} {how} --shard {shard}/2")
     assert [row["answer"] for row in lines(parts)[:5]] == [row["answer"] for row in lines(whole)[:5]]
+
+
+def test_a_server_captions_and_its_tokens_are_paid_for(tmp_path, listed):
+    server = Fake(lambda body, nth: says("I'm sorry, I can't." if nth == 1 else "A red square moves."))
+    out = tmp_path / "captions.jsonl"
+    how = "--style caption --samples 2 --frames 4 --max-failures 9 --batch-size 1 --price 1 10"
+    printed = stage(f"02_generate.py {listed} -o {out} --model {server.url}#tiny {how}").stdout
+    rows = lines(out)
+    assert sum(row.get("answer") == "A red square moves." for row in rows) == 9
+    assert sum("a refusal" in row.get("error", "") for row in rows) == 1
+    body = server.asked[0][0]
+    assert asked_text(body) == CAPTION and (body["temperature"], body["top_p"]) == (0.7, 0.95)
+    assert body["max_tokens"] == 77 and "3 failed (2 no answer, 1 a refusal)" in printed
+    # ten replies on six clips, of 20 and 9 tokens each
+    assert "33,333 prompt tokens, 15,000 new tokens, 0.18 at 1 and 10 a million tokens" in printed
+    assert [clip.captions for clip in read_captions(out)].count(["A red square moves."] * 2) == 4
+    server.stop()
 
 
 def test_failed_captions_end_the_stage(tmp_path, listed, model):

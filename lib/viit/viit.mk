@@ -21,6 +21,9 @@ SCORE      ?= --batch-size 64 --max-new-tokens 96
 else
 ENCODER    ?= openai/clip-vit-base-patch16# VIIT: CLIP or SigLIP as which the dual encoders begin
 JOBS       ?= 1#          VIIT: stages at once
+ifeq (file,$(origin OMP_NUM_THREADS))
+unexport OMP_NUM_THREADS# which is the demo's
+endif
 VISION     ?= --batch-size 8 --accumulate 8 --learning-rate 1e-5# VIIT: flags of 05 --train vision
 LANGUAGE   ?= --batch-size 8 --accumulate 32 --learning-rate 1e-5# VIIT: flags of 05 --train language
 TWICE      ?= --epochs 2# VIIT: what makes an arm of one stage as long as one of two
