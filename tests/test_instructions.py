@@ -99,7 +99,7 @@ def test_a_bad_one_is_rejected_with_its_reason(kind, question, answer, reason):
 
 @pytest.mark.parametrize("text", WHOLE)
 def test_a_reply_is_read_in_its_two_lines(text):
-    assert read_reply(text) == WHOLE[text]
+    assert (read_reply(text) or (None,) * 3)[:2] == (WHOLE[text] or (None, None))
     if WHOLE[text] is None:
         assert "no lines" in problem_of("short", None, TEXT)
 
@@ -108,7 +108,20 @@ def test_a_reply_is_read_in_its_two_lines(text):
 def test_our_own_examples_pass_but_for_being_examples(kind):
     for text, question, answer in INSTRUCTION_EXAMPLES[kind]:
         assert problem_of(kind, read_reply(reply(question, answer)), text) == "an example again"
-        assert problem_of(kind, read_reply(reply(question.replace("?", " there?"), answer)), text) is None
+        other = reply(f"Tell me, would you: {question.lower()}", answer) if kind == "short" else None
+        assert other is None or problem_of(kind, read_reply(other), text) is None
+
+
+def test_what_is_nearly_an_example_is_one_again_and_a_reply_may_be_cut_off_behind_it():
+    nearly = reply("What does the man do after feeding the animals on the water?", "He eats three eggs.")
+    assert problem_of("temporal", read_reply(nearly), TEXT) == "an example again"
+    copied = reply("What does the boy do after that?", "He gets up from the bench and runs to a swing.")
+    assert problem_of("temporal", read_reply(copied), TEXT) == "an example again"
+    foreign = reply("What does the boy do after that?", "She opens her umbrella and walks home.")
+    assert "nothing of the answer" in problem_of("temporal", read_reply(foreign), TEXT)
+    good = reply("Who throws eggs?", "the man")
+    assert problem_of("short", read_reply(good, True), TEXT) == "cut off"
+    assert problem_of("short", read_reply(good + "\n\nQuestion: Who fal", True), TEXT) is None
 
 
 # ---------------------------------------------------------------- the command
@@ -136,6 +149,8 @@ def wrote(body, nth):
         return says(reply("What does the dog catch?", "ball") if ball else reply("Who paints?", "a girl"))
     if "asks why or how" in text:
         return says("I would rather not.")
+    if ball:
+        return says(reply("What does the dog do at last?", "It catches the red ball."))
     return says(reply("What does the boy do after painting the wall?", "He cleans the brush."))
 
 

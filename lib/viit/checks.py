@@ -7,12 +7,15 @@ an answer follows from what people said of the clip, and that the question does 
 import re
 from typing import NamedTuple
 
+from rapidfuzz.fuzz import ratio
+
 from lib.prompts import INSTRUCTION_EXAMPLES, PLACEHOLDER
 from lib.verifier.spelled import digits
 from lib.verifier.words import stem, words_in
 
 MOST = 3  # words of a short answer
 LEAST = 4  # of any other
+ALIKE = 85  # rapidfuzz's ratio of two texts that are one but for a word or two
 
 REPLY = re.compile(
     r"""
@@ -65,14 +68,16 @@ class Written(NamedTuple):
 
     question: str
     answer: str
+    whole: bool = True  # whether the answer ends, where the reply was cut off
 
 
-def read_reply(reply):
-    """The Written of a reply of two lines, or None."""
+def read_reply(reply, cut_off=False):
+    """The Written of a reply of two lines, or None; small models go on with further questions."""
     match = REPLY.fullmatch(reply.strip())
     if not match:
         return None
-    return Written(*(" ".join(match[part].strip().strip("*_").split()) for part in ("question", "answer")))
+    said = (" ".join(match[part].strip().strip("*_").split()) for part in ("question", "answer"))
+    return Written(*said, not cut_off or match.end("answer") < len(reply.strip()))
 
 
 def content_of(text):
@@ -86,6 +91,8 @@ def problem_of(kind, written, text):
     if written is None:
         return "no lines of a question and its answer"
     both = f"{written.question}\n{written.answer}"
+    if not written.whole:
+        return "cut off"
     if not (words_in(written.question.lower()) and words_in(written.answer.lower())):
         return "a question or an answer without words"
     if PLACEHOLDER.search(both) or NAMES.search(both):
@@ -96,7 +103,7 @@ def problem_of(kind, written, text):
         return "speaks of the text, not of the video"
     if UNKNOWN.search(written.answer):
         return "does not answer"
-    if any(written.question == question for _, question, _ in INSTRUCTION_EXAMPLES.get(kind, ())):
+    if copies(written, kind):
         return "an example again"
     if gives_away(written):
         return "the question gives the answer away"
@@ -104,8 +111,19 @@ def problem_of(kind, written, text):
         return short_problem(written, text)
     if len(written.answer.split()) < LEAST:
         return f"an answer of fewer than {LEAST} words"
+    if not set(content_of(written.answer)) & set(content_of(text)):
+        return "nothing of the answer stands in the text"
     asks, what = (ASKS_CAUSE, "cause") if kind == "causal" else (ASKS_ORDER, "order")
     return None if asks.search(written.question) else f"asks for no {what}"
+
+
+def copies(written, kind):
+    """Whether a question, or an answer of a sentence, is that of a worked example but for a word or two."""
+    for _, question, answer in INSTRUCTION_EXAMPLES.get(kind, ()):
+        pairs = [(written.question, question), *([(written.answer, answer)] if kind != "short" else [])]
+        if any(ratio(*pair, processor=str.lower) >= ALIKE for pair in pairs):
+            return True
+    return False
 
 
 def gives_away(written):

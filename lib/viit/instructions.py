@@ -63,9 +63,9 @@ def judged(row, said, text, asked):
     """
     if "error" in said:
         return {**row, "error": said["error"]}
-    written = read_reply(said["answer"])
-    why = "cut off" if said.get("truncated") else problem_of(row["kind"], written, text)
-    question, answer = written or ("", "")
+    written = read_reply(said["answer"], said.get("truncated", False))
+    why = problem_of(row["kind"], written, text)
+    question, answer = written[:2] if written else ("", "")
     key = row["id"].rpartition("#")[0].rpartition("#")[0], question.lower()
     if not why and key in asked:
         why = AGAIN
