@@ -26,8 +26,8 @@ SOURCES = {
     "still": "base, shown the middle frame",
     "base": "base",
     "vision": "after vision",
-    "vision-only": "vision alone, as many steps",
-    "samples": "vision alone, 4 captions a clip",
+    "vision-only": "vision alone, as long",
+    "samples": "the same, 4 captions a clip",
     "model": "after vision, then language",
     "true": "true captions (bound)",
 }
@@ -35,11 +35,11 @@ MODELS = {
     "base": "base",
     "vision": "after vision",
     "model": "vision, then language",
+    "no-short": "the same without short answers",
     "vision-only": "vision alone",
     "language-only": "language alone",
     "both": "both at once",
     "language-then-vision": "language, then vision",
-    "no-short": "vision, then language without short answers",
 }
 STYLES = "direct", "short"
 DEPTHS = "R@1", "R@5", "R@10"
@@ -144,7 +144,7 @@ def table_of(cells_of, folder, names):
     for title, cells in rows.items():
         for column, cell in cells.items():
             table[column][title] = cell
-    return dict(table), list(rows)
+    return {column: cells for column, cells in table.items() if any(cells.values())}, list(rows)
 
 
 def tables(folder):
