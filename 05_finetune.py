@@ -340,10 +340,9 @@ def flags():
     )
     add(
         "--self-train",
-        metavar="FILE",
-        help="captions of the model itself, by 02 --style caption, in every step",
+        metavar="FILE[,SHARE]",
+        help="captions of the model itself, by 02 --style caption, in every step (their share: 0.5)",
     )
-    add("--self-share", type=float, metavar="SHARE", help="their share of each step (default: 0.5)")
     add("--epochs", type=int, help="passes over the rows (default: 1, as the paper)")
     add(
         "--steps",
@@ -423,17 +422,27 @@ def check_usage(parser, args, fsdp):
     check_thinking(args.model, args.think)
 
 
+def file_and_share(word):
+    """(file, share) of --self-train; a file's name may hold a comma."""
+    if word is None:
+        return None, None
+    path, comma, share = word.rpartition(",")
+    try:
+        return (path, float(share)) if comma else (word, 0.5)
+    except ValueError:
+        return word, 0.5
+
+
 def check_shares(parser, args):
     """Bad usage (exit code 2) for shares that nothing can obey, or nothing would."""
     kinds = [kind for kind, _ in args.shares or ()]
     if len(set(kinds)) < len(kinds):
         parser.error(f"--shares {' '.join(kinds)}: expected each kind once")
-    if args.self_share is not None and not args.self_train:
-        parser.error("--self-share is of --self-train: leave it out, or name that file")
+    args.self_train, args.self_share = file_and_share(args.self_train)
     if args.self_share is not None and not 0 < args.self_share < 1:
-        parser.error(f"--self-share {args.self_share:g}: expected above 0 and below 1")
+        parser.error(f"--self-train: the share {args.self_share:g}, expected above 0 and below 1")
     if args.self_train and "self" in kinds:
-        parser.error("--shares self=: --self-share says how much of a step that is; leave it out")
+        parser.error("--shares self=: --self-train FILE,SHARE says how much of a step that is; leave it out")
     files = [args.input, *(args.mix or ()), *filter(None, [args.self_train])]
     if twice := [path for path in files if files.count(path) > 1]:
         parser.error(f"{twice[0]}: named twice; --shares weighs kinds of rows")
@@ -446,8 +455,6 @@ def set_defaults(args):
     if args.lora_rank is None and not args.full and not args.train:
         args.lora_rank = 16
     args.shares = dict(args.shares) if args.shares else None
-    if args.self_train and args.self_share is None:
-        args.self_share = 0.5
     if args.epochs is None and not args.steps:
         args.epochs = 1
 

@@ -305,8 +305,7 @@ def test_one_kind_a_file(captions, captioned, tmp_path, capsys):
         (["--shares", "short=0"], "--shares short=0: the kinds of rows are: caption"),
         (["--shares", "caption"], "--shares: invalid weight_of value"),
         (["--shares", "caption=1", "caption=2"], "expected each kind once"),
-        (["--self-share", "0.5"], "--self-share is of --self-train"),
-        (["--self-train", "x", "--self-share", "1"], "expected above 0 and below 1"),
+        (["--self-train", "x,1"], "the share 1, expected above 0 and below 1"),
         (["--shares", "caption=1", "temporal=1"], "the kinds of rows are: caption 5"),
     ],
 )
@@ -363,8 +362,10 @@ def test_self_train_is_in_every_step_of_a_run(captions, captioned, tmp_path, cap
     assert "  caption: 5 rows, 50.0% of the steps, each 0.80 times" in said
     assert "  self: 2 rows, 50.0% of the steps, each 2.00 times" in said
     assert "caption" in (tmp_path / "out/README.md").read_text()
-    assert tuned(tmp_path / "base", captions, tmp_path / "few", *words, "--self-share", "0.1") == 1
-    assert "--self-share 0.1 of steps of 2 rows is less than a row" in capsys.readouterr().err
+    assert (
+        tuned(tmp_path / "base", captions, tmp_path / "few", *words, "--self-train", f"{captioned},0.1") == 1
+    )
+    assert "the share 0.1 of steps of 2 rows is less than a row" in capsys.readouterr().err
     assert tuned(tmp_path / "base", captioned, tmp_path / "few", "--self-train", captions) == 1
     assert "--self-train expects answers of 02" in capsys.readouterr().err
 

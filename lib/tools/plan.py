@@ -17,6 +17,7 @@ needs its config and processor files only; --records stands for data that are no
 """
 
 import os
+import re
 import shlex
 import shutil
 import tempfile
@@ -72,10 +73,9 @@ def flags_of(args):
         for name, default in ranks:
             add(name, type=int, default=default)
         add("--save-every", type=int, default=200)
-        for name, default in (("--pairs", "both"), ("--embedder", None), ("--train", None)):
+        texts = (("--pairs", "both"), ("--embedder", None), ("--train", None), ("--self-train", None))
+        for name, default in texts:
             add(name, default=default)
-        for name in ("--self-train", "--self-share"):
-            add(name)
         add("--mix", nargs="+", action="extend", default=[])
         for name in ("--full", "--projector", "--checkpointing", "--conclude-unaided"):
             add(name, action="store_true")
@@ -127,8 +127,13 @@ def facts_of(args, flags, train, test):
         trial={},
         answer=asking.max_new_tokens,
         text={stage: sum(each) / len(each) for stage, each in lengths.items()},
-        mixed=sum(rows_in(path) for path in [*training.mix, *filter(None, [training.self_train])]),
+        mixed=sum(rows_in(path) for path in [*training.mix, *own_captions(training.self_train)]),
     )
+
+
+def own_captions(word):
+    """[the file of --self-train FILE[,SHARE]], or []."""
+    return [re.sub(r",[\d.]+$", "", word)] if word else []
 
 
 def rows_in(path):

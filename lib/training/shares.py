@@ -1,4 +1,4 @@
-"""Rows of several kinds in every step by their shares (`--shares`, `--self-share`)."""
+"""Rows of several kinds in every step by their shares (`--shares`, `--self-train`)."""
 
 import math
 import zlib
@@ -24,7 +24,7 @@ def shares_of(kinds, shares=None, self_share=None):
         return {**own, OTHERS: 1 - self_share} if own else None
     if shares.keys() != counts.keys() - own.keys():
         there = ", ".join(f"{kind} {number:,}" for kind, number in sorted(counts.items())) or "none"
-        beside = "; of self --self-share says it" if own else ""
+        beside = "; of self --self-train FILE,SHARE says it" if own else ""
         raise StageError(
             f"--shares has weights for {', '.join(sorted(shares))}, but the kinds of rows are: {there}; "
             f"expected a weight for each of them and for no other{beside}"
@@ -80,8 +80,8 @@ def steps_of(data, lengths, size, args):
         return plan_steps(lengths, size, args.epochs, args.seed, args.steps)
     if data.weights.get(SELF, 1) * size < 1:
         raise StageError(
-            f"--self-share {data.weights[SELF]:g} of steps of {size} rows is less than a row: a larger "
-            "--batch-size or --accumulate, or a larger share"
+            f"--self-train: the share {data.weights[SELF]:g} of steps of {size} rows is less than a row: "
+            "a larger --batch-size or --accumulate, or a larger share"
         )
     pools = {kind: [] for kind in data.weights}
     for number, row in enumerate(data.rows):
