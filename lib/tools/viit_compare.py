@@ -118,20 +118,21 @@ def measured(folder, measure, name):
 
 
 def difference(folders, claim):
-    """(gain, low, high, how many, gains by seed) of a claim in points, over what both sides have; None
-    without any.
+    """(gain, low, high, how many, gains by seed or None) of a claim in points, over what both sides have;
+    None without any.
     """
     before, after, clusters, gains = [], [], [], []
     for seed, folder in enumerate(folders):
         sides = [measured(folder, claim.measure, name) for name in (claim.before, claim.after)]
         if not all(sides):
+            gains.append(None)
             continue
         keys = [key for key in sides[0] if key in sides[1]]
         values = [[float(side[key][1]) for key in keys] for side in sides]
         before, after = before + values[0], after + values[1]
         clusters += [f"{seed} {sides[0][key][0]}" for key in keys]
         gains.append(100 * (np.mean(values[1]) - np.mean(values[0])))
-    if not gains:
+    if not before:
         return None
     gain, low, high = (100 * value for value in paired_gain(before, after, clusters))
     return gain, low, high, len(before), gains
@@ -148,7 +149,7 @@ def claims_table(folders):
         gain, low, high, count, gains = found
         rows.append(claim.text)
         table["difference, points"][claim.text] = f"{gain:+.1f} [{low:+.1f}, {high:+.1f}]"
-        table["by seed"][claim.text] = ", ".join(f"{each:+.1f}" for each in gains)
+        table["by seed"][claim.text] = ", ".join("-" if g is None else f"{g:+.1f}" for g in gains)
         table["n"][claim.text] = f"{count}"
         table[""][claim.text] = "shown" if low > 0 else "the opposite" if high < 0 else "not shown"
         table["note"][claim.text] = claim.note
@@ -162,9 +163,11 @@ def means_table(folders, names, columns):
         cells = {}
         for column, measure in columns.items():
             found = [measured(folder, measure, name) for folder in folders]
-            shares = [100 * np.mean([ok for _, ok in each.values()]) for each in found if each]
-            if shares:
-                cells[column] = f"{np.mean(shares):.1f} ({', '.join(f'{share:.1f}' for share in shares)})"
+            shares = [100 * np.mean([ok for _, ok in each.values()]) if each else None for each in found]
+            there = [share for share in shares if share is not None]
+            if there:
+                each = ", ".join("-" if share is None else f"{share:.1f}" for share in shares)
+                cells[column] = f"{np.mean(there):.1f} ({each})"
         if cells:
             rows.append(title)
             for column, cell in cells.items():
