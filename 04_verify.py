@@ -307,11 +307,13 @@ def main():
         print(f"{origin}: {counter.total()} answers, {verdicts}; {counts.kept[origin]} kept")
     if list(counts.verdicts) == ["rationalized"] and not args.vocabulary:
         print("class labels were told apart by these files alone; --vocabulary train.jsonl adds the others")
-    print(
-        f"{args.output}: of {summary['questions']} questions {summary['solved_direct']} answered, "
+    solved = (
+        f"of {summary['questions']} questions {summary['solved_direct']} answered, "
         f"{summary['solved_rationalized']} rationalized, {summary['solved_by_none']} neither; "
-        f"{sum(counts.kept.values())} answers kept"
     )
+    if set(counts.verdicts) == {"caption"}:  # of clips with labels: neither is asked of captions
+        solved = ""
+    print(f"{args.output}: {solved}{sum(counts.kept.values())} answers kept")
 
 
 if __name__ == "__main__":

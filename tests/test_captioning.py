@@ -225,7 +225,8 @@ def test_labelled_clips_are_captioned_and_verified(tmp_path, listed, model):
     ]
     path, kept = tmp_path / "captions.jsonl", tmp_path / "kept.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in map(checked, rows)))
-    stage(f"04_verify.py {path} -o {kept} --max-failures 99")
+    printed = stage(f"04_verify.py {path} -o {kept} --max-failures 99").stdout
+    assert f"{kept}: 1 answers kept" in printed
     assert [clip.captions for clip in read_captions(kept)] == [["A dog runs."]]
 
 
