@@ -126,7 +126,8 @@ def main():
             output.write(*answers)
             output.check_budget(args.max_failures, len(questions))
         if captions:
-            print(*tally.lines(model.report, args.samples, args.price), sep="\n", flush=True)
+            for line in tally.lines(model.report, args.samples, args.price):
+                print(line, flush=True)
         output.finish(keys_of(args), args.max_failures, **model.report)
     if world()[0] == 0 and output.complete:
         print(f"{args.output}: {count * args.samples} answers to {count} questions, {output.failed} failed")

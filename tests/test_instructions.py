@@ -260,6 +260,7 @@ def test_captions_are_left_out_by_share_by_cosine_and_by_rank():
     assert set(verdicts(cosines, least=0.45)) == {(0, 1), (2, 2)}
     assert set(verdicts(cosines, best=1)) == {(0, 1), (2, 1), (2, 2)}
     assert set(verdicts(cosines, drop=0.2)) == {(0, 1)}
+    assert verdicts([None, None], drop=0.2, best=1) == {}
 
 
 def test_a_dual_encoder_filters_captions(narrated, tmp_path):

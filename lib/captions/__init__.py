@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from lib.captions.formats import CAPTION, EXPECTED, VIDEO, Row, first, key_of, seconds
 from lib.captions.rows import formed_rows, rows_in
-from lib.captions.videos import SUFFIXES, clip_of, clips_of, find_videos, stem
+from lib.captions.videos import SUFFIXES, clip_of, clips_of, fields_of, find_videos, stem
 from lib.records import StageError
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "Row",
     "clip_of",
     "clips_of",
+    "fields_of",
     "find_videos",
     "first",
     "formed_rows",

@@ -55,6 +55,14 @@ def clip_of(item, found, folder):
     return os.path.join(os.path.abspath(folder or ""), f"{name}.mp4"), start, end
 
 
+def fields_of(place, folder):
+    """A clip's place (path, start, end) as the fields of a record in a file of `folder`."""
+    path, start, end = place
+    inside = os.path.relpath(path, folder)
+    times = {key: value for key, value in (("start", start), ("end", end)) if value is not None}
+    return {"video": path if inside.startswith("..") else inside, **times}
+
+
 def clips_of(places, folder):
     """[(path, start, end)] of clips {"video", "start", "end"}; one that is missing fails when it is read."""
     found = {} if all("file" in place for place in places) else find_videos(folder)

@@ -25,7 +25,7 @@ FORM = re.compile(
         (?:insert|add|write|your|the|a|an|video|image|short)?\s* (?:alt[- ]?text|caption|description|title)
             (?:\s+(?:goes\s+)?here)?                                       # [insert caption here], <alt-text>
       | (?:no|without)\s+(?:alt[- ]?text|caption|description)(?:\s+(?:available|provided))?
-      | n/?a | none | null | nil | undefined | untitled | unknown | tbd | todo | lorem\s+ipsum.*
+      | n/?a | none | null | nil | undefined | untitled | unknown | tbd | to-?do | lorem\s+ipsum.*
       | (?:image|video|photo|picture|clip|gif|untitled)\s*\d*
     ) \W*
     """,

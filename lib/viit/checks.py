@@ -49,8 +49,8 @@ ASKS_CAUSE = re.compile(
     re.I,
 )
 ASKS_ORDER = re.compile(
-    r"\b(?:before|after(?:wards)?|while|when|during|until|once|as|meanwhile|first|then|next|last|later|finally|"
-    r"begin\w*|start\w*|end\w*|finish\w*|order|sequence|same time|following|followed|prior|initially|"
+    r"\b(?:before|after(?:wards)?|while|when|during|until|once|as|meanwhile|first|then|next|last|later|"
+    r"finally|begin\w*|start\w*|end\w*|finish\w*|order|sequence|same time|following|followed|prior|initially|"
     r"eventually|subsequently)\b",
     re.I,
 )

@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from lib.captions import clips_of, read_captions
+from lib.captions import clips_of, fields_of, read_captions
 from lib.command import announce, check_flags, parser_of, progress, run, settings_of
 from lib.model import checkpoint_id
 from lib.model.clips import frames_of
@@ -63,8 +63,8 @@ def agreements(args, clips, places):
 
 def verdicts(cosines, drop=0.0, least=None, best=None):
     """{(clip, caption): why it is not kept} of lists of cosines by clip, None for a clip that is lost."""
-    values = np.concatenate([found for found in cosines if found is not None])
-    floor = np.quantile(values, drop) if drop else -np.inf
+    values = np.concatenate([np.zeros(0), *(found for found in cosines if found is not None)])
+    floor = np.quantile(values, drop) if drop and len(values) else -np.inf
     why = {}
     for clip, found in enumerate(cosines):
         if found is None:
@@ -82,10 +82,7 @@ def verdicts(cosines, drop=0.0, least=None, best=None):
 
 def row_of(clip, place, folder, number):
     """The row of a clip's caption, as 02 writes answers."""
-    path, start, end = place
-    inside = os.path.relpath(path, folder)
-    row = {"id": clip.id, "video": path if inside.startswith("..") else inside}
-    row |= {key: value for key, value in (("start", start), ("end", end)) if value is not None}
+    row = {"id": clip.id, **fields_of(place, folder)}
     asked = {"question": CAPTION, "labels": [], "captions": [], "origin": "caption", "sample": number}
     return {**row, **asked, "answer": clip.captions[number]}
 

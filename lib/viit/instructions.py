@@ -16,7 +16,7 @@ from collections import Counter
 
 import numpy as np
 
-from lib.captions import clips_of, read_captions
+from lib.captions import clips_of, fields_of, read_captions
 from lib.command import announce, check_flags, parser_of, run, settings_of
 from lib.model import ask_text, identity, is_served, record_seed
 from lib.output import Output
@@ -50,11 +50,8 @@ def prompt_of(clip, kind, number, seed):
 
 def row_of(clip, kind, number, place, folder):
     """What a row says before it is answered; `place`: (path, start, end) of the clip."""
-    path, start, end = place
-    inside = os.path.relpath(path, folder)
-    row = {"id": f"{clip.id}#{kind}#{number}", "video": path if inside.startswith("..") else inside}
-    row |= {key: value for key, value in (("start", start), ("end", end)) if value is not None}
-    return {**row, "kind": kind, "captions": clip.captions}
+    about = {"kind": kind, "captions": clip.captions}
+    return {"id": f"{clip.id}#{kind}#{number}", **fields_of(place, folder), **about}
 
 
 def judged(row, said, text, asked):
