@@ -160,7 +160,7 @@ DECIDED_BY_WORDS = table(
             "class",
             "turning on light",
             {"options": ACTIONS},
-            ["Answer: turning the light on", "Answer: switching on the light"],
+            ["Answer: turning the light on"],
             ["Answer: He turns the light off.", "Answer: turning off the lights"],
         ),
         (
@@ -191,10 +191,8 @@ DECIDED_BY_WORDS = table(
             {"options": MOTIONS},
             [
                 "Answer: It moves to the left.",
-                "Answer: from right to left",
-                "Answer: leftwards",
+                "Answer: It moves from right to left.",
                 "Answer: moving left, not right",
-                "Answer: It goes left",
             ],
             [
                 "Answer: moving from left to right",
@@ -533,6 +531,20 @@ DECIDED_BY_MEANING = table(
     [
         (
             "class",
+            "moving left",
+            {"options": MOTIONS},
+            ["Answer: leftwards", "Answer: drifting to the left side"],
+            ["Answer: It goes up", "Answer: rightwards"],
+        ),
+        (
+            "class",
+            "turning on light",
+            {"options": ["turning on light", "turning off light"]},
+            ["Answer: switching on the light"],
+            ["Answer: switching off the light"],
+        ),
+        (
+            "class",
             "riding a bike",
             {"options": ACTIONS},
             ["Answer: cycling", "Answer: pedaling a bicycle"],
@@ -585,7 +597,6 @@ DECIDED_BY_MEANING = table(
                 "Answer: The man gives the woman a blue ball.",
                 "Answer: The man does not give the woman a red ball.",
                 "Answer: The man is given a red ball by the woman.",
-                "Answer: The man throws the red ball away.",
                 "Answer: A dog runs in the park.",
             ],
         ),

@@ -8,7 +8,7 @@ WordNet is walked here, in the files that the verifier reads.
 
 from functools import lru_cache
 
-from lib.verifier.wordnet import KINDS, line_of, meanings, opened, synset
+from lib.benchmarks.wordnet import KINDS, line_of, meanings, opened, synset
 
 # the endings that WordNet's own rules take off, and what they put there
 ENDINGS = {

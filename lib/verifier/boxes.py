@@ -18,12 +18,6 @@ VALUE = r"(-?(?:\d{1,4}(?:\.\d{1,9})?|\.\d{1,9}))"
 AXIS = re.compile(r"\b(?:(x|horizontal(?:ly)?|width|wide|across)|(y|vertical(?:ly)?|height|high|down))\b")
 # "0.2 to 0.6", "5% - 45%"
 SPAN = re.compile(rf"{VALUE} ?(%?) ?(?:to|-|and|through|until|,) ?{VALUE} ?(%?)")
-# "center at 0.5, 0.5 with width 0.2 and height 0.3"
-CENTER = re.compile(
-    rf"\bcent(?:er|re)\b[^\d\n.]{{0,25}}{VALUE}[, and]{{1,6}}{VALUE}"
-    rf"[^\d\n.]{{0,25}}\b(?:width|w)\b[^\d\n.]{{0,8}}{VALUE}"
-    rf"[^\d\n.]{{0,20}}\b(?:height|h)\b[^\d\n.]{{0,8}}{VALUE}"
-)
 NAMES = {
     name: corner
     for corner, names in (
@@ -47,7 +41,7 @@ def find_boxes(text):
     """Every box of a lower-case text as ([x1, y1, x2, y2], start, end): four numbers in a row, named
     corners, width and height, two points.
     """
-    return [*by_corners(text), *by_center(text)] or by_axes(text) or by_rows(text)
+    return by_corners(text) or by_axes(text) or by_rows(text)
 
 
 def by_corners(text):
@@ -66,15 +60,6 @@ def by_corners(text):
             opposite = [named["x2"], named["y2"]] if "x2" in named else [x + named["w"], y + named["h"]]
             found.append(([x, y, *opposite], m.start(), m.end()))
             named = {}
-    return found
-
-
-def by_center(text):
-    """Boxes told by their centre, width and height."""
-    found = []
-    for m in CENTER.finditer(text) if "cent" in text else ():
-        x, y, w, h = map(float, m.groups())
-        found.append(([x - w / 2, y - h / 2, x + w / 2, y + h / 2], m.start(), m.end()))
     return found
 
 
@@ -129,34 +114,24 @@ def by_axes(text):
     return [([x1, y1, x2, y2], spans[0].start(), spans[1].end())]
 
 
-def read_box(text, marked=True, frame=WHOLE, names=frozenset()):
+def read_box(text, asked):
     """[x1, y1, x2, y2] in fractions of the frame: the last box a text asserts, with a reason where it is
-    none. `frame`: the (width, height) in which it was asked for, prompts.frame_of; `names`: the words of what
-    the box is asked for. In which coordinates an answer is, is never guessed from its numbers.
+    none. In which coordinates an answer is, is never guessed from its numbers: it was asked for in a frame
+    of `asked.frame` (width, height), prompts.frame_of.
     """
-    if frame is None:
+    if asked.frame is None:
         return Found(None, "asked for in pixels, but the record has no frame_size")
-    text = digits(affirmed(text))
+    text, frame = digits(affirmed(text)), asked.frame
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
     between = text[found[-2][2] : found[-1][1]] if len(found) > 1 else ""
-    if marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
+    if asked.marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
         return Found(None, "several boxes")
-    box = own_box(text, found, names)[0]
-    if frame == WHOLE and max(box) > 1 and PERCENT.search(text):
+    box = found[-1][0]
+    if frame == WHOLE and max(box) > 1 and re.search(r"\bper ?cent\b|%", text):
         frame = (100.0, 100.0)
     x1, y1, x2, y2 = value = [v / side for v, side in zip(box, 2 * frame)]
     if min(value) < 0 or max(value) > 1:
         return Found(None, f"box {box} is outside the frame ({frame[0]:g} x {frame[1]:g})")
     return Found(value) if x1 < x2 and y1 < y2 else Found(None, f"box {box} has no area")
-
-
-PERCENT = re.compile(r"\bpercent|\bper cent\b|%")
-
-
-def own_box(text, found, names):
-    """Of several boxes the last one in whose line one of the `names` stands, else the last one."""
-    lines = [text[text.rfind("\n", 0, start) + 1 : (text + "\n").find("\n", end)] for _, start, end in found]
-    own = [box for box, line in zip(found, lines) if names & set(re.findall("[a-z]+", line))]
-    return own[-1] if own and len(set(lines)) == len(lines) else found[-1]

@@ -1,28 +1,41 @@
-"""Classes: the member of a vocabulary that a text names, or else is clearly nearest to in meaning."""
+"""Classes: the one member of a vocabulary that a text asserts by its own words, in any inflection or one
+letter off, or else is clearly nearest to in meaning.
+"""
 
 import re
 
 import numpy as np
+from rapidfuzz.distance import DamerauLevenshtein
 
-from lib.verifier.conclusion import core, sentences
+from lib.verifier.conclusion import sentences
 from lib.verifier.denials import words_of
-from lib.verifier.members import member
+from lib.verifier.languages import by_characters
+from lib.verifier.mentions import mentions
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import OPTIONAL, PRONOUNS, Found, opposed, stem, words_in
+from lib.verifier.words import OPTIONAL, Found, opposed, stem, words_in
 
-# Cosine of a text and the name that it means, its lead over the rest of the vocabulary, what is needed where
-# there is no rest, and of words exchanged beside a shared one
-LEAST, MARGIN, ALONE, EXCHANGED = 0.3, 0.05, 0.75, 0.5
+# Cosine of a text and the name that it means, its lead over the rest of the vocabulary, and what is needed
+# where there is no rest
+LEAST, MARGIN, ALONE = 0.2, 0.03, 0.75
+# Words of a brief phrase, and the cosine of what it says in place of a word of a name
+BRIEF, EXCHANGED = 5, 0.5
 # "legs straight, hips bent: this is a pike"
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
 # "or maybe", "any of these is possible"
 OPEN = re.compile(
     r"\bor (?:perhaps|maybe|possibly|even|else)\b|\bany of (?:the|these|them)\b[^.;]{0,20}\bpossible\b", re.I
 )
+# "some kind of sport", "... an animal"
+VAGUER = re.compile(
+    r"\b(?:some|a|any|certain) (?:kind|sort|type|form|piece) of\b|\b(?:something|somehow|somewhere"
+    r"|an? (?:animal|thing|object|item|tool|vehicle|activity|sport|game|exercise|action|food|place))[ .!]*$",
+    re.I,
+)
+SMALL = frozenset(map(stem, OPTIONAL))
 
 
-def read_class(text, marked, asked):
+def read_class(text, asked):
     """Class: the one member of the vocabulary asserted; where none is named, the member the text is clearly
     nearest to in meaning.
     """
@@ -31,7 +44,7 @@ def read_class(text, marked, asked):
     aliases = tuple((alias, label["value"]) for alias in label.get("aliases") or ())
     if OPEN.search(text):
         return Found(None, "hedges")
-    found = member(core(text) if marked else text, names, aliases)
+    found = member(text, names, aliases)
     if found.why.startswith("several"):
         concluded = member(SO.split(text.lower())[-1], names, aliases)
         if concluded.value:
@@ -41,71 +54,74 @@ def read_class(text, marked, asked):
     return nearest(text, names, asked.embed) or found
 
 
-SMALL = frozenset(map(stem, OPTIONAL))
-# "In the video, the man is ..."
-PREAMBLE = re.compile(
-    r"^\W*(?:(?:in|from) (?:the|this) (?:video|clip),? |(?:the|this) (?:video|clip) (?:shows|depicts) "
-    r"|(?:we|i|you) (?:can |could )?(?:see|observe) "
-    r"|(?:the|a|an|this) (?:person|man|woman|people|shape|object|boy|girl|subject|individual) "
-    r"|(?:he|she|it|they) |(?:is|are|was|were) |there (?:is|are) )+",
-    re.I,
-)
-# "some kind of sport", "... an animal"
-VAGUER = re.compile(
-    r"\b(?:some|a|any|certain) (?:kind|sort|type|form|piece) of\b|\b(?:something|somehow|somewhere"
-    r"|an? (?:\w+ )?(?:animal|creature|pet|thing|object|item|tool|device|instrument|vehicle|activity|sport"
-    r"|game|exercise|action|food|meal|drink|fruit|vegetable|plant|garment|toy|machine|person|place|room))"
-    r"[ .!]*$",
-    re.I,
-)
+def member(text, vocabulary, aliases=()):
+    """The one member of a vocabulary that a text asserts by words."""
+    known, text = index(vocabulary, aliases), text.lower()
+    if found := by_characters(text, vocabulary):
+        return found
+    for full, bare in known.dressed:
+        text = text.replace(full, bare)
+    tokens = words_of(text)
+    found = mentions(tokens, known) or mentions(respelled(tokens, known), known)
+    asserted = sorted({m.name for m in found if m.stance == "asserted"})
+    if len(asserted) == 1:
+        return Found(asserted[0])
+    if asserted:
+        return Found(None, "several: " + ", ".join(asserted[:5]))
+    if found:
+        return Found(None, f"{found[-1].name} is {found[-1].stance}")
+    return Found(None, "nothing of the vocabulary", True)
+
+
+def respelled(tokens, known):
+    """Tokens of six letters or more that are one slip away from a word of the vocabulary replaced by it, and
+    two joined: "skate boarding".
+    """
+    joined = [a + b if stem(a + b) in known.joined else a for a, b in zip(tokens, [*tokens[1:], ""])]
+    words = []
+    for token in joined[:40]:
+        near = () if stem(token) in known.frequency else (s for s in known.frequency if slip(stem(token), s))
+        words.append(next(iter(near), token))
+    return words
+
+
+def slip(a, b):
+    """Whether two stems of six letters or more with the same first letter differ in one letter more, less,
+    other, or two swapped.
+    """
+    return min(len(a), len(b)) > 5 and a[0] == b[0] and DamerauLevenshtein.distance(a, b, score_cutoff=1) == 1
 
 
 def nearest(text, names, embed):
     """The member of a vocabulary clearly nearest to a text by embedding (a synonym), or None; denied, hedged
     and contradicted ones are none.
     """
-    phrase = PREAMBLE.sub("", core(text)).strip(" .!\n")
+    phrase = text.strip(" .!\n")
     tokens = words_of(phrase.lower())
-    if VAGUER.search(phrase) and not any(VAGUER.search(name.lower()) for name in names):
-        return None
     described = len(tokens) > 25 or len(sentences(phrase)) > 1
     if not phrase or not described and {"not", "no", "or"} & set(tokens) or HEDGED.search(phrase):
         return None
-    stems = {stem(t) for t in tokens}
-    exchanged = {} if described else exchanges(phrase, names)
-    vectors = embed([phrase, *names, *(words for pair in exchanged.values() for words in pair)])
-    similar = vectors[1 : len(names) + 1] @ vectors[0]
-    for at, i in enumerate(exchanged):
-        # "fixing a bike" is not "riding a bike"
-        a, b = vectors[len(names) + 1 + 2 * at], vectors[len(names) + 2 + 2 * at]
-        similar[i] = min(similar[i], 0.0) if a @ b < EXCHANGED else similar[i]
-    for i, name in enumerate(names):
-        own = {stem(w) for w in words_in(name.lower())}
-        # "switching on the light" is not "turning off light", however near
-        if any(opposed(a, b) for a in own - stems for b in stems - own):
-            similar[i] = -1.0
+    if VAGUER.search(phrase) and not any(VAGUER.search(name.lower()) for name in names):
+        return None
+    said = {stem(t) for t in tokens}
+    vectors, owns = embed([phrase, *names]), [{stem(w) for w in words_in(name.lower())} for name in names]
+    # "switching on the light" is not "turning off light", however near
+    contrary = [any(opposed(a, b) for a in own - said for b in said - own) for own in owns]
+    similar = np.where(contrary, -1.0, vectors[1:] @ vectors[0])
     best = int(np.argmax(similar))
     # it says a word of another member: "eating pizza" where there is "making pizza"
-    own = {stem(w) for w in words_in(names[best].lower())}
-    if not described and (stems - own - SMALL) & index(names).frequency.keys():
+    if not described and (said - owns[best] - SMALL) & index(names).frequency.keys():
+        return None
+    if len(tokens) <= BRIEF and exchanged(tokens, words_in(names[best].lower()), embed):
         return None
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
     return Found(names[best]) if similar[best] >= LEAST and similar[best] - rest >= MARGIN else None
 
 
-def exchanges(phrase, names):
-    """{place of a name: (other words of the phrase, other words of the name)} where both share a word and
-    each has another of its own.
+def exchanged(tokens, words, embed):
+    """Whether a phrase shares a word with a name and says something else in place of the others: "fixing a
+    bike" for "riding a bike".
     """
-    found, said = {}, content_words(phrase)
-    for i, name in enumerate(names):
-        own = content_words(name)
-        if said.keys() & own.keys() and said.keys() - own.keys() and own.keys() - said.keys():
-            left = [w for s, w in said.items() if s not in own]
-            found[i] = " ".join(left), " ".join(w for s, w in own.items() if s not in said)
-    return found
-
-
-def content_words(text):
-    """{stem: word} of the words that carry a text's meaning."""
-    return {stem(w): w for w in words_in(text.lower()) if w not in OPTIONAL and w not in PRONOUNS}
+    said, own = ({stem(w): w for w in text if w not in OPTIONAL} for text in (tokens, words))
+    only = [" ".join(w for s, w in a.items() if s not in b) for a, b in ((said, own), (own, said))]
+    return bool(said.keys() & own.keys() and all(only)) and float(np.dot(*embed(only))) < EXCHANGED

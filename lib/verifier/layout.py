@@ -98,6 +98,7 @@ def cut(text):
 # ---------------------------------------------------------------- JSON
 
 FENCE = re.compile(r"```[a-z]*|~~~")
+OBJECT = re.compile(r"\{|\[(?=\s*[\[{\"'])")
 # Keys under which an object answers, and those of what is not the answer
 ANSWERING = frozenset(
     "answer final_answer prediction response result output verdict selected_option correct_option"
@@ -108,22 +109,23 @@ ASIDE = re.compile(
     r"|probability|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|index|no|rank|#)$",
     re.I,
 )
+COUNT = re.compile(r" *\d+(?:\.\d+)? *$")
+SIGNS = {True: "yes", False: "no", None: "not given"}
 
 
 def with_objects_told(text):
     """A text with its first JSON objects (and lists of objects or words) written as lines."""
     text, at = FENCE.sub("\n", text), 0
     for _ in range(4):
-        found = re.compile(r"\{|\[(?=\s*[\[{\"'])").search(text, at)
+        found = OBJECT.search(text, at)
         if not found:
             break
         value, end = parse_object(text, found.start())
-        if value is None:
-            at = found.end()
-            continue
-        told = tell(value)
-        text = f"{text[: found.start()]}\n{told}\n{text[end:]}"
-        at = found.start() + len(told) + 2
+        at = found.end()
+        if value is not None:
+            told = tell(value)
+            text = f"{text[: found.start()]}\n{told}\n{text[end:]}"
+            at = found.start() + len(told) + 2
     return text
 
 
@@ -151,81 +153,51 @@ def tell(value):
         told = [tell_object(v, bare=True) for v in value]
         return " -> ".join(told) if all(":" not in line for line in told) else "\n".join(told)
     if isinstance(value, list):
-        words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
         told = [tell(v) for v in value]
+        words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
         nested = any(isinstance(v, list) for v in value)
         return " -> ".join(told) if words else ", ".join(told) if nested else f"[{', '.join(told)}]"
-    return (
-        {True: "yes", False: "no", None: "not given"}.get(value, str(value)) if is_sign(value) else str(value)
-    )
-
-
-def is_sign(value):
-    """Whether a JSON value is true, false or null."""
-    return value is None or isinstance(value, bool)
+    return SIGNS[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def tell_object(value, bare=False):
     """A JSON object as "name: value; ..."; `bare`: without the name of its only value."""
-    signs = [key for key, v in value.items() if v is True]
-    if len(value) > 1 and all(isinstance(v, bool) for v in value.values()) and len(signs) == 1:
-        # {"A": false, "B": true}
-        lettered = all(len(str(key)) == 1 for key in value)
-        if lettered:
-            return f"Answer: {signs[0]}"
+    chosen = [key for key, v in value.items() if v is True]
+    if (
+        len(value) > 1
+        and len(chosen) == 1
+        and all(isinstance(v, bool) and len(str(k)) == 1 for k, v in value.items())
+    ):
+        return f"Answer: {chosen[0]}"  # {"A": false, "B": true}
     kept = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
     if bare:
-        kept = {
-            k: v for k, v in kept.items() if not (k.lower() in ("step", "number") and is_count(v))
-        } or kept
-    if bare and len(kept) == 1:
-        return tell(next(iter(kept.values())))
-    kept = with_interval(kept)
+        steps = {
+            k: v for k, v in kept.items() if k.lower() not in ("step", "number") or not COUNT.match(str(v))
+        }
+        kept = steps or kept
+        if len(kept) == 1:
+            return tell(next(iter(kept.values())))
     # the value that answers stands last, where it is read as the answer
     parts = [
-        ("Answer" if key.lower() in ANSWERING else re.sub(r"[_-]+", " ", split_case(key)), tell(v))
-        for key, v in kept.items()
+        ("Answer" if key.lower() in ANSWERING else words_of_key(key), tell(v)) for key, v in kept.items()
     ]
     parts.sort(key=lambda part: part[0] == "Answer")
     return "; ".join(f"{name}: {told}" for name, told in parts).replace("; Answer:", "\nAnswer:")
 
 
-ENDS = re.compile(r"^(start|begin|end|stop|finish)(?:[_ ]?(?:time|s|sec|seconds|timestamp))?$", re.I)
-
-
-def with_interval(values):
-    """An object with its start and its end as one value, which is an interval."""
-    ends = [key for key in values if ENDS.match(key) and not isinstance(values[key], (dict, list))]
-    if len(ends) != 2 or not ends[0].lower().startswith(("start", "begin")):
-        return values
-    first, last = (f"{values[key]} s" if is_count(values[key]) else str(values[key]) for key in ends)
-    rest = {key: value for key, value in values.items() if key not in ends}
-    return {**rest, ends[0]: f"{first} to {ends[1].replace('_', ' ')}: {last}"}
-
-
-def is_count(value):
-    """Whether a value is a number or one written as a text."""
-    return (
-        isinstance(value, (int, float))
-        or isinstance(value, str)
-        and value.replace(".", "", 1).strip().isdigit()
-    )
-
-
-def split_case(key):
-    """The words of a key in camel case: "finalScore" -> "final Score"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key)
+def words_of_key(key):
+    """The words of a key: "finalScore" and "final_score" as "final score"."""
+    return re.sub(r"[_-]+|(?<=[a-z])(?=[A-Z])", " ", key)
 
 
 # ---------------------------------------------------------------- tables
 
 ROW = re.compile(r"^ ?\|?(.*\|.*?)\|? ?$")
 RULE = re.compile(r"^[ |:+-]*-[ |:+-]*$")
+
 # Headers that say nothing of what stands below them
-PLAIN_HEADER = re.compile(
-    r"^(?:item|aspect|attribute|field|label|name|property|metric|category|feature|question|element|criterion"
-    r"|parameter|key|measure|component|detail|type|variable|#|no\.?|step|order|phase)?$",
-    re.I,
+PLAIN = re.compile(
+    r"(?:item|aspect|attribute|field|label|name|property|metric|category|key|parameter|type)?$", re.I
 )
 
 
@@ -246,12 +218,9 @@ def with_tables_told(text):
 
 def tell_table(rows):
     """The lines of a table given by its rows of cells."""
-    ruled = len(rows) > 2 and RULE.match("|".join(rows[1]))
-    header, body = rows[0], [row for row in rows[1:] if not RULE.match("|".join(row))]
-    if not ruled:
-        header, body = [], [header, *body]
-    if header and len(body) == 1 and not (len(header) == 2 and PLAIN_HEADER.match(header[0])):
-        return ["; ".join(f"{name}: {cell}" for name, cell in zip(header, body[0]))]
-    if header and len(header) == 2 and body and all(cell[0].strip(" .").isdigit() for cell in body if cell):
-        return [f"{row[0].strip(' .')}. {' '.join(row[1:])}" for row in body]
-    return [f"{row[0]}: {', '.join(row[1:])}" if len(row) > 1 else row[0] for row in body]
+    body = [row for row in rows if not RULE.match("|".join(row))]
+    if len(body) == 2 < len(rows) and (len(body[0]) > 2 or not PLAIN.match(body[0][0])):
+        return ["; ".join(f"{name}: {cell}" for name, cell in zip(*body))]
+    body = body[len(body) < len(rows) and len(body) > 1 :]
+    numbered = all(COUNT.match(row[0].strip(".")) for row in body)
+    return [f"{row[0].strip('.')}{'. ' if numbered else ': '}{', '.join(row[1:])}" for row in body]

@@ -1,9 +1,8 @@
 """Meaning: whether two sentences say the same thing, and what one says against the other.
 
 A sentence embedding hardly sees one word exchanged, a "not", or who does what to whom. So the words of two
-sentences are paired (the same word, one meaning in WordNet, vectors of single words that are near), and what
-is left over is looked at: a denial in one alone, opposites, another number, a word in the place of
-another, the roles of a verb exchanged.
+sentences are paired (one stem, or vectors of single words that are near), and what is left over is looked at:
+a denial in one alone, opposites, another number, a word in the place of another, two roles exchanged.
 """
 
 import re
@@ -13,25 +12,12 @@ from typing import NamedTuple
 from lib.verifier.denials import words_of
 from lib.verifier.spelled import digits
 from lib.verifier.wordlists import SUPPORTING
-from lib.verifier.wordnet import is_verb, meanings, relation
-from lib.verifier.words import (
-    ANTONYMS,
-    BEING,
-    OPPOSITES,
-    OPTIONAL,
-    PRONOUNS,
-    SAME,
-    SYNONYMS,
-    base,
-    stem,
-    words_in,
-)
+from lib.verifier.words import ANTONYMS, BEING, OPTIONAL, PRONOUNS, opposed, stem, words_in
 
-# Cosine of single words that mean the same, and below which two words left over are two things
-NEAR, FAR = 0.57, 0.42
+# Cosine of single words that mean the same
+NEAR = 0.57
 # Words that are no content of their own
-NOTHING = OPTIONAL | PRONOUNS | BEING | frozenset(SUPPORTING.split())
-PARTICLES = frozenset("up down on off out in away over back".split())
+NOTHING = OPTIONAL | PRONOUNS | BEING | frozenset(SUPPORTING.split()) | {"no"}
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
 # What both do or are: "next to", "talks with", "each other"
 SYMMETRIC = re.compile(r"\b(?:next|beside|near|and|with|together|each other|same|meets?|hug\w*|kiss\w*)\b")
@@ -41,21 +27,12 @@ FRAMING = re.compile(
 )
 
 
-class Word(NamedTuple):
-    """A content word of a sentence."""
-
-    text: str
-    base: str
-    stem: str
-    verb: bool
-    phrase: str  # with its particle: "put_down"
-
-
 class Sentence(NamedTuple):
     """A sentence made ready to compare."""
 
     text: str
-    words: tuple
+    words: tuple  # its words of content
+    stems: tuple  # their stems
     every: frozenset  # the stems of all its words
     denied: bool
 
@@ -64,32 +41,9 @@ def sentence_of(text):
     """The Sentence of a text."""
     text = FRAMING.sub(" ", digits(text))
     tokens = words_of(text)
-    plain = [t for t in tokens if t[0].isalnum()]
-    words = []
-    for at, token in enumerate(plain):
-        if token in NOTHING or token == "no":
-            continue
-        root = SAME.get(token, base(SAME.get(token, token)))
-        particle = next((p for p in plain[at + 1 : at + 5] if p in PARTICLES), "")
-        phrase = f"{root}_{particle}" if particle and meanings(f"{root}_{particle}", "verb") else ""
-        words.append(Word(token, root, stem(token), is_verb(root), phrase))
+    words = tuple(t for t in tokens if t[0].isalnum() and t not in NOTHING and t != "not")
     denied = sum(t in ("not", "no") for t in tokens) % 2 == 1
-    return Sentence(text, tuple(words), frozenset(map(stem, words_in(text))), denied)
-
-
-def alike(a, b):
-    """True where two Words mean the same, False where they are known to be two things, None where nothing is
-    known.
-    """
-    if a.stem == b.stem or b.stem in SYNONYMS.get(a.stem, ()):
-        return True
-    if b.stem in OPPOSITES.get(a.stem, ()):
-        return False
-    forms = [(x, y) for x in (a.base, a.phrase) for y in (b.base, b.phrase) if x and y]
-    known = {relation(x, y) for x, y in forms}
-    if "same" in known:
-        return True
-    return False if known & {"opposite", "other"} else None
+    return Sentence(text, words, tuple(map(stem, words)), frozenset(map(stem, words_in(text))), denied)
 
 
 class Paired(NamedTuple):
@@ -103,92 +57,58 @@ class Paired(NamedTuple):
 
 def paired(said, wanted, known, similarity):
     """Pairs the words of two Sentences; `known`: stems that need no saying; `similarity(word, word)`."""
-    a, b, pairs = said.words, wanted.words, {}
-    tests = (
-        lambda x, y: x.stem == y.stem,
-        alike,
-        lambda x, y: alike(x, y) is None and similarity(x.text, y.text) >= NEAR,
-    )
-    for test in tests:
-        for j, y in enumerate(b):
-            if j not in pairs:
-                free = (i for i, x in enumerate(a) if i not in pairs.values() and test(x, y))
-                i = next(free, None)
-                if i is not None:
+    pairs = {}
+    for by_stem in (True, False):
+        for j, (word, own) in enumerate(zip(wanted.words, wanted.stems)):
+            for i, (other, its) in enumerate(zip(said.words, said.stems)):
+                free = j not in pairs and i not in pairs.values()
+                if free and (
+                    own == its if by_stem else similarity(word, other) >= NEAR and not opposed(own, its)
+                ):
                     pairs[j] = i
-    unsaid = [j for j, w in enumerate(b) if j not in pairs and (w.verb or w.stem not in known)]
-    unsaid = [j for j in unsaid if not any(alike(x, b[j]) for x in a)]
-    added = [i for i, w in enumerate(a) if i not in pairs.values() and w.stem not in known]
-    return Paired(pairs, tuple(unsaid), tuple(added), 1 - len(unsaid) / max(len(b), 1))
+    unsaid = [
+        j for j, s in enumerate(wanted.stems) if j not in pairs and s not in known and s not in said.stems
+    ]
+    added = [i for i, s in enumerate(said.stems) if i not in pairs.values() and s not in known]
+    return Paired(pairs, tuple(unsaid), tuple(added), 1 - len(unsaid) / max(len(wanted.words), 1))
 
 
 def against(said, wanted):
-    """What one Sentence says against another, as a reason, or an empty string: a denial, opposites, another
-    number.
+    """What one Sentence says against another, as a reason, or an empty string: a denial, "or", opposites,
+    another number.
     """
     if said.denied != wanted.denied:
         return "one denies what the other says"
     if re.search(r"\bor\b", said.text) and not re.search(r"\bor\b", wanted.text):
         return "hedges"
-    return opposite(said, wanted)
+    # one more particle of a sentence that says much else is no evidence
+    much = len(said.words) > len(wanted.words) + 2
+    for s, other in product(sorted(wanted.every - said.every), sorted(said.every - wanted.every)):
+        if opposed(s, other) and not (much and other in ANTONYMS.get(s, ())):
+            return f"{other} against {s}"
+    figures, told = ({w for w in x.words if w[0].isdigit()} for x in (wanted, said))
+    return "another number" if figures and told and not figures & told else ""
 
 
-def opposite(said, wanted):
-    """A word of one sentence against its opposite in the other, or another number."""
-    only = said.every - wanted.every
-    for s in sorted(wanted.every - said.every):
-        for other in sorted(only):
-            negated = {s, other} in (
-                {s, "un" + s},
-                {s, "dis" + s},
-                {other, "un" + other},
-                {other, "dis" + other},
-            )
-            particle = other in ANTONYMS.get(s, ())
-            # one more particle of a sentence that says much else is no evidence
-            if (
-                negated
-                or other in OPPOSITES.get(s, ())
-                and not (particle and len(said.words) > len(wanted.words) + 2)
-            ):
-                return f"{other} against {s}"
-    figures = [w.text for w in wanted.words if w.text[0].isdigit()]
-    told = [w.text for w in said.words if w.text[0].isdigit()]
-    return "another number" if figures and told and not set(figures) & set(told) else ""
-
-
-def other_word(said, wanted, match, similarity, verbs=True):
-    """A word said in the place of a wanted one: between the same neighbours, or the only one left over. Two
-    verbs count only where they are known to be two things, since many say one action; or not at all.
-    """
-    a, b = said.words, wanted.words
-    lonely = len(match.unsaid) == len(match.added) == 1
-    places = {-1: -1, **match.pairs, len(b): len(a)}
-    for j, i in product(match.unsaid, match.added):
-        x, y = a[i], b[j]
+def other_word(said, wanted, match, similarity, first=0):
+    """A word said in the place of a wanted one, from the `first` on, between the same neighbours."""
+    places = {-1: -1, **match.pairs, len(wanted.words): len(said.words)}
+    for j, i in product([j for j in match.unsaid if j >= first], match.added):
         slot = places.get(j - 1) == i - 1 and places.get(j + 1) == i + 1
-        known, near, kind = alike(x, y), similarity(x.text, y.text), x.verb == y.verb
-        if x.verb and y.verb:
-            other = verbs and known is False and slot
-        elif known is None:
-            other = slot and near < NEAR or lonely and kind and near < FAR
-        else:
-            other = not known and (slot or kind)
-        if other:
-            return f"{x.text} for {y.text}"
+        other = slot and similarity(said.words[i], wanted.words[j]) < NEAR
+        if other or opposed(said.stems[i], wanted.stems[j]):
+            return f"{said.words[i]} for {wanted.words[j]}"
     return ""
 
 
 def exchanged(said, wanted, match):
-    """Whether what stands before a verb in one sentence stands behind it in the other, and the other way
+    """Whether what stands before a word in one sentence stands behind it in the other, and the other way
     round; a passive turned.
     """
     if SYMMETRIC.search(said.text) and SYMMETRIC.search(wanted.text):
         return False
     turned = bool(PASSIVE.search(said.text)) != bool(PASSIVE.search(wanted.text))
     for j, i in match.pairs.items():
-        if not wanted.words[j].verb:
-            continue
         before = [match.pairs[k] for k in range(j) if k in match.pairs]
         behind = [match.pairs[k] for k in range(j + 1, len(wanted.words)) if k in match.pairs]
         if before and behind:

@@ -23,16 +23,12 @@ HARD = frozenset((".", ";", "!", "?", "\n", "->"))
 SOFT = frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
 HEDGES, UNREAL = stems_of(HEDGE_WORDS), stems_of(UNREAL_WORDS)
-# Said of what is only a condition or an intention; up to the comma that ends it
-CONDITIONS = frozenset("if unless would should".split())
-INTENTIONS = frozenset("want wants wanted plan plans intends tries tried trying ready needs going".split())
 # "is not shown", ", but then misses", "is ruled out"
 DENIED_AFTER = re.compile(
-    r"^(?:is|are|was|can|could|does|do|has|have)? ?(?:be )?"
-    r"(?:not(?: (?:happening|what|shown|seen|present|occurring|correct|right|visible|supported|it|possible"
-    r"|likely|performed|depicted|be|the)| ?[.,;)\n]| ?$)"
-    r"|,? ?but (?:then )?(?:(?:he|she|it|they) )?(?:then )?"
-    r"(?:gives? up|gave up|fails?|failed|misses|missed|not)\b"
+    r"^(?:is|are|was|can|could|does|do|did|has|have)? ?(?:be )?"
+    r"(?:not(?: (?:happening|what|shown|seen|present|correct|right|visible|it|possible|likely|be|the)"
+    r"| ?[.,;)\n]| ?$)"
+    r"|,? ?but (?:(?:he|she|it|they|then) )*(?:gives? up|gave up|fails?|failed|misses|missed|not)\b"
     r"|(?:ruled|excluded|incorrect|wrong|unlikely|impossible|eliminated))"
 )
 
@@ -86,42 +82,36 @@ def placed(form, i, tokens, stems, places, clause):
         return None
     if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
         return None  # "the cat barks and the dog runs" is not "the dog barks"
-    around = stems[first : last + 2]
+    # but "from right to left" goes left
+    around = {s for k, s in enumerate(stems[: last + 2]) if k >= first and tokens[k - 1] != "from"}
     excluding = {opposite for w in form.words for opposite in ANTONYMS.get(w, ())} - {*form.words}
-    if excluding & {*around} and not {"not", "from"} & set(tokens[last : last + 2]):
+    if excluding & around and not {"not", "from"} & set(tokens[last : last + 2]):
         return None
     return tuple(at)
 
 
 def stance(tokens, stems, first, last, own=()):
-    """Whether the words first..last are asserted, denied ("not running", "instead of running") or hedged;
-    `own`: the words that make the mention.
+    """Whether the words first..last are asserted, denied ("not running", "instead of running", "if he runs")
+    or hedged; `own`: the words that make the mention.
     """
     for i in range(last - 1, max(-1, first - 10), -1):
         token = tokens[i]
         if token in HARD or token in CONTRAST:
             break
-        if (token == "not" or token == "no" and i < first) and token not in own:
+        if token not in own and (token == "not" or token == "no" and i < first):
             return "denied"
         if (
             token == "from"
-            and i == last - 1 - (tokens[last - 1] == "the")
+            and tokens[i + 1 : last] in ([], ["the"])
             and stems[last] in ANTONYMS
             and "from" not in own
         ):
             return "denied"  # "from left to right" goes right
         if stems[i] in HEDGES:
             return "hedged"
-        intended = token in INTENTIONS and "to" in tokens[i + 1 : first] and "," not in tokens[i:first]
-        if (token in CONDITIONS or intended) and token not in own:
+        if stems[i] not in own and (token in ("if", "unless", "would") or stems[i] in UNREAL):
             return "denied"
-        if stems[i] in UNREAL and stems[i] not in own:
-            return "denied"
-        if (
-            token in SOFT
-            and i < first
-            and "or" not in tokens[i:first]
-            and "or" not in tokens[last : last + 3]
-        ):
+        either = "or" in tokens[i:first] or "or" in tokens[last : last + 3]
+        if token in SOFT and i < first and not either:
             break
     return "denied" if DENIED_AFTER.match(" ".join(tokens[last + 1 : last + 5])) else "asserted"

@@ -13,14 +13,12 @@ REFUSAL = re.compile(
     r"""
     \b(?:
       i(?:'m|[ ]am)[ ](?:sorry|unable|not[ ]able|not[ ]sure|unsure|uncertain) | as[ ]an[ ]ai\b
-      | i[ ](?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't)[ ]
-        (?:determine|tell|see|know|answer|identify|view|watch|provide|access|assist|help)
+      | (?:i[ ]|be[ ])?(?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't|unable[ ]to)[ ](?:be[ ])?
+        (?:determine|tell|see|know|answer|identif|view|watch|provide|access|assist|help)
       | (?:it[ ]is|it's|is)[ ](?:not[ ]possible|impossible|difficult|hard|unclear)
         (?:[ ]to[ ](?:determine|tell|say|know|answer|identify))?
-      | (?:cannot|can[ ]not|can't|could[ ]not|couldn't)[ ]be[ ](?:determined|answered|known|identified)
       | (?:not|n't)[ ](?:\w+[ ])?(?:enough|sufficient)[ ]information | insufficient[ ]information
       | no[ ](?:precise|exact|specific)[ ]\w+[ ](?:can|could)[ ]be | no[ ]way[ ]to[ ](?:tell|know)
-      | unable[ ]to[ ](?:determine|answer|tell|identify|see)
     )
     | ^\W*(?:unknown|unclear|uncertain|not[ ]sure|n/?a|none[ ]of[ ]the[ ]above
       |not[ ](?:specified|applicable|available))\W*$
@@ -42,44 +40,34 @@ NOT_SEEN = (
 LEAK = re.compile(
     rf"""
     # "the given answer", "told the correct label", "the correct action was provided"
-    \b{TOLD}[ ](?:\w+[ ]){{0,2}}?{GOLD}\b
-    | \b{GOLD}\b[^.:;,\n]{{0,30}}?[ ]{TOLD}\b{NOT_SEEN}
-    | \b{RIGHT}[ ]{VALUE}s?\b(?![ ](?:must|would|should|could|can))[^.:;,\n]{{0,20}}?[ ]{TOLD}\b{NOT_SEEN}
-    | \b{VALUE}s?[ ](?:was|were|has[ ]been|have[ ]been)[ ](?:already[ ]|just[ ])*{TOLD}\b{NOT_SEEN}
-    | \b{TOLD}[ ](?:to[ ](?:me|us)[ ])?(?:in|by|as|with)[ ](?:the[ ]|an?[ ]|your[ ])?(?:\w+[ ])?{GOLD}\b
+    \b{TOLD}[ ](?:\w+[ ]){{0,4}}?{GOLD}\b
+    | \b(?:{GOLD}|(?:{RIGHT}[ ])?{VALUE}s?)\b(?:[ ](?:is|was|were|ha[sd]|have|been|already|just|as))*[ ]
+      {TOLD}\b{NOT_SEEN}
     # "as stated", "because it was given", "it is stated that"
-    | \bas[ ](?:was[ ]|is[ ]|already[ ]|previously[ ])?{TOLD}\b{NOT_SEEN}
-    | \b(?:because|since|as)[ ](?:it|this|that|they)[ ](?:has|have|was|is|were|are|had)[ ](?:been[ ]
-      |already[ ])*{TOLD}\b{NOT_SEEN}
-    | \bit(?:'s|[ ]is|[ ]was|[ ]has[ ]been)[ ](?:already[ ]|just[ ])?{TOLD}[ ](?:to[ ]me[ ]|to[ ]us[ ])?that\b
-    # "we were told", "having been told", "knowing the right class", "you mentioned"
+    | \b(?:as|because|since)(?:[ ](?:it|this|that|they|is|was|were|are|ha[sd]|have|been|already))*[ ]
+      {TOLD}\b{NOT_SEEN}
+    | \bit(?:'s|[ ]is|[ ]was|[ ]has[ ]been)[ ](?:already[ ])?{TOLD}[ ](?:to[ ](?:me|us)[ ])?that\b
+    # "we were told", "knowing the right class", "you mentioned", "the user already told me"
     | \b(?:i|we)[ ](?:was|were|have[ ]been|am|are)[ ](?:told|informed|given)\b | \bbeen[ ](?:told|informed)\b
-    | \bkn(?:ow|owing|ew|own)[ ](?:already[ ])?(?:that[ ]|what[ ])?(?:the[ ]|its[ ])?(?:{RIGHT}[ ]{VALUE}
-      |{GOLD})\b
-    | \byou[ ](?:have[ ])?(?:told|gave|said|stated|provided|mentioned)\b | \b(?:your|the)[ ]answer[ ]you\b
-      | \byour[ ](?:answer|label)\b
-    # "since the correct answer", "according to the label", "the label says", "it fits the label"
-    | \b(?:since|because|given(?:[ ]that)?|considering(?:[ ]that)?|assuming(?:[ ]that)?|as)[ ](?:the[ ]
-      |its[ ])(?:{RIGHT}[ ]|final[ ])?(?:answer|label)\b
-    | \b(?:according[ ]to|based[ ]on|judging[ ]by|consistent[ ]with|match(?:es)?|per|in[ ]line[ ]with
-      |supports?|justif(?:y|ies)|explains?|fits?)[ ]
-      (?:the[ ]|your[ ])(?:{RIGHT}[ ])?{GOLD}\b
-    | \b(?:the|your|its|this|my)[ ](?:label|annotation|reference|answer)(?:[ ](?:box|interval|time|score
-      |class|caption|answer|value|number|label|solution))?[ ]
+    | \bkn(?:ow|owing|ew|own)[ ](?:already[ ]|that[ ]|what[ ])*(?:the[ ]|its[ ])?
+      (?:{RIGHT}[ ]{VALUE}|{GOLD})\b
+    | \b(?:you|user)[ ](?:have[ ]|has[ ]|already[ ])*(?:told|gave|said|stated|provided|mentioned|wants[ ]me)\b
+    | \byour[ ](?:answer|label)\b | \banswer[ ]you\b
+    # "since the correct answer", "according to the label", "the label says", "the label is"
+    | \b(?:since|because|given|considering|assuming|as|according[ ]to|based[ ]on|judging[ ]by
+      |consistent[ ]with|match(?:es)?|per|in[ ]line[ ]with|supports?|justif(?:y|ies)|explains?|fits?)
+      (?:[ ]that)?[ ](?:the|its)[ ](?:(?:{RIGHT}|final)[ ])?(?:{GOLD})\b
+    | \b(?:the|its|this|my)[ ](?:label|annotation|reference|answer)(?:[ ]{VALUE})?[ ]
       (?:says|states|tells|indicates|suggests|mentions|specifies|reads|gives|lists|names)\b
-    | \b(?:the|its|this)[ ](?:label|reference|annotation)(?:[ ]\w+)?[ ](?:is|was)[ ](?:that[ ]|it[ ]
-      |as[ ])?['"\[(\w]
+    | \b(?:the|its|this)[ ](?:label|reference|annotation)(?:[ ]\w+)?[ ](?:is|was)\b
     | \b(?:question|prompt|input|text|task|instructions?|user)[ ](?:already[ ])?(?:tells|gives|says|states
-      |provides|contains)
-      (?:[ ]us|[ ]me)?(?:[ ]that)?[ ](?:the|an)[ ](?:\w+[ ])?(?:answer|label)\b
-    | \b(?:i|we)(?:[ ]was|[ ]were|'ve[ ]been|[ ]have[ ]been|[ ]am|'m)[ ](?:asked|required|instructed
-      |supposed|meant)[ ]to[ ]
-      (?:justify|rationali[sz]e|support|defend|arrive[ ]at|end[ ]up|reach|give[ ]a[ ]reason)\b
-    # what a thought says: "the user already told me", "I should not mention", "work backwards"
-    | \buser[ ](?:has[ ]|already[ ]|just[ ])*(?:told|gave|said|provided|tells|says|gives|wants[ ]me|expects)\b
+      |provides|contains)[ ](?:us[ ]|me[ ]|that[ ]|the[ ]|an[ ]|\w+[ ])*(?:answer|label)\b
+    # "I was asked to justify", "I should not mention", "work backwards"
+    | \b(?:asked|required|instructed|supposed|meant|need|have)[ ]to[ ]
+      (?:justify|rationali[sz]e|pretend|arrive[ ]at|support|defend|end[ ]up)\b
     | \b(?:should|must)(?:n't|[ ]not)[ ](?:mention|reveal|say|let[ ]on)[ ](?:that|the|it|i)\b
-    | \bwork(?:ing)?[ ]back(?:wards?)?[ ]from\b | \b(?:need|have)[ ]to[ ](?:justify|rationali[sz]e|pretend)\b
-    | \bground[- ]truth\b | \bthe[ ]hint\b | \banswer[ ]key\b | \b(?:{GOLD}|{RIGHT}[ ]{VALUE})[ ]being\b
+    | \b(?:{GOLD}|{RIGHT}[ ]{VALUE})[ ]being\b
+    | \bwork(?:ing)?[ ]back(?:wards?)?[ ]from\b | \bground[- ]truth\b | \bthe[ ]hint\b | \banswer[ ]key\b
     """,
     re.I | re.X,
 )
@@ -99,9 +87,7 @@ def degenerate(answer, text, question):
     if echoes(conclusion.texts[0], WORDS.findall(question.lower())):
         return "repeats the question"
     said = conclusion.texts[0] if conclusion.marked else text
-    if REFUSAL.search(said) or CHINESE_REFUSAL.search(said):
-        return "refuses"
-    return ""
+    return "refuses" if REFUSAL.search(said) or CHINESE_REFUSAL.search(said) else ""
 
 
 def repeats(text):
@@ -109,36 +95,25 @@ def repeats(text):
     tokens = WORDS.findall(text.lower())
     if 12 <= len(tokens) < 1000 and len(set(tokens)) <= max(2, len(tokens) // 8):
         return "repeats a few words"
-    phrases = [words for words in (WORDS.findall(s.lower()) for s in sentences(text)) if len(words) > 2]
-    if len(phrases) > 2 and Counter(map(tuple, phrases)).most_common(1)[0][1] > max(2, len(phrases) // 2):
+    phrases = Counter(tuple(WORDS.findall(s.lower())) for s in sentences(text))
+    phrases = Counter({words: n for words, n in phrases.items() if len(words) > 2})
+    if phrases.total() > 2 and max(phrases.values()) > max(2, phrases.total() // 2):
         return "one sentence over and over"
-    if len(tokens) >= 24 and looping(tokens):
-        return "one phrase over and over"
+    # a phrase of up to 12 words five times in a row, one word seven times
+    for length in range(1, 13) if len(tokens) - len(set(tokens)) >= 6 else ():
+        run = 0
+        for a, b in zip(tokens, tokens[length:]):
+            run = run + 1 if a == b else 0
+            if run >= max(4 * length, 6):
+                return "one phrase over and over"
     return ""
 
 
 def echoes(text, asked):
     """Whether a text is the question of the words `asked`, or asks with most of its words."""
     said = WORDS.findall(text.lower())
-    if len(asked) <= 2:
-        return False
-    if said == asked:
-        return True
-    return text.endswith("?") and len(said) > 2 and sum(w in asked for w in said) >= 0.75 * len(said)
-
-
-def looping(tokens):
-    """Whether a phrase of up to 12 words is said five times in a row (one word: seven times)."""
-    triples = list(zip(tokens, tokens[1:], tokens[2:]))
-    if len(triples) - len(set(triples)) < 4:
-        return False  # the usual case, decided cheaply
-    for length in range(1, 13):
-        run = 0
-        for a, b in zip(tokens, tokens[length:]):
-            run = run + 1 if a == b else 0
-            if run >= max(4 * length, 6):
-                return True
-    return False
+    asks = text.endswith("?") and len(said) > 2 and sum(w in asked for w in said) >= 0.75 * len(said)
+    return len(asked) > 2 and (said == asked or asks)
 
 
 def leaks(text):

@@ -14,7 +14,7 @@ from lib.verifier.boxes import find_boxes
 from lib.verifier.denials import affirmed
 from lib.verifier.intervals import find_intervals
 from lib.verifier.numbers import as_asked, find_numbers
-from lib.verifier.sequences import mentions_of_steps
+from lib.verifier.sequences import mentions_in
 from lib.verifier.spelled import digits
 from lib.verifier.times import find_times, timed
 from lib.verifier.vocabulary import vocabulary_of
@@ -32,18 +32,19 @@ KIND_NAMES = {
 # Names that mean the same
 ALSO = {"difficulty": "degree of difficulty|difficulty degree|dd|difficulty level", "score": "points"}
 # A field's sign behind its name: "score:", "score (final):", "score ="
-SIGN = r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::|=(?!=)|->|\|| - )"
+SIGN = re.compile(r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::|=(?!=)|->|\|| - )")
 # What begins a field: a line, a bullet, ";", ",", "and"
 START = re.compile(
     r"(?:^|[\n;,.(]|\band|\bwith|\bto)[ ]?(?:[-*#>\d.()]+ ?)*(?:(?:the|its|and|overall|final|estimated) )*$"
 )
-LINKED = re.compile(
-    r"^(?: ?\([^()]{0,30}\))?,? ?(?:is|was|of|at|=|:|as|are|were|comes to|about|around|approximately)\b"
-)
-
-
-# A field of something else: "; start: 3"
-STRANGER = re.compile(r";\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
+# Where a field of one value ends: a line, a field of something else ("; start: 3")
+FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
+# What stands at the end of a field and belongs to the next: "; and the "
+TRAILING = re.compile(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$")
+# The measured kinds, as they claim their values; further than FAR from a name none is its own
+MEASURED, FAR = ("box", "interval", "time", "number"), 40
+# Where a clause ends that a value stands in
+CLAUSE = re.compile(r"[;\n,]|[.!?](?: |$)|\band\b|\bwith\b")
 
 
 class Cue(NamedTuple):
@@ -55,24 +56,25 @@ class Cue(NamedTuple):
     field: bool  # it heads a field: "score: ..."
 
 
-def names_of(label, labels):
-    """The names by which a label may be called, as alternatives of a regular expression, longest first: its
-    own, words of it that no other label has, names of its kind where no other label is of that kind.
-    """
-    own = label["name"].lower().replace("_", " ").strip()
-    others = [other for other in labels if other is not label]
-    taken = {word for other in others for word in re.findall(r"\w+", other["name"].lower().replace("_", " "))}
-    names = [own, *numbers_of(own), *(w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken)]
-    names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
-    if label["kind"] not in [other["kind"] for other in others]:
-        names += [n for n in KIND_NAMES.get(label["kind"], "").split("|") if n and n not in taken]
-    return [re.escape(n) for n in dict.fromkeys(names) if n]
-
-
-def numbers_of(name):
-    """A name in its other number: "cars" and "car"."""
-    singular = [name[:-1]] if name.endswith("s") else []
-    return [*singular, *([name[:-2]] if name.endswith("es") else []), name + "s"]
+def parts_of(text, labels, vocabulary, question=""):
+    """Of each label the part of a cleaned text that says it, or None."""
+    low = text.lower()
+    if len(low) != len(text):  # a letter that is two in lower case
+        text = low
+    fields = [cue for cue in cues_in(low, labels) if cue.field]
+    parts, taken = {}, []
+    for at, cue in enumerate(fields):
+        end = next((other.start for other in fields[at + 1 :] if other.label != cue.label), len(text))
+        if labels[cue.label]["kind"] != "sequence":  # a list goes on
+            ending = FIELD_END.search(low, cue.end, end)
+            end = ending.start() if ending else end
+        end = TRAILING.search(low, cue.end, end).start()
+        if text[cue.end : end].strip(" \n.,;-*"):
+            parts[cue.label] = text[cue.end : end]
+            taken.append((cue.start, end))
+    rest = [at for at in range(len(labels)) if at not in parts]
+    parts |= linked(blanked(text, taken), labels, rest, vocabulary, question) if rest else {}
+    return [parts.get(at) for at in range(len(labels))]
 
 
 def cues_in(text, labels):
@@ -81,38 +83,29 @@ def cues_in(text, labels):
     for at, label in enumerate(labels):
         for rank, name in enumerate(names_of(label, labels)):
             for m in re.finditer(rf"(?<![\w.]){name}(?!\w)", text):
-                sign = re.compile(SIGN).match(text, m.end())
-                field = bool(sign) and bool(START.search(text[max(0, m.start() - 30) : m.start()]))
-                found.append(
-                    (rank, m.end() - m.start(), Cue(at, m.start(), sign.end() if field else m.end(), field))
-                )
+                sign = START.search(text, max(0, m.start() - 30), m.start()) and SIGN.match(text, m.end())
+                cue = Cue(at, m.start(), sign.end() if sign else m.end(), bool(sign))
+                found.append((not sign, m.start() - m.end(), rank, cue))
     kept = []
-    for _, _, cue in sorted(found, key=lambda f: (-f[2].field, -f[1], f[0])):
+    for *_, cue in sorted(found, key=lambda f: f[:3]):
         if all(cue.end <= other.start or cue.start >= other.end for other in kept):
             kept.append(cue)
     return sorted(kept, key=lambda cue: cue.start)
 
 
-def parts_of(text, labels, vocabulary, question=""):
-    """Of each label the part of a cleaned text that says it, or None."""
-    low = text.lower()
-    if len(low) != len(text):  # a letter that is two in lower case
-        text = low
-    cues = cues_in(low, labels)
-    parts, taken = [None] * len(labels), []
-    fields = {cue.label for cue in cues if cue.field}
-    for at in fields:
-        span = field_of(at, low, cues, labels)
-        if span:
-            parts[at] = text[slice(*span)]
-            taken.append((min(c.start for c in cues if c.field and c.end == span[0]), span[1]))
-    left = blanked(text, taken)
-    rest = [at for at in range(len(labels)) if parts[at] is None]
-    if rest:
-        loose = [cue for cue in cues if cue.label in rest and left[cue.start : cue.end].strip()]
-        for at, part in linked(left, labels, rest, loose, vocabulary, question).items():
-            parts[at] = part
-    return parts
+def names_of(label, labels):
+    """The names by which a label may be called, as regular expressions, longest first: its own, words of it
+    that no other label has, names of its kind where no other label is of that kind.
+    """
+    own = label["name"].lower().replace("_", " ").strip()
+    others = [other for other in labels if other is not label]
+    taken = {word for other in others for word in re.findall(r"\w+", other["name"].lower().replace("_", " "))}
+    names = [own, own + "s", own.removesuffix("s"), own.removesuffix("es")]
+    names += [w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken]
+    names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
+    if label["kind"] not in [other["kind"] for other in others]:
+        names += [n for n in KIND_NAMES.get(label["kind"], "").split("|") if n not in taken]
+    return [re.escape(n) for n in dict.fromkeys(names) if n]
 
 
 def blanked(text, spans):
@@ -122,142 +115,89 @@ def blanked(text, spans):
     return text
 
 
-def field_of(at, text, cues, labels):
-    """(start, end) of the last field of a label that is not empty, or None."""
-    heads = [cue for cue in cues if cue.field]
-    spans = []
-    for cue in (cue for cue in heads if cue.label == at):
-        ends = [other.start for other in heads if other.start >= cue.end and other.label != at]
-        end = min(ends, default=len(text))
-        # a value of one line ends with it, a list goes on
-        line = text.find("\n", cue.end)
-        if labels[at]["kind"] != "sequence":
-            stranger = STRANGER.search(text, cue.end, end)
-            end = min(end, stranger.start() if stranger else end)
-            if line > 0 and text[cue.end : line].strip(" *-"):
-                end = min(end, line)
-        spans.append((cue.end, end - trailing(text[cue.end : end])))
-    spans = [span for span in spans if text[slice(*span)].strip(" \n.,;-*")]
-    return spans[-1] if spans else None
-
-
-def trailing(value):
-    """The length of what stands at the end of a field and belongs to the next: "; and the "."""
-    return len(re.search(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$", value)[0])
-
-
 # ---------------------------------------------------------------- sentences and lists
 
 
-class Value(NamedTuple):
-    """A value of a measured kind in a text."""
-
-    kind: str
-    start: int
-    end: int
-
-
-def linked(text, labels, rest, cues, vocabulary, question):
+def linked(text, labels, rest, vocabulary, question):
     """{label: its part} of the labels in `rest`, by the nearest name, by kind, by what is left."""
     timely = any(labels[at]["kind"] in ("interval", "time") for at in rest)
     plain = timed(text, None) if timely else digits(affirmed(text))
-    parts, steps = {}, {}
-    for at in rest:
-        if labels[at]["kind"] == "sequence":
-            steps[at] = mentions_of_steps(plain, labels[at], vocabulary)
-    claimed = [span for spans in steps.values() for span in spans]
-    named = [cue for cue in cues_in(plain, labels) if cue.label in rest and not inside(cue, claimed)]
+    lists = [at for at in rest if labels[at]["kind"] == "sequence"]
+    steps = {at: mentions_in(plain, vocabulary_of(labels[at], vocabulary)) for at in lists}
+    parts, claimed = {}, [span for spans in steps.values() for span in spans]
+    named = [c for c in cues_in(plain, labels) if c.label in rest and not overlaps((c.start, c.end), claimed)]
     for kind in MEASURED:
         wanted = [at for at in rest if labels[at]["kind"] == kind]
-        values = values_in(plain, kind, labels[wanted[0]], claimed, question) if wanted else []
-        for at, value in assign(plain, values, wanted, named).items():
+        values = values_in(plain, kind, labels[wanted[0]], question) if wanted else []
+        values = [span for span in values if not overlaps(span, claimed)]
+        for at, value in assigned(plain, values, wanted, named).items():
             parts[at] = around(plain, value, values)
-            claimed.append((value.start, value.end))
+            claimed.append(value)
         # one of several values of its kind: which, its parser decides
         alone = [at for at in wanted if at not in parts]
         if len(alone) == 1 and len(values) > len(wanted) and alone[0] not in {cue.label for cue in named}:
             parts[alone[0]] = blanked(plain, claimed)
     for at in rest:
-        if labels[at]["kind"] == "sequence":
+        if at in steps:
             parts[at] = blanked(plain, [span for span in claimed if span not in steps[at]])
         elif labels[at]["kind"] not in MEASURED:
-            parts[at] = worded(text, at, labels, cues, vocabulary)
+            parts[at] = worded(
+                text, at, labels, [c for c in cues_in(text.lower(), labels) if c.label in rest], vocabulary
+            )
     return parts
 
 
-def inside(cue, spans):
-    """Whether a cue lies in one of the spans."""
-    return any(start <= cue.start < end for start, end in spans)
+def overlaps(span, others):
+    """Whether a span has a place in common with one of the others."""
+    return any(span[0] < end and start < span[1] for start, end in others)
 
 
-def values_in(text, kind, label, claimed, question):
-    """The values of a measured kind in a lower-case text that no other label has taken."""
+def values_in(text, kind, label, question):
+    """The (start, end) of the values of a measured kind in a lower-case text."""
     if kind == "box":
-        found = [(start, end) for _, start, end in find_boxes(text)]
-    elif kind == "interval":
-        found = [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
-    elif kind == "time":
-        found = [(t.start, t.end) for t in find_times(text)]
-    else:
-        asked = f"{question} {label['name'].replace('_', ' ')}".lower()
-        every = find_numbers(text)
-        found = [(n.start, n.end) for n in every if as_asked(n, text, asked, len(every))]
-    free = [(a, b) for a, b in found if all(b <= start or a >= end for start, end in claimed)]
-    return [Value(kind, *span) for span in free]
+        return [(start, end) for _, start, end in find_boxes(text)]
+    if kind == "interval":
+        return [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
+    if kind == "time":
+        return [(t.start, t.end) for t in find_times(text)]
+    asked, every = f"{question} {label['name'].replace('_', ' ')}".lower(), find_numbers(text)
+    return [(n.start, n.end) for n in every if as_asked(n, text, asked, len(every))]
 
 
-def assign(text, values, wanted, cues):
-    """{label: Value}: to each label the value nearest to its name, each value once; those without a name get
-    what is left, in order, if there are as many of both.
+def assigned(text, values, wanted, cues):
+    """{label: its value}: to each label the value nearest to its name, each value once; those without a name
+    get what is left, in order, if there are as many of both.
     """
-    links = [
-        (distance(text, cue, value), -cue.start, cue.label, value)
-        for cue in cues
-        for value in values
-        if cue.label in wanted
-    ]
-    found, used = {}, set()
-    for cost, _, at, value in sorted(links, key=lambda link: link[:3]):
-        if cost < FAR and at not in found and value not in used:
+    links = [(distance(text, c, v), -c.start, c.label, v) for c in cues for v in values if c.label in wanted]
+    found = {}
+    for cost, _, at, value in sorted(links):
+        if cost < FAR and at not in found and value not in found.values():
             found[at] = value
-            used.add(value)
     unnamed = [at for at in wanted if at not in found]
-    left = [value for value in values if value not in used]
-    said = [text[value.start : value.end] for value in left]
-    if unnamed and len(left) > len(unnamed) and said == said[: len(unnamed)] * (len(said) // len(unnamed)):
+    left = [value for value in values if value not in found.values()]
+    said = [text[slice(*value)] for value in left]
+    if unnamed and said == said[: len(unnamed)] * (len(said) // len(unnamed)):
         left = left[: len(unnamed)]  # the same row of values again and again
-    if len(unnamed) == len(left):
-        found |= dict(zip(unnamed, left))
-    return found
-
-
-# in the order in which they claim their values
-MEASURED = ("box", "interval", "time", "number")
-# further than this from a name a value is not its own
-FAR = 40
+    return found | (dict(zip(unnamed, left)) if len(unnamed) == len(left) else {})
 
 
 def distance(text, cue, value):
     """How far a value stands from a name: words between, more across a comma or "and", most across the end of
-    a sentence; nothing where "is" or ":" links them.
+    a sentence.
     """
-    if value.start >= cue.end:
-        gap = text[cue.end : value.start]
-        cost = len(gap.split()) - (4 if LINKED.match(gap) or not gap.strip(" (:=*'\"") else 0)
-    else:
-        gap = text[value.end : cue.start]
-        cost = len(gap.split()) - (3 if re.fullmatch(r"[ -]?(?:[a-z-]+ )?", gap) else 0) + 0.5
-    cost += 6 * len(re.findall(r"[,(]|\band\b|\bwith\b|\bwhile\b|\bbut\b", gap))
-    return cost + FAR * bool(re.search(r"[.;!?](?!\d)|\n", gap))
+    behind = value[0] >= cue.end
+    gap = text[cue.end : value[0]] if behind else text[value[1] : cue.start]
+    near = 0 if behind else 0.5 - 3 * bool(re.fullmatch(r"[ -]?(?:[a-z-]+ )?", gap))
+    across = 6 * len(re.findall(r"[,(]|\band\b|\bwith\b|\bwhile\b|\bbut\b", gap))
+    return len(gap.split()) + near + across + FAR * bool(re.search(r"[.;!?](?!\d)|\n", gap))
 
 
 def around(text, value, others):
     """The clause around a value, without other values of its kind: "about 63 points"."""
-    start = max([0, *(v.end for v in others if v.end <= value.start)])
-    end = min([len(text), *(v.start for v in others if v.start >= value.end)])
-    before = re.split(r"[;\n,]|[.!?] |\band\b", text[start : value.start])[-1]
-    after = re.split(r"[;\n,]|[.!?] |[.!?]$|\band\b|\bwith\b", text[value.end : end])[0]
-    return before[-60:] + text[value.start : value.end] + after[:40]
+    start = max([0, *(end for _, end in others if end <= value[0])])
+    end = min([len(text), *(start for start, _ in others if start >= value[1])])
+    before, behind = CLAUSE.split(text[start : value[0]])[-1], CLAUSE.split(text[value[1] : end])[0]
+    return before[-60:] + text[slice(*value)] + behind[:40]
 
 
 def worded(text, at, labels, cues, vocabulary):
@@ -280,10 +220,8 @@ def worded(text, at, labels, cues, vocabulary):
 
 def rivals(label, other, vocabulary):
     """Whether the same words could say two labels: of one kind, and of no vocabularies that share nothing."""
-    if label is other:
-        return True
-    if label["kind"] != other["kind"]:
-        return False
+    if label is other or label["kind"] != other["kind"]:
+        return label is other
     return label["kind"] != "class" or bool(
         {*vocabulary_of(label, vocabulary)} & {*vocabulary_of(other, vocabulary)}
     )

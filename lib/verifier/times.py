@@ -3,7 +3,6 @@
 import re
 from typing import NamedTuple
 
-from lib.verifier.conclusion import core
 from lib.verifier.denials import affirmed
 from lib.verifier.numbers import HEDGED, MOST
 from lib.verifier.spelled import digits
@@ -24,7 +23,6 @@ TIME = re.compile(
 POSITIONS = [
     (re.compile(pattern), written)
     for pattern, written in (
-        (r"(?<!\d )\bminute (\d{1,3})(?![\d:])", r"\1 min"),
         # "from the 3rd to the 5th second"
         (r"\bsecond (\d{1,4}(?:\.\d)?)\b(?! ?(?:s|seconds?)\b)", r"\1 s"),
         (r"(\d) ?\.\.+ ?(\d)", r"\1 to \2"),
@@ -77,14 +75,11 @@ NOUN = re.compile(
 )
 ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
 MILLIS = re.compile(r"(?<=:\d\d),(?=\d{3}\b)")
-NTH_MINUTE = re.compile(r"\b(\d{1,3})(?:st|nd|rd|th) minute\b")
 # "2 to 5 seconds", read at the 2
 AHEAD = re.compile(
     r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
 )
 QUOTES = re.compile(r"[<>\"' ]+")
-# "frame 3", "frames 2 to 5"
-FRAMED = re.compile(r"\b(?:frames?|step|#)(?: \d+ (?:to|and|-))? ?$")
 MINUS = re.compile(r"minus (\d+(?:\.\d+)?)")
 AT = re.compile(r"\bat (?:the |about |around |approximately |roughly )*$")
 # between the ends of a range
@@ -126,9 +121,7 @@ def find_times(text):
 def means_time(text, number):
     """Whether a number without a unit is a time, by what stands around it."""
     before = text[max(0, number.start() - 20) : number.start()]
-    if not AHEAD.match(text, number.end()) and (NOUN.match(text, number.end()) or not CUE.search(before)):
-        return False
-    return not FRAMED.search(before)
+    return bool(AHEAD.match(text, number.end()) or CUE.search(before) and not NOUN.match(text, number.end()))
 
 
 def timed(text, duration):
@@ -138,7 +131,6 @@ def timed(text, duration):
     text = digits(QUOTES.sub(" ", MILLIS.sub(".", ARROW.sub(" to ", affirmed(text)))))
     if not PLACE_WORDS.search(text):
         return text
-    text = NTH_MINUTE.sub(lambda m: f"{60 * int(m[1]) - 60} s to {60 * int(m[1])} s", text)
     for pattern, written in POSITIONS:
         text = pattern.sub(written, text)
     if not duration:
@@ -162,19 +154,17 @@ def fitted(time, unit, duration, other=""):
     return min(max(value, 0.0), float(duration)) if duration else value
 
 
-def read_time(text, unit="seconds", duration=None, marked=True):
+def read_time(text, asked):
     """The time a text concludes, or both ends where it names a range."""
-    text = timed(core(text) if marked else text, duration)
+    text = timed(text, asked.duration)
     found = find_times(text)
     if not found or HEDGED.search(text):
         return Found(None, "hedges" if found else "no time", not found)
-    placed = [t for t in found if AT.search(text[: t.start][-30:])]
-    chosen = (placed or found)[0 if marked else -1]
-    values = [fitted(chosen, unit, duration)]
-    for a, b in zip(found, found[1:]):
-        if TO.match(text[a.end : b.start]):
-            values = [fitted(a, unit, duration, b.unit), fitted(b, unit, duration, a.unit)]
-            break
+    placed = [t for t in found if AT.search(text, max(0, t.start - 30), t.start)]
+    chosen = (placed or found)[0 if asked.marked else -1]
+    ranges = [(a, b) for a, b in zip(found, found[1:]) if TO.match(text[a.end : b.start])]
+    a, b = ranges[0] if ranges else (chosen, chosen)
+    values = [fitted(a, asked.unit, asked.duration, b.unit), fitted(b, asked.unit, asked.duration, a.unit)]
     if None in values:
         return Found(None, "a time that needs the clip's duration", True)
-    return Found(values[0] if len(values) == 1 else tuple(values))
+    return Found(tuple(values) if ranges else values[0])

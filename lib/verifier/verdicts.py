@@ -1,6 +1,5 @@
 """Verdicts: an answer judged by its labels, one record or many of them."""
 
-import re
 from itertools import islice
 
 import numpy as np
@@ -10,12 +9,13 @@ from lib.thoughts import said_in, split_thought
 from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
 from lib.verifier.layout import clean
-from lib.verifier.parse import Asked, parsed
+from lib.verifier.parse import parsed
 from lib.verifier.rejections import degenerate, leaks, leaks_in, repeats
 from lib.verifier.rules import number_near, overlap, time_near
 from lib.verifier.sequences import share_in_order
 from lib.verifier.several import parts_of
 from lib.verifier.texts import text_near
+from lib.verifier.words import Asked
 
 
 def vocabularies(records):
@@ -114,10 +114,7 @@ def judge(record, vocabulary, embed):
             return unheard(labels, "leaked", why)
     if thought and (why := repeats(thought)):
         return unheard(labels, "degenerate", f"the thought {why}")
-    why, exact = (
-        degenerate(answer, text, record.get("question", "")),
-        word_for_word(answer, record),
-    )
+    why, exact = degenerate(answer, text, record.get("question", "")), word_for_word(answer, record)
     # a label may itself read like a refusal: "unknown"
     if why and not (exact and "over" not in why and "few" not in why):
         return unheard(labels, "degenerate", why)
@@ -127,27 +124,19 @@ def judge(record, vocabulary, embed):
     return summed_up(checks_of(text, record, vocabulary, embed))
 
 
-# A line that begins "Answer:", and what stands behind it
-LAST_LINE = re.compile(
-    r"(?:^|\n)[^\w\n]{0,20}(?:answer|\u7b54\u6848|respuesta)[^\w:\uff1a\n]{0,20}[:\uff1a](?=[^\n]{0,200}[^\s])",
-    re.I,
-)
-
-
 def word_for_word(answer, record):
-    """Whether behind the last line "Answer:" of an answer stand the labels of a record and nothing else."""
+    """Whether an answer ends with "Answer:" and the labels of a record as the prompt's form has them."""
     labels, frame = record["labels"], frame_of(record)
     if frame is None and any(label["kind"] == "box" for label in labels):
         return False
     text = label_text(labels, frame)
-    answer = answer[-(len(text) + 200) :]
-    lines = [*LAST_LINE.finditer(answer)]
-    return bool(lines) and plain(answer[lines[-1].end() :]) == plain(text)
+    end, text = plain(answer[-(len(text) + 200) :]), plain(text)
+    return any(end.endswith(f"{sign}: {text}") for sign in ("answer", "\u7b54\u6848", "respuesta"))
 
 
 def plain(text):
-    """A text without the spaces, case and final dots that say nothing."""
-    return " ".join(text.lower().split()).strip(" .*\u3002")
+    """A text without the spaces, case, stars and final dots that say nothing."""
+    return " ".join(text.lower().replace("*", " ").replace("\uff1a", ": ").split()).strip(" .\u3002")
 
 
 def checks_of(text, record, vocabulary, embed):

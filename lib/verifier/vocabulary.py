@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from lib.verifier.denials import words_of
-from lib.verifier.words import PLACEHOLDERS, content, stem, words_in
+from lib.verifier.words import PLACEHOLDERS, content, stem
 
 
 def vocabulary_of(label, vocabulary):
@@ -106,18 +106,3 @@ def form_of(name, words, owners):
         reach = len(words) + 5 * sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
     ordered = figured or len(owners[tuple(sorted(stems))]) > 1
     return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach, figured)
-
-
-@lru_cache(maxsize=512)
-def keywords(names):
-    """An index of the words by which alone a member differs from others: "left" for "moving left" if there
-    is a "moving right".
-    """
-    frequency = index(names).frequency
-    found = {}
-    for name in names:
-        stems = content(words_in(name.lower()))
-        own = [s for s in stems[1:] if frequency.get(s) == 1]
-        if len(own) == 1 and all(frequency.get(s, 0) > 1 for s in stems if s != own[0]):
-            found[own[0]] = [Form(name, (own[0],), (own[0],), False, 1, False)]
-    return Index(found, {}, frozenset(), ())

@@ -20,8 +20,8 @@ PARTICLES = """
 up down|on off|onto off|in out|into out|left right|over under|above below|forward backward|
 with without|before after|inside outside|front behind|top bottom|clockwise counterclockwise
 """
-# Verbs and qualities of which one denies the other
-OPPOSITE_PAIRS = """
+# Verbs and qualities of which one denies the others
+OPPOSITE_WORDS = """
 open close|open shut|push pull|grow shrink|increase decrease|same different|give take|fast slow|
 quickly slowly|enter leave|full empty|fill empty|big small|large small|happy sad|hot cold|warm cold|wet dry|
 stand sit|hit miss|catch miss|catch drop|throw catch|add remove|put remove|wear remove|insert remove|
@@ -31,17 +31,8 @@ approach leave|arrive leave|come leave|build destroy|assemble dismantle|appear v
 pick drop|loosen tighten|accelerate brake|indoors outdoors|inside outdoors|all none|always never|more less|
 many few|better worse|best worst|old young|old new|tall short|long short|heavy light|high low|strong weak|
 hard soft|accept reject|accept refuse|find lose|hide show|float sink|alone together|take return|
-buy sell|true false|boy girl|man woman|father mother|male female|teammate opponent|day night
-"""
-# Words of one meaning, for a text that names nothing of a vocabulary; only where one of the family alone is
-# in it
-SYNONYM_FAMILIES = """
-fix repair mend|cut slice chop dice|clothes laundry garment|stitch sew suture|throw toss hurl|
-run jog sprint|jump leap|wash rinse|talk speak chat|shout yell scream|stone rock|rug carpet|lawn grass|
-trash garbage rubbish|baby infant toddler|movie film|hike trek|pull drag tow|pull tug|raise lift|close shut|
-clean wipe scrub|break smash shatter|hug embrace cuddle|coat jacket|stir mix whisk|whisk beat|couch sofa|
-car automobile|turn switch|
-grab take|start begin|finish end|large big|man guy|kid child|sad unhappy|bicycle cycle bike
+buy sell|true false|boy girl|man woman|father mother|male female|teammate opponent|day night|
+red green blue yellow orange purple pink brown black white gray
 """
 # Said before a word that is not asserted: a possibility, or what did not quite happen
 HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resemble"

@@ -6,16 +6,16 @@ of a comparison are stemmed, so a stem need not be a word.
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import permutations
+from typing import Any, Callable, NamedTuple
 
 import snowballstemmer
 
 from lib.verifier.wordlists import (
-    OPPOSITE_PAIRS,
+    OPPOSITE_WORDS,
     OPTIONAL_WORDS,
     PARTICLES,
     SPELLINGS,
-    SYNONYM_FAMILIES,
 )
 
 
@@ -25,6 +25,22 @@ class Found(NamedTuple):
     value: Any
     why: str = ""
     missing: bool = False
+
+
+class Asked(NamedTuple):
+    """What a parser may know besides the text."""
+
+    label: dict
+    duration: float | None = None
+    question: str = ""
+    vocabulary: dict = {}
+    embed: Callable | None = None
+    frame: tuple | None = None  # width and height of the frame in the coordinates of boxes
+    marked: bool = True  # the text is a final answer line, not a free one
+
+    @property
+    def unit(self):
+        return self.label.get("unit") or "seconds"
 
 
 # the base forms of some 300 irregular verbs and nouns are read from lemminflect when a word is first stemmed
@@ -67,21 +83,19 @@ BEING = frozenset("is are was were be been being am get gets got gotten getting 
 PLACEHOLDERS = frozenset(("something", "someone", "somewhere"))
 
 
-def pairs_of(pairs):
-    """{stem: the stems that say its opposite} of "a b|c d"."""
+def opposites_of(families):
+    """{stem: the stems that say its opposite} of "a b|c d e"."""
     found = {}
-    for a, b in (map(stem, pair.split()) for pair in pairs.split("|")):
-        found.setdefault(a, set()).add(b)
-        found.setdefault(b, set()).add(a)
+    for family in families.split("|"):
+        for a, b in permutations(map(stem, family.split()), 2):
+            found.setdefault(a, set()).add(b)
     return found
 
 
 # Particles and directions: what one of them says of an action the other denies. OPPOSITES adds verbs and
 # qualities
-ANTONYMS = pairs_of(PARTICLES)
-OPPOSITES = pairs_of(PARTICLES + "|" + OPPOSITE_PAIRS)
-# stem -> stems of its family
-SYNONYMS = {stem(word): stems(family) for family in SYNONYM_FAMILIES.split("|") for word in family.split()}
+ANTONYMS = opposites_of(PARTICLES)
+OPPOSITES = opposites_of(PARTICLES + "|" + OPPOSITE_WORDS)
 
 
 def opposed(a, b):
