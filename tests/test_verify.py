@@ -180,6 +180,13 @@ DECIDED_BY_WORDS = table(
         ("class", "push up", {"options": ACTIONS}, ["Answer: doing push-ups", "Answer: pushups"], []),
         (
             "class",
+            "HandstandPushups",
+            {"options": ["PushUps", "HandstandPushups", "ApplyEyeMakeup"]},
+            ["Answer: Handstand Pushups", "Answer: handstandpushups"],
+            ["Answer: push ups", "Answer: applying eye makeup"],
+        ),
+        (
+            "class",
             "sitting down",
             {"options": ACTIONS, "aliases": ["taking a seat"]},
             ["Answer: She takes a seat.", "Answer: He sat down."],
@@ -647,6 +654,48 @@ def test_any_number_of_the_text_is_not_the_answer():
     assert judged("There are 8 frames and 63 people.\nAnswer: 12", "number", 63)["verdict"] == "wrong"
 
 
+@pytest.mark.parametrize(
+    "answer, value",
+    [
+        ("I count four: two in the first half and two in the second.", 4),
+        ("Three goals: one in the 12th minute, two in the 80th.", 3),
+        ("I first counted six, but looking again there are seven.", 7),
+        ("The final score is 21-19, so the winner has 21 goals.", 21),
+    ],
+)
+def test_of_several_numbers_the_whole_is_the_answer(answer, value):
+    assert judged(answer, "number", value, "How many goals are there?")["verdict"] == "correct"
+
+
+@pytest.mark.parametrize(
+    "answer, ok",
+    [
+        ("A: no\nB: yes\nC: no\nD: no", True),
+        ("A) a cup\nB) a plate <- this one\nC) a knife\nD) a fork", True),
+        ("A. a cup\nB. a plate\nC. a knife\nD. a fork", False),
+        ("Option A is wrong, so is C, and there is no fork. Hence option B.", True),
+    ],
+)
+@pytest.mark.parametrize("letter", ["B", "D"])
+def test_a_list_of_all_options_chooses_the_one_with_a_sign(answer, ok, letter):
+    options = ["a cup", "a plate", "a knife", "a fork"]
+    assert (judged(answer, "choice", letter, options=options)["verdict"] == "correct") == (
+        ok and letter == "B"
+    )
+
+
+def test_intervals_that_last_until_a_time_end_there():
+    answer = "It begins at around 12 seconds and lasts until the 20-second mark."
+    assert judged(answer, "interval", [12, 20], duration=40.0)["verdict"] == "correct"
+
+
+@pytest.mark.parametrize(
+    "answer", ["two thirds into the video", "0.667 of the clip", "20 seconds before the end", "at 0:40"]
+)
+def test_times_as_parts_of_the_clip(answer):
+    assert judged(f"Answer: {answer}", "time", 40.0, duration=60.0)["verdict"] == "correct"
+
+
 def test_a_range_is_not_a_negative_number():
     result = judged("Answer: 1-100", "number", -100)
     assert result["verdict"] == "wrong" and result["checks"][0]["parsed"] == [1, 100]
@@ -743,6 +792,12 @@ def test_a_class_in_decomposed_letters_is_found_in_a_sentence(form):
     assert verify(record, {"it": (name, "running")})["verdict"] == "correct"
 
 
+def test_what_two_steps_come_after_comes_last(embed):
+    answer = "The chips are fried after the potato has been peeled and cut."
+    steps = ["peel potato", "cut potato", "fry chips"]
+    assert judged(answer, "sequence", steps, embed=embed)["verdict"] == "correct"
+
+
 def test_sequences_have_an_order():
     assert judged("Answer: red, blue", "sequence", ["blue", "red"], options=COLORS)["verdict"] == "wrong"
 
@@ -790,6 +845,7 @@ def test_degenerate(answer):
         "Frame 1: a man. Frame 2: a man. Frame 3: a man.\nAnswer: running",
         "running",
         "What is the man doing? He is running.",
+        "Floating like that is impossible without water, so he is swimming? No, running.\nAnswer: running",
     ],
 )
 def test_not_degenerate(answer):
@@ -898,6 +954,14 @@ BOTH = [
     {"name": "helmet", "kind": "boolean", "value": True},
     {"name": "gloves", "kind": "boolean", "value": True},
 ]
+CROSSING = [
+    {"name": "car stops", "kind": "boolean", "value": False},
+    {"name": "pedestrian crosses", "kind": "boolean", "value": True},
+]
+JUMP = [
+    {"name": "distance", "kind": "number", "value": 8.1},
+    {"name": "valid", "kind": "boolean", "value": True},
+]
 WHEN = [
     {"name": "event", "kind": "class", "value": "goal", "options": ["goal", "foul"]},
     {"name": "interval", "kind": "interval", "value": [3, 9]},
@@ -954,6 +1018,23 @@ WHEN = [
         (WHEN, '{"event": "goal", "start": 3.0, "end": 9.0}', True),
         (WHEN, "The goal falls from 0:03 to 0:09.", True),
         (WHEN, "The foul happens from 0:03 to 0:09, and there is no goal.", False),
+        # FineDiving's "Entry" as a verb; steps as objects with a count of their own
+        (
+            DIVE,
+            "An inward dive: 2.5 somersaults in pike, then she enters the water. DD 3.0, 72 points.",
+            True,
+        ),
+        (
+            DIVE,
+            '{"dd": 3.0, "score": 72, "phases": [{"idx": 1, "label": "inward"}, '
+            '{"idx": 2, "label": "2.5 somersaults pike"}, {"idx": 3, "label": "entry"}]}',
+            True,
+        ),
+        # what is yes or no is asked for by its name; the next name's sentence is not its own
+        (CROSSING, "No, the car does not stop at the sign. Yes, the pedestrian crosses the street.", True),
+        (CROSSING, "Yes, the car stops at the sign. The pedestrian crosses the street.", False),
+        (JUMP, "The board shows 8.10 m and the judge raises the white flag, so it is valid.", True),
+        (JUMP, "The board shows 8.10 m, but the red flag says that it is not valid.", False),
     ],
 )
 def test_each_label_is_asserted_by_its_own_words(labels, answer, ok):
@@ -1328,7 +1409,7 @@ def test_try_reads_one_answer_aloud():
 ROW = re.compile(r"[a-z]+ +\d+ ")
 # the accuracies below which something broke: a few points under those in lib/verifier/README.md
 PARTS = [
-    ("scored.jsonl", {"all": 0.8, "kind": 0.7}),
+    ("scored.jsonl", {"all": 0.86, "kind": 0.78}),
     pytest.param("written.jsonl", {"all": 0.9, "kind": 0.8}, marks=pytest.mark.slow),
 ]
 

@@ -20,6 +20,13 @@ LETTERS = re.compile(
     r"\b(?:option|choice|answer|letter)s? \(?([A-Z]|[b-z](?=\W|$))\b\)?|\(([A-Za-z])\)"
     r"|(?<![\w'])([A-Z])(?![\w'])"
 )
+# A line of a list of options: "B. moving right", and the sign of the one that is chosen
+LISTED = re.compile(r"^\W*([A-Z])[.):] ?(.*)$", re.M)
+CHECKED = re.compile(
+    r"<-|\u2713|\u2714|\u2705|\[x\]|\bthis one\b|\((?:correct|right|chosen|selected)\)"
+    r"|(?:^|[:,|-]|\bis) ?(?:yes|correct|right|true|fits|matches)\b[^,;]{0,30}$",
+    re.I,
+)
 ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b")
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|or)\b")
 
@@ -29,6 +36,8 @@ def read_choice(text, asked):
     neither is there, the option clearly nearest in meaning.
     """
     options = tuple(options_of(asked.label))
+    if options_listed(text):
+        return chosen_of(text)
     text = affirmed(text)
     letters = letters_of(text, ascii_uppercase[: len(options)])
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
@@ -63,3 +72,15 @@ def letters_of(text, allowed):
         if letter in allowed and not article and not HEDGED.search(text, max(0, m.start() - 25), m.start()):
             found.add(letter)
     return found
+
+
+def options_listed(text):
+    """Whether a text is a list of options, three or more, with nothing behind it."""
+    lines = [*LISTED.finditer(text)]
+    return len({m[1] for m in lines}) == len(lines) > 2 and not text[lines[-1].end() :].strip()
+
+
+def chosen_of(text):
+    """The one of a list of options that has a sign of choice."""
+    checked = [m[1] for m in LISTED.finditer(text) if CHECKED.search(m[2])]
+    return Found(checked[0]) if len(checked) == 1 else Found(None, "a list of options")

@@ -13,11 +13,11 @@ from lib.verifier.languages import by_characters
 from lib.verifier.mentions import mentions
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import OPTIONAL, Found, opposed, stem, words_in
+from lib.verifier.words import OPTIONAL, Found, opposed, spaced, stem, words_in
 
 # Cosine of a text and the name that it means, its lead over the rest of the vocabulary, and what is needed
 # where there is no rest
-LEAST, MARGIN, ALONE = 0.2, 0.03, 0.75
+LEAST, MARGIN, ALONE = 0.3, 0.05, 0.75
 # Words of a brief phrase, and the cosine of what it says in place of a word of a name
 BRIEF, EXCHANGED = 5, 0.5
 # "legs straight, hips bent: this is a pike"
@@ -104,7 +104,8 @@ def nearest(text, names, embed):
     if VAGUER.search(phrase) and not any(VAGUER.search(name.lower()) for name in names):
         return None
     said = {stem(t) for t in tokens}
-    vectors, owns = embed([phrase, *names]), [{stem(w) for w in words_in(name.lower())} for name in names]
+    plain = [spaced(name) for name in names]
+    vectors, owns = embed([phrase, *plain]), [{stem(w) for w in words_in(name.lower())} for name in plain]
     # "switching on the light" is not "turning off light", however near
     contrary = [any(opposed(a, b) for a in own - said for b in said - own) for own in owns]
     similar = np.where(contrary, -1.0, vectors[1:] @ vectors[0])
@@ -112,7 +113,7 @@ def nearest(text, names, embed):
     # it says a word of another member: "eating pizza" where there is "making pizza"
     if not described and (said - owns[best] - SMALL) & index(names).frequency.keys():
         return None
-    if len(tokens) <= BRIEF and exchanged(tokens, words_in(names[best].lower()), embed):
+    if len(tokens) <= BRIEF and exchanged(tokens, words_in(plain[best].lower()), embed):
         return None
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
     return Found(names[best]) if similar[best] >= LEAST and similar[best] - rest >= MARGIN else None

@@ -7,7 +7,7 @@ import re
 IMPRESSION = re.compile(
     r"\b(?:at first(?: glance| sight)?|initially"
     r"|(?:i|we|one|you) (?:first|initially|originally|might|may|could))\b"
-    r"[^.;\n]{0,20}?\b(?:thought|think|look|seem|appear|expect|assume|guess|believe|suspect)\w*\b"
+    r"[^.,;\n]{0,20}?\b(?:thought|think|count|look|seem|appear|expect|assume|guess|believe|suspect)\w*\b"
     r"[^.;\n]*?(?=,? (?:but|yet|however)\b|[.;\n]|$)",
     re.I,
 )
@@ -26,12 +26,11 @@ DENYING = re.compile(
     r"|no one|about to|hardly|barely|rarely|seldom)\b|n't\b"
 )
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
-OVERHEAD = re.compile(r"\b(?:over|above) (?:the|his|her|their) heads?\b")
 
 
 def words_of(text):
     """Word and boundary tokens of a lower-case text, its ways of denying all written as "not"."""
-    text = IMPRESSION.sub(" ", OVERHEAD.sub("overhead", text))
+    text = IMPRESSION.sub(" ", text)
     return TOKEN.findall(DENYING.sub(" not ", NOT_DENYING.sub(" ", text.replace("'s ", " "))))
 
 

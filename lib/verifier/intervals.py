@@ -20,7 +20,9 @@ LOOSE_PAIR = re.compile(
 STARTING = re.compile(r"(?:\b(?:between|start|begin|began|from|appear|onset)\w*[^.;\n\d]{0,40}|[\[(] ?)$")
 STARTS = re.compile(r"\b(?:start|begin|began|begun)")
 # "for 3 seconds"
-LASTING = re.compile(r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! from)[^.;\n\d]{0,15}$")
+LASTING = re.compile(
+    r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! (?:from|until|till|to)\b)[^.;\n\d]{0,15}$"
+)
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 

@@ -7,6 +7,7 @@ import unicodedata
 import warnings
 
 from lib.verifier.languages import with_english_signs
+from lib.verifier.words import spaced
 
 # Characters read of an answer, which concludes at its end
 HEAD, TAIL = 800, 2000
@@ -106,7 +107,7 @@ ANSWERING = frozenset(
 )
 ASIDE = re.compile(
     r"reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
-    r"|probability|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|index|no|rank|#)$",
+    r"|probability|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
     re.I,
 )
 COUNT = re.compile(r" *\d+(?:\.\d+)? *$")
@@ -178,16 +179,9 @@ def tell_object(value, bare=False):
         if len(kept) == 1:
             return tell(next(iter(kept.values())))
     # the value that answers stands last, where it is read as the answer
-    parts = [
-        ("Answer" if key.lower() in ANSWERING else words_of_key(key), tell(v)) for key, v in kept.items()
-    ]
+    parts = [("Answer" if key.lower() in ANSWERING else spaced(key), tell(v)) for key, v in kept.items()]
     parts.sort(key=lambda part: part[0] == "Answer")
     return "; ".join(f"{name}: {told}" for name, told in parts).replace("; Answer:", "\nAnswer:")
-
-
-def words_of_key(key):
-    """The words of a key: "finalScore" and "final_score" as "final score"."""
-    return re.sub(r"[_-]+|(?<=[a-z])(?=[A-Z])", " ", key)
 
 
 # ---------------------------------------------------------------- tables

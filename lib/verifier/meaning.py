@@ -11,20 +11,13 @@ from typing import NamedTuple
 
 from lib.verifier.denials import words_of
 from lib.verifier.spelled import digits
-from lib.verifier.wordlists import SUPPORTING
 from lib.verifier.words import ANTONYMS, BEING, OPTIONAL, PRONOUNS, opposed, stem, words_in
 
 # Cosine of single words that mean the same
 NEAR = 0.57
 # Words that are no content of their own
-NOTHING = OPTIONAL | PRONOUNS | BEING | frozenset(SUPPORTING.split()) | {"no"}
+NOTHING = OPTIONAL | PRONOUNS | BEING | {"no"}
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
-# What both do or are: "next to", "talks with", "each other"
-SYMMETRIC = re.compile(r"\b(?:next|beside|near|and|with|together|each other|same|meets?|hug\w*|kiss\w*)\b")
-FRAMING = re.compile(
-    r"\b(?:in|of|from|throughout|during) (?:the|this) (?:video|clip|footage|scene)\b"
-    r"|^\W*(?:the|this) (?:video|clip|footage|scene) (?:shows|depicts|is about|features) (?:that |how )?"
-)
 
 
 class Sentence(NamedTuple):
@@ -39,7 +32,7 @@ class Sentence(NamedTuple):
 
 def sentence_of(text):
     """The Sentence of a text."""
-    text = FRAMING.sub(" ", digits(text))
+    text = digits(text)
     tokens = words_of(text)
     words = tuple(t for t in tokens if t[0].isalnum() and t not in NOTHING and t != "not")
     denied = sum(t in ("not", "no") for t in tokens) % 2 == 1
@@ -105,8 +98,6 @@ def exchanged(said, wanted, match):
     """Whether what stands before a word in one sentence stands behind it in the other, and the other way
     round; a passive turned.
     """
-    if SYMMETRIC.search(said.text) and SYMMETRIC.search(wanted.text):
-        return False
     turned = bool(PASSIVE.search(said.text)) != bool(PASSIVE.search(wanted.text))
     for j, i in match.pairs.items():
         before = [match.pairs[k] for k in range(j) if k in match.pairs]

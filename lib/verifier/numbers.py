@@ -94,12 +94,13 @@ def read_number(text, asked):
         return Found(None, "no number that answers" if every else "no number", True)
     if HEDGED.search(text):
         return Found(None, "hedges")
+    chosen = settled(text, usable, question, asked.marked)
     for a, b in zip(usable, usable[1:]):
         gap = text[a.end : b.start]
         between = gap == " and " and "between" in text[max(0, a.start - 20) : a.start]
-        if a.value != b.value and (JOINED.match(gap) or between):
+        if chosen in (a, b) and a.value != b.value and (JOINED.match(gap) or between):
             return Found((a.value, b.value), "a range")
-    return Found(settled(text, usable, question, asked.marked).value)
+    return Found(chosen.value)
 
 
 def as_asked(number, text, question, count, share=False):
@@ -129,6 +130,10 @@ def settled(text, usable, question, marked):
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if results or near:
         return (results or near)[-1 if results or not marked else 0]
+    # "four: two in front and two behind"
+    whole = sum(m.value for m in usable)
+    if totals := [m for m in usable if len(usable) > 2 and abs(2 * m.value - whole) < 1e-9]:
+        return totals[0]
     if marked and text.lstrip(" (").startswith(text[usable[0].start : usable[0].end]):
         return usable[0]
     concluding = [m for m in usable if SETTLED.search(text, max(0, m.start - 40), m.start)]
@@ -142,9 +147,9 @@ def counted(question):
 
 
 def words_before(text, start):
-    """The words of the field that a number stands in: "num wheels: 3"."""
-    head = re.search(r"([a-z][a-z _-]{0,40})[:=|] ?(?:about |~)?$", text[max(0, start - 50) : start])
-    return re.findall(r"[a-z]+", head[1]) if head else []
+    """The words of the field that a number stands in: "num wheels: 3"; but not "3 goals: 1 early, 2 late"."""
+    head = re.search(r"(\d |)([a-z][a-z _-]{0,40})[:=|] ?(?:about |~)?$", text[max(0, start - 50) : start])
+    return re.findall(r"[a-z]+", head[2]) if head and not head[1] else []
 
 
 def words_behind(text, end):

@@ -17,6 +17,7 @@ LEADING_BEFORE = re.compile(
     r"(?:^|[.;\n,]) ?(?:and )?(?:right |just |shortly )?(?:before|prior to)\b"
     r"(?! (?:that|this|which)\b)[^,.;\n]{0,30}$"
 )
+TOGETHER = re.compile(r"^(?: (?:the|a|an|his|her) \w+)?,? ?and(?: (?!then|next|finally|lastly)\w+){0,3} ?$")
 INVERTED = re.compile(r",|\b(?:it|he|she|they)\b")
 PAUSE = re.compile(r"[.;\n]")
 
@@ -25,14 +26,16 @@ def in_time(text, spans):
     """Indices of `spans` (start, end) of a text, from earliest to latest: "B after A", "before A, B",
     "before that" and "finally" are understood.
     """
-    order, closed, led = [], False, None
+    order, closed, led, after = [], False, None, False
     for i, (start, _) in enumerate(spans):
         gap = text[spans[i - 1][1] if i else 0 : start]
         tail = PAUSE.split(gap)[-1]
         fresh = i == 0 or len(tail) < len(gap)  # a new sentence
         at = len(order) - closed  # what is said to be last stays last
         if i and (EARLIER.search(gap) or not fresh and REVERSING.search(gap)):
-            at = order.index(i - 1)
+            at, after = order.index(i - 1), not fresh
+        elif after and TOGETHER.match(gap):  # "C after A and B"
+            at = order.index(i - 1) + 1
         elif (
             led is not None and not fresh and INVERTED.search(gap) and not re.search(r"\b(?:then|and)\b", gap)
         ):
@@ -40,6 +43,7 @@ def in_time(text, spans):
         elif i and (fresh or closed) and OPENING.search(tail):
             at = 0
         order.insert(at, i)
+        after = after and not fresh
         if fresh:
             led = i if LEADING_BEFORE.search(gap) else None
         closed = closed or i == 0 and bool(CLOSING.search(tail))

@@ -7,7 +7,7 @@ hedged, several).
 
 from lib.verifier.booleans import read_boolean
 from lib.verifier.boxes import read_box
-from lib.verifier.choices import read_choice
+from lib.verifier.choices import options_listed, read_choice
 from lib.verifier.classes import read_class
 from lib.verifier.conclusion import CONCLUDING, corrected, sentences
 from lib.verifier.intervals import read_interval
@@ -37,10 +37,12 @@ def parsed(conclusion, asked):
     # the last sentence happens to mention
     brief = kind == "text" and len(sentences(conclusion.texts[-1])) <= 3
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
-    for at, text in enumerate(conclusion.texts):
-        if whole and at < len(conclusion.texts) - 1 and not CONCLUDING.search(text):
-            continue
-        found = PARSERS[kind](corrected(text), asked)
-        if not found.missing:
-            break
+    whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
+    texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
+    # what any of them says by words goes before what one of them means
+    for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
+        for text in (*texts, conclusion.texts[-1]):
+            found = PARSERS[kind](corrected(text), asked._replace(embed=embed))
+            if not found.missing:
+                return found
     return found

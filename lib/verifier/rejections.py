@@ -15,8 +15,8 @@ REFUSAL = re.compile(
       i(?:'m|[ ]am)[ ](?:sorry|unable|not[ ]able|not[ ]sure|unsure|uncertain) | as[ ]an[ ]ai\b
       | (?:i[ ]|be[ ])?(?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't|unable[ ]to)[ ](?:be[ ])?
         (?:determine|tell|see|know|answer|identif|view|watch|provide|access|assist|help)
-      | (?:it[ ]is|it's|is)[ ](?:not[ ]possible|impossible|difficult|hard|unclear)
-        (?:[ ]to[ ](?:determine|tell|say|know|answer|identify))?
+      | (?:it[ ]is|it's|is)[ ](?:unclear\b|(?:not[ ]possible|impossible|difficult|hard)[ ]to[ ]
+        (?:determine|tell|say|know|answer|identify))
       | (?:not|n't)[ ](?:\w+[ ])?(?:enough|sufficient)[ ]information | insufficient[ ]information
       | no[ ](?:precise|exact|specific)[ ]\w+[ ](?:can|could)[ ]be | no[ ]way[ ]to[ ](?:tell|know)
     )

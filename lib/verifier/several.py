@@ -213,6 +213,9 @@ def worded(text, at, labels, cues, vocabulary):
         return listed[alike.index(at)] if len(listed) == len(alike) and not cues else None
     cue = own[-1]
     end = min((c.start for c in cues if c.start >= cue.end and c.label != at), default=len(text))
+    # the next name's own sentence is not this one's
+    fresh = max(text.rfind(mark, cue.end, end) for mark in (". ", "; ", "\n"))
+    end = fresh if 0 < fresh < end < len(text) else end
     start = max((c.end for c in cues if c.end <= cue.start and c.label != at), default=0)
     clause = max(text.rfind(mark, 0, cue.start) for mark in (". ", "\n", "; ", ", ", " but ", " and "))
     return text[max(start, clause + 1) : end]

@@ -38,6 +38,7 @@ POSITIONS = [
         (r"\bfirst half\b", "0% to 50%"),
         (r"\b(?:second|last|latter) half\b", "50% to 100%"),
         (r"\b(?:last|final) quarter\b", "75% to 100%"),
+        (r"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before the (?:very )?end\b", r"minus \1"),
         (r"(?<!for the )\bfirst (?=\d[\d.]* ?s)", "0% to "),
         (r"\b(?:last|final) (\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b", r"minus \1 to 100%"),
         # "from 25 seconds onwards", "4 s to the end"
@@ -58,7 +59,7 @@ POSITIONS = [
     )
 ]
 PLACE_WORDS = re.compile(
-    r"half|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire"
+    r"half|way|video|into|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire"
     r"|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute|second \d"
 )
 # What a bare number that is a time stands behind: "at 3", "[2", "from about 3", "2 - "
@@ -80,6 +81,10 @@ AHEAD = re.compile(
     r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
 )
 QUOTES = re.compile(r"[<>\"' ]+")
+# "two thirds into the video", "0.7 of the clip"
+PART = re.compile(
+    r"(?<![\d.])(0?\.\d+) (?:of (?:the |its )?(?:way|video|clip|duration|length)|into|through)\b"
+)
 MINUS = re.compile(r"minus (\d+(?:\.\d+)?)")
 AT = re.compile(r"\bat (?:the |about |around |approximately |roughly )*$")
 # between the ends of a range
@@ -131,6 +136,7 @@ def timed(text, duration):
     text = digits(QUOTES.sub(" ", MILLIS.sub(".", ARROW.sub(" to ", affirmed(text)))))
     if not PLACE_WORDS.search(text):
         return text
+    text = PART.sub(lambda m: f"{100 * float(m[1]):g}% ", text)
     for pattern, written in POSITIONS:
         text = pattern.sub(written, text)
     if not duration:

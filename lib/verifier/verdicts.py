@@ -152,10 +152,12 @@ def checks_of(text, record, vocabulary, embed):
             missing = result_of(False, 0.0, None, f"nothing says {label['name']} by its own words")
             checks.append((missing, True))
         else:
-            whole = part == text
-            own = conclusion if whole else Final((part,), True)
-            question = record.get("question", "") if label["kind"] != "boolean" or whole else label["name"]
-            checks.append(check(label, own, {**record, "question": question}, vocabulary, embed))
+            own = conclusion if part == text and label["kind"] != "text" else Final((part,), True)
+            if label["kind"] == "boolean":  # "valid" is asked for by its name, else by the question
+                named = check(label, own, {**record, "question": label["name"]}, vocabulary, embed)
+                checks.append(check(label, own, record, vocabulary, embed) if named[1] else named)
+            else:
+                checks.append(check(label, own, record, vocabulary, embed))
     return checks
 
 

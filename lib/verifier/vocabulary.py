@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from lib.verifier.denials import words_of
-from lib.verifier.words import PLACEHOLDERS, content, stem
+from lib.verifier.words import PLACEHOLDERS, content, spaced, stem
 
 
 def vocabulary_of(label, vocabulary):
@@ -46,16 +46,17 @@ EITHER = re.compile(r"(\w+ing) or (\w+ing)( .*)?$")
 
 def spoken(name, whole=False):
     """The word lists by which a class name may be said: without its parentheses (unless `whole`), either
-    side of a slash or "or", two words as one.
+    side of a slash or "or", several words as one.
     """
-    name = unicodedata.normalize("NFKC", name)  # as answers are read: macOS writes names decomposed
+    # as answers are read: macOS writes names decomposed
+    name = spaced(unicodedata.normalize("NFKC", name))
     name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
     parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
     forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
     for m in [m for form in forms if (m := EITHER.match(form))]:
         forms += [m[1] + (m[3] or ""), m[2] + (m[3] or "")]
     lists = [[t for t in words_of(form) if t[0].isalnum()] for form in forms]
-    return [*lists, ["".join(lists[0])]] if len(lists) == 1 and len(lists[0]) == 2 else lists
+    return [*lists, ["".join(lists[0])]] if len(lists) == 1 and 1 < len(lists[0]) < 5 else lists
 
 
 @lru_cache(maxsize=512)

@@ -9,11 +9,12 @@ onto from for by and or something someone somewhere
 """
 # Spellings and abbreviations of one word; the first is the one that counts
 SPELLINGS = """
-gray grey|color colour colours colored coloured|somersault som soms|person people|bike bicycle bicycles|
-motorbike motorcycle motorcycles|tv television televisions|phone smartphone cellphone telephone|
-fridge refrigerator|picture photo photos photograph photographs|plane airplane aeroplane|
-armstand arm|left leftward leftwards|right rightward rightwards|up upward upwards|down downward downwards|
-counterclockwise anticlockwise|golden gold|wood wooden|wool woolen woollen|snow snowy|skis ski
+gray grey|color colour colours colored coloured|somersault som soms|entry enter|person people|
+bike bicycle bicycles|motorbike motorcycle motorcycles|tv television televisions|
+phone smartphone cellphone telephone|fridge refrigerator|picture photo photos photograph photographs|
+plane airplane aeroplane|armstand arm|left leftward leftwards|right rightward rightwards|up upward upwards|
+down downward downwards|counterclockwise anticlockwise|golden gold|wood wooden|wool woolen woollen|
+snow snowy|skis ski
 """
 # Particles and directions of which one denies an action that the other asserts
 PARTICLES = """
@@ -24,7 +25,7 @@ with without|before after|inside outside|front behind|top bottom|clockwise count
 OPPOSITE_WORDS = """
 open close|open shut|push pull|grow shrink|increase decrease|same different|give take|fast slow|
 quickly slowly|enter leave|full empty|fill empty|big small|large small|happy sad|hot cold|warm cold|wet dry|
-stand sit|hit miss|catch miss|catch drop|throw catch|add remove|put remove|wear remove|insert remove|
+stand sit|hit miss|catch miss|catch drop|throw catch|add remove|put remove|put take|wear remove|insert remove|
 attach remove|install remove|start stop|begin stop|begin end|start end|win lose|first last|rise fall|
 raise lower|lift lower|succeed fail|laugh cry|smile frown|clean dirty|dark bright|early late|awake asleep|
 approach leave|arrive leave|come leave|build destroy|assemble dismantle|appear vanish|appear disappear|
@@ -37,7 +38,3 @@ red green blue yellow orange purple pink brown black white gray
 # Said before a word that is not asserted: a possibility, or what did not quite happen
 HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resemble"
 UNREAL_WORDS = "pretend fake feign mime almost nearly"
-# Words of a sentence that are no content of their own
-SUPPORTING = """
-because order then video clip while so there here very just still also thing person people
-"""

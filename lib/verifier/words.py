@@ -112,6 +112,11 @@ def content(words):
     return [stem(w) for w in words if w not in OPTIONAL] or [stem(w) for w in words]
 
 
+def spaced(name):
+    """A name that is written as one word in several: "ApplyEyeMakeup", "finalScore", "brush_hair"."""
+    return re.sub(r"_+|(?<=[a-z])(?=[A-Z])", " ", name)
+
+
 def words_in(text):
     """The words and numbers of a lower-case text."""
     return re.findall(r"\d+(?:\.\d+)?[a-z]*|[a-z]+", text)
