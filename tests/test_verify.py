@@ -537,6 +537,13 @@ def test_words_decide(answer, ok, kind, value, settings):
 DECIDED_BY_MEANING = table(
     [
         (
+            "text",
+            "The banana turns from green to yellow.",
+            {},
+            ["Answer: The banana goes from green to yellow."],
+            ["Answer: The colour of the banana changes from yellow to green."],
+        ),
+        (
             "class",
             "moving left",
             {"options": MOTIONS},
@@ -682,6 +689,42 @@ def test_a_list_of_all_options_chooses_the_one_with_a_sign(answer, ok, letter):
     assert (judged(answer, "choice", letter, options=options)["verdict"] == "correct") == (
         ok and letter == "B"
     )
+
+
+@pytest.mark.parametrize(
+    "answer, ok",
+    [
+        (
+            '[{"label": "fork", "box": [0.1, 0.6, 0.3, 0.9]}, {"label": "cup", "box": [0.3, 0.6, 0.5, 0.9]}]',
+            True,
+        ),
+        (
+            '[{"label": "cup", "box": [0.3, 0.6, 0.5, 0.9]}, {"label": "fork", "box": [0.1, 0.6, 0.3, 0.9]}]',
+            True,
+        ),
+        (
+            '[{"label": "cup", "box": [0.1, 0.6, 0.3, 0.9]}, {"label": "fork", "box": [0.3, 0.6, 0.5, 0.9]}]',
+            False,
+        ),
+    ],
+)
+def test_of_many_boxes_the_one_of_what_is_asked_for_counts(answer, ok):
+    result = judged(answer, "box", [0.3, 0.6, 0.5, 0.9], "Where is the cup?")
+    assert (result["verdict"] == "correct") == ok, result
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "0:00-0:10 The speaker talks.\n0:10-0:20 He writes on the board.\n0:20-0:40 He answers questions.",
+        '{"segments": [{"event": "writes on the board", "start": 10, "end": 20}, '
+        '{"event": "answers questions", "start": 20, "end": 40}]}',
+    ],
+)
+def test_of_a_timeline_the_line_of_what_is_asked_for_counts(answer):
+    question = "When does the speaker write on the board?"
+    assert judged(answer, "interval", [10, 20], question, duration=40.0)["verdict"] == "correct"
+    assert judged(answer, "interval", [20, 40], question, duration=40.0)["verdict"] == "wrong"
 
 
 def test_intervals_that_last_until_a_time_end_there():

@@ -181,7 +181,9 @@ def tell_object(value, bare=False):
     # the value that answers stands last, where it is read as the answer
     parts = [("Answer" if key.lower() in ANSWERING else spaced(key), tell(v)) for key, v in kept.items()]
     parts.sort(key=lambda part: part[0] == "Answer")
-    return "; ".join(f"{name}: {told}" for name, told in parts).replace("; Answer:", "\nAnswer:")
+    # a list of objects has lines of its own
+    told = "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
+    return told.replace("; Answer:", "\nAnswer:")
 
 
 # ---------------------------------------------------------------- tables

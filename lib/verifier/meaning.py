@@ -18,6 +18,8 @@ NEAR = 0.57
 # Words that are no content of their own
 NOTHING = OPTIONAL | PRONOUNS | BEING | {"no"}
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
+# "from green to yellow", "from left to right"
+CHANGE = re.compile(r"\bfrom (?:the |an? )?(\w+) (?:side )?to (?:the |an? )?(\w+)")
 
 
 class Sentence(NamedTuple):
@@ -79,6 +81,9 @@ def against(said, wanted):
     for s, other in product(sorted(wanted.every - said.every), sorted(said.every - wanted.every)):
         if opposed(s, other) and not (much and other in ANTONYMS.get(s, ())):
             return f"{other} against {s}"
+    changes = [[(stem(a), stem(b)) for a, b in CHANGE.findall(x.text)] for x in (said, wanted)]
+    if any((b, a) in changes[0] for a, b in changes[1]):
+        return "the change is turned round"
     figures, told = ({w for w in x.words if w[0].isdigit()} for x in (wanted, said))
     return "another number" if figures and told and not figures & told else ""
 

@@ -14,8 +14,10 @@ from lib.verifier.intervals import read_interval
 from lib.verifier.numbers import read_number
 from lib.verifier.sequences import read_sequence
 from lib.verifier.times import read_time
-from lib.verifier.words import Found
+from lib.verifier.words import Found, content, stem, words_in
 
+# Kinds of which an answer may tell many, each with what it is of
+TIMELY = ("interval", "time", "box")
 PARSERS = {
     "class": read_class,
     "sequence": read_sequence,
@@ -39,6 +41,8 @@ def parsed(conclusion, asked):
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
     whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
+    if kind in TIMELY and (line := line_asked(conclusion.texts[-1], asked)):
+        texts = [line, *texts]
     # what any of them says by words goes before what one of them means
     for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
         for text in (*texts, conclusion.texts[-1]):
@@ -46,3 +50,11 @@ def parsed(conclusion, asked):
             if not found.missing:
                 return found
     return found
+
+
+def line_asked(text, asked):
+    """Of a timeline, or a list of boxes, the one line that says most of what is asked for, or None."""
+    wanted = set(content(words_in(f"{asked.label['name']} {asked.question}".lower())))
+    lines = [line for line in text.split("\n") if any(c.isdigit() for c in line)]
+    shared = [len(wanted & set(map(stem, words_in(line.lower())))) for line in lines]
+    return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None
