@@ -16,8 +16,8 @@ from lib.verifier.sequences import read_sequence
 from lib.verifier.times import read_time
 from lib.verifier.words import Found, content, stem, words_in
 
-# Kinds of which an answer may tell many, each with what it is of
-TIMELY = ("interval", "time", "box")
+# Kinds of which an answer may name many places, each with what is there
+LOCATED = ("interval", "time", "box")
 PARSERS = {
     "class": read_class,
     "sequence": read_sequence,
@@ -41,7 +41,7 @@ def parsed(conclusion, asked):
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
     whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
-    if kind in TIMELY and (line := line_asked(conclusion.texts[-1], asked)):
+    if kind in LOCATED and (line := line_asked(conclusion.texts[-1], asked)):
         texts = [line, *texts]
     # what any of them says by words goes before what one of them means
     for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
