@@ -727,8 +727,15 @@ def test_of_a_timeline_the_line_of_what_is_asked_for_counts(answer):
     assert judged(answer, "interval", [20, 40], question, duration=40.0)["verdict"] == "wrong"
 
 
-def test_intervals_that_last_until_a_time_end_there():
-    answer = "It begins at around 12 seconds and lasts until the 20-second mark."
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "It begins at around 12 seconds and lasts until the 20-second mark.",
+        "It begins 12 seconds in and finishes 8 seconds later.",
+        "He opens it at the 12 second mark and is done by the 20 second mark.",
+    ],
+)
+def test_an_interval_told_as_two_events(answer):
     assert judged(answer, "interval", [12, 20], duration=40.0)["verdict"] == "correct"
 
 

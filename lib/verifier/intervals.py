@@ -23,6 +23,11 @@ STARTS = re.compile(r"\b(?:start|begin|began|begun)")
 LASTING = re.compile(
     r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! (?:from|until|till|to)\b)[^.;\n\d]{0,15}$"
 )
+# "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s and is done by 8 s"
+LATER = re.compile(r" ?(?:later|afterwards)\b")
+TWO_EVENTS = re.compile(
+    r"^[^.;\n\d]{0,40}\b(?:and|then)\b[^.;\n\d]{0,40}\b(?:at|by) (?:about |around |the )*$"
+)
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 
@@ -54,7 +59,7 @@ def pairs_of(text, found, unit, duration):
     """Every two neighbouring times that make an interval: ([start, end], first place, last place)."""
     pairs = []
     for a, b in zip(found, found[1:]):
-        if pairs and pairs[-1][2] == a.end or not (ends := ends_of(text, a, b)):
+        if pairs and pairs[-1][2] == a.end or not (ends := ends_of(text, a, b, len(found) == 2)):
             continue
         ends = [fitted(end, unit, duration) for end in ends]
         if None not in ends:
@@ -62,17 +67,19 @@ def pairs_of(text, found, unit, duration):
     return pairs
 
 
-def ends_of(text, a, b):
-    """Two neighbouring times as the ends of an interval, by the words around them, or None."""
+def ends_of(text, a, b, alone=False):
+    """Two neighbouring times as the ends of an interval, by the words around them, or None; `alone`: there is
+    no other time.
+    """
     gap, before = text[a.end : b.start], text[max(0, a.start - 50) : a.start]
     first = a
     # "2 to 5 minutes", "20-50%"
     if a.unit == "" and b.unit:
         scale = 60 if MINUTES.search(text[b.start : b.end]) else 0.01 if b.unit == "%" else 1
         first = a._replace(unit=b.unit, value=a.value * scale)
-    if LASTING.match(gap):
+    if LASTING.match(gap) or LATER.match(text, b.end):
         return first, b._replace(value=first.value + b.value)
     if LASTING.match(before[-15:]) and STARTING.search(gap):
         return b, a._replace(value=a.value + b.value)
     loose = LOOSE_PAIR.match(gap) and (STARTING.search(before) or STARTS.search(gap))
-    return (first, b) if loose or PAIR.match(gap) else None
+    return (first, b) if loose or PAIR.match(gap) or alone and TWO_EVENTS.match(gap) else None
