@@ -67,10 +67,10 @@ def solution_of(solution):
 def score(text, solution):
     """{"score", "holds", "verdict", "why"} of a model's text, a thought before its answer included.
 
-    The score, in [0, 1], is the product of the labels' own: IoU, 1 - relative error, cosine, share of steps
-    in order, or 0 and 1. In a product every label that is said better counts, and one that is not said makes
-    it 0; a minimum would see the worst label alone. It is 0 where nothing is asserted: a refusal, a list, a
-    hedge, a thought that never ended. Raises ValueError for a solution of another form.
+    The score, in [0, 1], is the product of the labels' own: IoU, 1 - relative error, likelihood of a text,
+    share of steps in order, or 0 and 1. In a product every label that is said better counts, and one that is
+    not said makes it 0; a minimum would see the worst label alone. It is 0 where nothing is asserted: a
+    refusal, a list, a hedge, a thought that never ended. Raises ValueError for a solution of another form.
     """
     open_hall()
     from lib.verifier import verify

@@ -3,7 +3,7 @@ kinds that are measured.
 """
 
 # The default thresholds; a label's "tolerance" overrides its own
-IOU, TIME, NUMBER, COSINE = 0.5, 0.10, 0.05, 0.6
+IOU, TIME, NUMBER, LIKELIHOOD = 0.5, 0.10, 0.05, 0.6
 
 
 def tolerance_of(label, usual):

@@ -6,7 +6,7 @@ import numpy as np
 
 from lib.verifier.conclusion import sentences
 from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
-from lib.verifier.rules import COSINE, tolerance_of
+from lib.verifier.rules import LIKELIHOOD, tolerance_of
 from lib.verifier.words import stem, words_in
 
 # Of a sentence as many as this of an answer are looked at
@@ -43,12 +43,12 @@ def text_near(said, label, question, embed):
     why = f"likelihood {score:.2f} (cosines {signs.joint:.2f}, {signs.added:.2f})" + (
         reason and f", {reason}"
     )
-    return score >= tolerance_of(label, COSINE), score, why
+    return score >= tolerance_of(label, LIKELIHOOD), score, why
 
 
 def likelihood(signs):
     """How likely it is that a sentence of these signs says what the label says, 0.6 where it just holds."""
-    return 1 / (1 + np.exp(-(np.dot(WEIGHTS, signs) + BIAS)) * (1 / COSINE - 1))
+    return 1 / (1 + np.exp(-(np.dot(WEIGHTS, signs) + BIAS)) * (1 / LIKELIHOOD - 1))
 
 
 def signs_of(said, wanted, question, embed):
