@@ -56,6 +56,15 @@ def test_killed_and_run_again_it_is_whole(tmp_path):
     assert "was made with CAPTIONS=" in refused.stderr
 
 
+def test_no_training_is_given_the_same_rows_twice(tmp_path):
+    planned = make("-n", "viit-arms", "viit-star-arms", f"RUN={tmp_path / 'run'}", "N=1").stdout
+    trained = [line.split() for line in planned.replace("\\\n", " ").splitlines() if "05_finetune.py" in line]
+    assert len(trained) > 6
+    for words in trained:
+        files = [word for word in words if word.endswith(".jsonl")]
+        assert len(files) == len(set(files)), words
+
+
 def test_on_clips_of_ones_own_the_steps_are_these(tmp_path):
     run, clips = tmp_path / "run", tmp_path / "clips"
     clips.mkdir()

@@ -147,7 +147,7 @@ viit-cycles: $(DATA)/train.jsonl $(OF_BASE) $(V)/model/DONE
 	$(call cycles_from,cycles-from-base,$(VIIT_BASE))
 	$(call cycles_from,cycles-from-viit,$(V)/model)
 $(V)/with-rationales/DONE: $(FOR_LANGUAGE) $(V)/vision/DONE viit-cycles
-	$(call tune_language,language,$(V)/vision) --mix $(V)/captions/train.jsonl $(RUN)/cycles-from-base/cycle$(N)/verified.jsonl
+	$(call tune_language,language,$(V)/vision) --mix $(RUN)/cycles-from-base/cycle$(N)/verified.jsonl
 viit-star-arms: $(V)/results.md $(STAR_DUALS:%=$(V)/retrieval/%/eval.json) $(call answers_of,with-rationales)
 viit-star: | $(READY)  ## VIIT and Video-STaR together over SEEDS: cycles from the adapted model, captions kept by labels, rationales in stage 2
 	for seed in $(SEEDS); do $(AGAIN) viit-star-arms RUN=$(RUN)/seed$$seed SEED=$$seed; done
