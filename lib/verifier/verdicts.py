@@ -1,5 +1,6 @@
 """Verdicts: an answer judged by its labels, one record or many of them."""
 
+import re
 from itertools import islice
 
 import numpy as np
@@ -124,19 +125,23 @@ def judge(record, vocabulary, embed):
     return summed_up(checks_of(text, record, vocabulary, embed))
 
 
+# A line that begins "Answer:"
+LAST_LINE = re.compile(r"^[^\w\n]*(?:answer|\u7b54\u6848|respuesta)[^\w:\uff1a\n]*[:\uff1a]", re.I | re.M)
+
+
 def word_for_word(answer, record):
     """Whether an answer ends with "Answer:" and the labels of a record as the prompt's form has them."""
     labels, frame = record["labels"], frame_of(record)
     if frame is None and any(label["kind"] == "box" for label in labels):
         return False
     text = label_text(labels, frame)
-    end, text = plain(answer[-(len(text) + 200) :]), plain(text)
-    return any(end.endswith(f"{sign}: {text}") for sign in ("answer", "\u7b54\u6848", "respuesta"))
+    end, text = answer[-(len(text) + 200) :], plain(text)
+    return any(plain(end[line.end() :]) == text for line in LAST_LINE.finditer(end))
 
 
 def plain(text):
     """A text without the spaces, case, stars and final dots that say nothing."""
-    return " ".join(text.lower().replace("*", " ").replace("\uff1a", ": ").split()).strip(" .\u3002")
+    return " ".join(text.lower().replace("*", " ").split()).strip(" .\u3002")
 
 
 def checks_of(text, record, vocabulary, embed):
