@@ -24,6 +24,7 @@ HALL = {
     "provenance",
     "command",
     "video",
+    "streams",
     "confidence",
     "trackers",
     "muon",
@@ -106,6 +107,7 @@ def test_a_stage_copied_with_what_it_names_runs_elsewhere(tmp_path):
         "lib/provenance.py",
         "lib/command.py",
         "lib/video.py",
+        "lib/streams.py",
     ):
         shutil.copy(ROOT / name, place / name)
     shutil.copytree(ROOT / "lib/model", place / "lib/model", ignore=shutil.ignore_patterns("__pycache__"))

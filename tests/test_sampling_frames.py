@@ -22,7 +22,7 @@ from lib.model.inputs import encode
 from lib.model.questions import FRAME, Questions, plan_batches
 from lib.prompts import render
 from lib.records import StageError
-from lib.video import _centres, read_frames
+from lib.video import centres, read_frames
 
 LABEL = {"name": "it", "kind": "class", "value": "red"}
 LENGTHS = {"short": 0.5, "middle": 1.5, "long": 3.0}  # seconds
@@ -78,8 +78,8 @@ def test_frames_are_those_of_before(tmp_path):
     path = encoded_clip(tmp_path / "x.mp4", "libx264", 100, preset="veryfast", threads=1, g=12, bf=3)
     every, _ = read_frames(path, 100)
     frames, about = frames_of((str(path), None, None), 8)
-    assert [number_of(frame) for frame in frames] == _centres(0, 100, 8) == about["frames_indices"]
-    assert (frames == every[_centres(0, 100, 8)]).all() and "sized" not in about
+    assert [number_of(frame) for frame in frames] == centres(0, 100, 8) == about["frames_indices"]
+    assert (frames == every[centres(0, 100, 8)]).all() and "sized" not in about
     again, same = frames_of((str(path), None, None), Sampling())
     assert (again == frames).all() and same == about
 
@@ -88,9 +88,9 @@ def test_frames_a_second_of_the_clip(tmp_path):
     """30 frames a second for 4 s: whole, and cut."""
     path = str(coded_clip(tmp_path / "x.mp4", 120))
     whole, about = frames_of((path, None, None), Sampling(None, 2.0))
-    assert [number_of(frame) for frame in whole] == _centres(0, 120, 8) == about["frames_indices"]
+    assert [number_of(frame) for frame in whole] == centres(0, 120, 8) == about["frames_indices"]
     cut, about = frames_of((path, 1.0, 2.5), Sampling(None, 2.0))
-    assert [number_of(frame) for frame in cut] == _centres(30, 75, 3) and about["duration"] == 1.5
+    assert [number_of(frame) for frame in cut] == centres(30, 75, 3) and about["duration"] == 1.5
 
 
 @pytest.mark.parametrize("together", [1, 2])

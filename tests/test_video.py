@@ -155,8 +155,8 @@ def test_long_distances_are_sought_and_not_decoded(tmp_path, monkeypatch):
     hands them out.
     """
     path, decoded = encoded_clip(tmp_path / "x.mp4", "mpeg4", 600, g=12, bf=0), []
-    before = video._packets
-    monkeypatch.setattr(video, "_packets", lambda *a: (decoded.append(p) or p for p in before(*a)))
+    before = video.packets_of
+    monkeypatch.setattr(video, "packets_of", lambda *a: (decoded.append(p) or p for p in before(*a)))
     read_frames(path, 8)
     assert len(decoded) <= 8 * 12
 
