@@ -105,6 +105,23 @@ def count_up(cases, results, embed):
     return table
 
 
+# An id's head up to its last "-" names the set that a case was written for; smaller sets are not told
+LEAST_OF_A_SET = 50
+
+
+def print_sets(cases, results):
+    """The accuracy on each set of cases, by the heads of their ids ("q-017"), if there are several."""
+    sets = defaultdict(list)
+    for case, result in zip(cases, results):
+        head = str(case.get("id", "")).rpartition("-")[0]
+        sets[head].append((result["verdict"] == "correct") == case["human"])
+    told = [
+        f"{head} {sum(r) / len(r):.3f} ({len(r)})" for head, r in sets.items() if len(r) >= LEAST_OF_A_SET
+    ]
+    if len(told) > 1:
+        print(f"by set: {', '.join(told)}")
+
+
 def audit(paths, embedder, seed, show_cases):
     """Print how the verifier agrees with the human verdicts of each file, by kind, and the wrong-label
     control; with `show_cases` every disagreement too, which those who write rules must not see of a file that
@@ -115,6 +132,7 @@ def audit(paths, embedder, seed, show_cases):
         cases = read_cases(path)
         results = list(verify_all(cases, embedder))
         print_table(path, count_up(cases, results, embed))
+        print_sets(cases, results)
         control = with_wrong_labels(cases, embedder, seed)
         passed = [
             (case, result)
