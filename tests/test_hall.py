@@ -28,6 +28,7 @@ HALL = {
     "confidence",
     "trackers",
     "muon",
+    "wordnet",
 }
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}

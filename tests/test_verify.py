@@ -602,6 +602,62 @@ DECIDED_BY_MEANING = table(
             ],
         ),
         (
+            "sequence",
+            ["take out the old bulb", "install the new bulb", "put back the lampshade"],
+            {
+                "options": [
+                    "take out the old bulb",
+                    "install the new bulb",
+                    "put back the lampshade",
+                    "light up",
+                ]
+            },
+            [],
+            ["1) take out the old bulb 2) install the new bulb 3) light up"],
+        ),
+        (
+            "sequence",
+            ["put steak on grill", "check temperature", "flip steak"],
+            {},
+            ["He lays it on the hot grill, checks its temperature after a while and flips the steak."],
+            ["He lays it on the hot grill, flips it after a few minutes, and checks its temperature."],
+        ),
+        (
+            "sequence",
+            ["the van overtakes the bus", "the bus honks"],
+            {},
+            ["The van overtakes the bus, then the bus honks."],
+            ["The bus overtakes the van, then the van honks."],
+        ),
+        (
+            "sequence",
+            ["pour the milk", "drink the milk"],
+            {},
+            ["The milk is poured into a glass and then drunk."],
+            ["The milk is poured into a glass and then frozen."],
+        ),
+        (
+            "text",
+            "Close the book.",
+            {"question": "What will the person do next?"},
+            ["The person is about to shut the book."],
+            ["The person is about to open the book.", "The person will not shut the book."],
+        ),
+        (
+            "text",
+            "to protect her hands from the heat",
+            {"question": "Why does she put on gloves?"},
+            ["So that the heat does not burn her hands."],
+            ["Because it is snowing."],
+        ),
+        (
+            "text",
+            "The girl runs faster than the boy.",
+            {},
+            ["The girl is running faster than the boy."],
+            ["The girl runs slower than the boy."],
+        ),
+        (
             "text",
             "The man gives the woman a red ball.",
             {},
@@ -756,6 +812,224 @@ def test_a_thing_of_the_question_is_not_what_was_asked():
     question = "Does the man open the door with the key?"
     assert judged("He drops the key on the floor.", "boolean", True, question)["verdict"] != "correct"
     assert judged("He does open it with the key.", "boolean", True, question)["verdict"] == "correct"
+
+
+# Each in a way of its own that models have; several of them were once read wrongly
+AS_MODELS_WRITE = table(
+    [
+        (
+            "number",
+            0,
+            {"question": "How often does the bell ring?"},
+            ["The door opens at 0:04 and shuts at 0:09; the bell never rings.", "Not a single time."],
+            ["The bell rings once, at 0:04."],
+        ),
+        (
+            "number",
+            12,
+            {"question": "How many beads does she thread?"},
+            ["Answer: 12 in total (7 red ones and 5 blue ones)", "7 red and 5 blue: 12 altogether"],
+            ["Answer: 7 in total (12 were on the table)"],
+        ),
+        (
+            "number",
+            88,
+            {"question": "What speed in km/h does the display show?"},
+            ["It climbs past 75 and reaches 88 km/h, at about 3,000 turns of the engine."],
+            ["It reaches 75 km/h, with 88 turns of something."],
+        ),
+        (
+            "number",
+            2,
+            {"question": "How many boats lie on the left side?"},
+            ["Left side: 2 boats\nRight side: 6 boats", "Answer: a pair"],
+            ["Left side: 6 boats\nRight side: 2 boats"],
+        ),
+        ("number", 0.5, {"question": "How many points are deducted?"}, ["Half a point."], ["One point."]),
+        (
+            "time",
+            131.0,
+            {"duration": 300.0, "question": "When does the bus arrive?"},
+            [
+                "\\boxed{2:10}",
+                "At 0:12 she is still waiting; the bus arrives at 2:10.",
+                "It arrives at 2 minutes and 10 seconds, out of a 300-second clip.",
+            ],
+            ["At 2:10 she is still waiting; the bus arrives at 4:40.", "\\boxed{10:10}"],
+        ),
+        (
+            "time",
+            18.5,
+            {"duration": 20.0},
+            [
+                "Answer: two seconds before the clip ends",
+                "Answer: two seconds before the end of this 20-second video",
+                "Only at the very end of the clip.",
+                "Answer: in the last second of the video",
+                "Answer: the nineteenth second",
+            ],
+            ["Answer: half a second into the clip", "Answer: at the beginning"],
+        ),
+        (
+            "time",
+            90.0,
+            {"duration": 120.0},
+            ["Answer: after a minute and a half", "Answer: at one and a half minutes"],
+            ["Answer: after a minute", "Answer: after two minutes and a half"],
+        ),
+        (
+            "interval",
+            [20.0, 30.0],
+            {"duration": 40.0, "question": "When does the clerk stamp the letter?"},
+            [
+                "from the 20th to the 31st second of the 40-second clip",
+                "from the twentieth to the thirtieth second",
+                "Answer: the third quarter of the video",
+                "Answer: START 20 to END 29 seconds",
+                "The stamping ends at 30 seconds; it had started at 21 seconds.",
+                "He picks up the stamp at 0:20; the last letter is done by 0:30.",
+                "He starts at 20 seconds and needs about 9 seconds.",
+                '{"onset_ms": 20000, "offset_ms": 30000}',
+                '{"segment": {"start": 20, "end": 30}}',
+                "| event | from | to |\n|---|---|---|\n| reads | 0:00 | 0:19 |\n| stamps it | 0:20 | 0:30 |",
+                "| time | action |\n|---|---|\n| 0:00-0:19 | reads |\n| 0:20-0:30 | stamps the letter |",
+            ],
+            [
+                "Answer: the last quarter of the video",
+                "From 20 to 30 seconds he writes; the letter is stamped from 31 to 38 seconds.",
+                "Answer: from the first frame to 20 seconds",
+            ],
+        ),
+        (
+            "interval",
+            [32.0, 40.0],
+            {"duration": 40.0},
+            ["From 32 s until the clip ends.", "Answer: the last fifth of the clip"],
+            ["From the first frame to 8 seconds.", "Answer: the first fifth of the clip"],
+        ),
+        ("interval", [300, 360], {}, ["from minute 5 to minute 6"], ["from 5 to 6 s"]),
+        (
+            "interval",
+            [[10, 26], [94, 110]],
+            {},
+            ["There are two such moments:\n1. 0:10 - 0:25\n2. 1:34 - 1:50"],
+            ["There is one such moment:\n1. 1:34 - 1:50"],
+        ),
+        (
+            "box",
+            [0.0, 0.4, 0.3, 0.8],
+            {"question": "Where is the white van?"},
+            [
+                '[{"bbox_2d": [0.01, 0.4, 0.3, 0.8], "label": "white van"},'
+                ' {"bbox_2d": [0.5, 0.4, 0.8, 0.8], "label": "black car"}]'
+            ],
+            [
+                '[{"bbox_2d": [0.01, 0.4, 0.3, 0.8], "label": "black car"},'
+                ' {"bbox_2d": [0.5, 0.4, 0.8, 0.8], "label": "white van"}]'
+            ],
+        ),
+        (
+            "boolean",
+            False,
+            {"question": "Is the cup moved from left to right?"},
+            ["No. The cup is moved from the right to the left.", "Answer: it isn't", "It is not."],
+            ["Answer: it is", "It cannot be decided.", "Yes. The cup is moved from the left to the right."],
+        ),
+        (
+            "boolean",
+            True,
+            {"question": "Does the girl push the swing?"},
+            ["It is the girl who pushes the swing.", "It does. Answer: yes"],
+            ["It isn't the girl who pushes the swing."],
+        ),
+        (
+            "choice",
+            "B",
+            {"options": ["pull the rope", "push the cart", "climb the wall"]},
+            [
+                '{"A": "no, it stays on the ground", "B": "yes, from 3 s on", "C": "no"}',
+                "| A pull the rope | no |\n| B push the cart | yes, up the hill |\n| C climb the wall | no |",
+                "It must be the second option.",
+                "The only thing that he can do is push the cart.",
+            ],
+            ["It must be the last option.", '{"A": "yes", "B": "no, from 3 s on", "C": "no"}'],
+        ),
+        (
+            "choice",
+            "A",
+            {"options": ["three", "two", "one"], "question": "How many cats are there?"},
+            ["I count one tabby, a black one and a white one, so three cats in total.", "There are 3."],
+            ["Of three cats only one is there: one cat."],
+        ),
+        (
+            "class",
+            "water skiing",
+            {"options": ACTIONS},
+            ["| class | seen? |\n|---|---|\n| riding a bike | no |\n| water skiing | yes |"],
+            ["| class | seen? |\n|---|---|\n| riding a bike | yes |\n| water skiing | no |"],
+        ),
+        (
+            "class",
+            "clean and jerk",
+            {"options": ["clean and jerk", "snatch"]},
+            ["**Clean & jerk**"],
+            ["Snatch"],
+        ),
+        ("class", "slow", {"options": ["slow", "fast"]}, ["It turns slowly."], ["It nearly stops."]),
+        (
+            "sequence",
+            ["Back", "2.5 Soms.Pike", "Entry"],
+            {"options": ["Back", "Forward", "2.5 Soms.Pike", "1.5 Soms.Pike", "2.5 Soms.Tuck", "Entry"]},
+            [
+                "backward, two-and-a-half piked somersaults, entry".replace("backward", "back"),
+                "1. **Take-off:** back\n2. **First flight:** 2.5 somersaults, pike\n3. **Finish:** entry",
+                "| 1 | back |\n| 2 | two and a half somersaults, piked |\n| 3 | entry |",
+            ],
+            [
+                "back, two-and-a-half tucked somersaults, entry",
+                "back, one and a half piked somersaults, entry",
+            ],
+        ),
+        (
+            "sequence",
+            ["leap", "split jump", "wolf jump"],
+            {},
+            [
+                "A leap into a split jump, and after a short pause a wolf jump.",
+                "The wolf jump comes last, and before it a leap goes into a split jump.",
+                "The correct order is leap, split jump, wolf jump.",
+            ],
+            ["A leap into a wolf jump, and after a short pause a split jump."],
+        ),
+    ]
+)
+
+
+@pytest.mark.parametrize("answer, ok, kind, value, settings", AS_MODELS_WRITE)
+def test_as_models_write(answer, ok, kind, value, settings):
+    test_words_decide(answer, ok, kind, value, settings)
+
+
+def test_two_letters_or_a_doubt_are_no_choice():
+    options = {"options": ["pull the rope", "push the cart", "climb the wall"]}
+    for answer in ("Answer: (A) or (B)", "Answer: A. or B.", "A and B are right"):
+        assert judged(answer, "choice", "A", **options)["verdict"] != "correct", answer
+    for answer in ("So it's rowing, or perhaps canoeing.", "It is some kind of sport."):
+        assert judged(answer, "class", "rowing", options=["rowing", "sawing"])["verdict"] != "correct", answer
+
+
+def test_what_will_happen_is_about_to():
+    answer, options = "He is about to open the door.", {"options": ["open the door", "close the door"]}
+    assert judged(answer, "choice", "A", "What will he do next?", **options)["verdict"] == "correct"
+    assert judged(answer, "choice", "A", "What did he do?", **options)["verdict"] != "correct"
+
+
+def test_headings_are_names_of_several_labels():
+    labels = [{"name": name, "kind": "number", "value": v} for name, v in (("difficulty", 3), ("score", 63))]
+    answer = "### Difficulty\n3.0\n\n### Score\nThree times 7.0, so 7.0 x 3 x 3.0 = 63.0"
+    assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "correct"
+    labels[1]["value"] = 21
+    assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "wrong"
 
 
 def test_prose_is_no_timeline():
@@ -1476,16 +1750,19 @@ def test_try_reads_one_answer_aloud():
 
 
 ROW = re.compile(r"[a-z]+ +\d+ ")
-# the accuracies below which something broke: a few points under those in lib/verifier/README.md
+# One case of how many is looked at (all: make audit), and the accuracies below which something broke: a few
+# points under those in lib/verifier/README.md
 PARTS = [
-    ("scored.jsonl", {"all": 0.86, "kind": 0.78}),
-    pytest.param("written.jsonl", {"all": 0.9, "kind": 0.8}, marks=pytest.mark.slow),
+    ("scored.jsonl", 2, {"all": 0.88, "kind": 0.78}),
+    pytest.param("written.jsonl", 4, {"all": 0.9, "kind": 0.8}, marks=pytest.mark.slow),
 ]
 
 
-@pytest.mark.parametrize("part, least", PARTS)
-def test_audit(part, least):
-    said = sh("04_verify.py", "--audit", AUDIT / part).stdout
+@pytest.mark.parametrize("part, step, least", PARTS)
+def test_audit(part, step, least, tmp_path):
+    sample = tmp_path / part
+    sample.write_text("".join((AUDIT / part).read_text().splitlines(keepends=True)[::step]))
+    said = sh("04_verify.py", "--audit", sample).stdout
     rows = {line.split()[0]: [*map(float, line.split()[1:])] for line in said.splitlines() if ROW.match(line)}
     assert rows.keys() >= {*KINDS, "several", "thought", "all"}
     for kind, (_, _, _, accuracy, official, substring) in rows.items():

@@ -8,7 +8,7 @@ WordNet is walked here.
 
 from functools import lru_cache
 
-from lib.benchmarks.wordnet import KINDS, line_of, opened, synset, uses
+from lib.wordnet import KINDS, line_of, offsets, opened, synset, uses
 
 # the endings that WordNet's own rules take off, and what they put there
 ENDINGS = {
@@ -22,13 +22,6 @@ ROOT = ("", 0)  # above all verbs
 
 
 # ---------------------------------------------------------------- WordNet
-
-
-@lru_cache(maxsize=None)
-def offsets(word, kind):
-    """The synsets of a base form as a kind of word, the commonest first."""
-    fields = line_of(opened(f"index.{kind}"), word.encode()).split()
-    return tuple(map(int, fields[6 + int(fields[3]) :])) if fields else ()
 
 
 @lru_cache(maxsize=None)

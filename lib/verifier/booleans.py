@@ -5,21 +5,25 @@ import re
 from lib.verifier.denials import words_of
 from lib.verifier.words import OPPOSITES, OPTIONAL, Found, stem
 
+# "it does", "they are not"
+BRIEFLY = r"(?:it|he|she|they|there) (?:do|does|did|is|are|was|were|has|have|can)"
 # "Yes, ...", "Of course", "Right."
 YES = re.compile(
     r"^\W*(?:(?:yes|yeah|yep|true|affirmative|indeed|certainly|absolutely|definitely|of course|correct)\b"
-    r"(?! not)|right\W*$)"
+    rf"(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.;!]))"
 )
 # "Definitely not", "No, ...", "No he is", "Not true"; but not "No man is there"
 NO = re.compile(
     r"^\W*(?:(?:certainly|definitely|absolutely|of course) not\b"
-    r"|no(?=\W*$| ?[.,;:!()]| -| (?:he|she|it|they|the|this|that|there|i)\b)"
-    r"|nope\b|false\b|incorrect\b|negative\b|not (?:true|correct|really|at all)\b)"
+    r"|no(?!\. ?\d)(?=\W*$| ?[.,;:!()]| -| (?:he|she|it|they|the|this|that|there|i)\b)"
+    r"|nope\b|false\b|incorrect\b|negative\b|not (?:true|correct|really|at all)\b"
+    rf"|{BRIEFLY}(?: not|n't|not)(?=\W*$|[.;!]))"
 )
 INSIDE = re.compile(r"\b(?P<not>not |n't )?(?P<word>yes|no(?=\W*$|[.,;])|true|false|correct|incorrect)\b")
 UNDECIDED = re.compile(
     r"\byes (?:and|or) no\b|\byes/no\b|\bnot sure\b|\bunsure\b"
-    r"|\b(?:maybe|perhaps|possibly|might|cannot|can't)\b(?! be true)"
+    r"|\b(?:maybe|perhaps|possibly|might)\b"
+    r"|\b(?:cannot|can't)\b(?! be (?!\w*(?:ed|en|sure|certain|told|known)\b))"
 )
 NEITHER = Found(None, "neither yes nor no", True)
 # Where a statement ends and another begins
@@ -33,6 +37,10 @@ SMALL = OPTIONAL - {"on", "in"} | set(
     "do does did has have had can will there any you see video clip happen happens them that two both perform"
     " position still anyone anybody someone somebody was were during end start".split()
 )
+# What a question is about anyway
+HERE = re.compile(r"\b(?:in|during|of) (?:the|this) (?:video|clip|scene|footage)\b")
+# "it is not the girl who pushes"
+CLEFT = re.compile(r"\bit (is(?: not|n't)?|was(?: not|n't)?) ([^.,;]{1,40}?) (?:who|that)\b")
 # The share of the words asked for that a statement of it says
 NAMED = 0.75
 ANAPHORA = frozenset("it he she they this that these those".split())
@@ -46,10 +54,15 @@ def read_boolean(text, asked):
     low = text.lower().strip()
     if UNDECIDED.search(low):
         return Found(None, "hedges")
-    if YES.match(low) or NO.match(low):
+    if led(low):
         return Found(bool(YES.match(low)))
     inside = {(m["word"] in ("yes", "true", "correct")) != bool(m["not"]) for m in INSIDE.finditer(low)}
     return agreed(inside) if inside else stated(low, asked.question.lower())
+
+
+def led(text):
+    """Whether a text begins with yes or no."""
+    return bool(YES.match(text.lower()) or NO.match(text.lower()))
 
 
 def agreed(values):
@@ -64,9 +77,12 @@ def stated(text, question):
     Each part of the text that names it counts; where none does, the whole text. Parts that disagree say
     nothing.
     """
-    asked = [stem(w) for w in re.findall("[a-z]+", question) if w not in SMALL]
+    asked = [
+        stem(w) for w in re.findall("[a-z]+", HERE.sub("", question.replace("'s ", " "))) if w not in SMALL
+    ]
     if text.endswith("?") or not asked or re.search(r"\b(?:what|which|who|how|when|where|why)\b", question):
         return NEITHER
+    text = CLEFT.sub(r"\2 \1 ", text)
     for parts in (PART.split(text), [text]):
         values = {value for part in parts if (value := part_holds(part, asked)) is not None}
         if values:
@@ -84,7 +100,7 @@ def part_holds(part, asked):
     opposites = {s: words for s, words in opposites.items() if words}
     named = [s for s in asked if s in stems or s in opposites]
     # "he" and "it" stand for one of them each
-    meant = len(named) + sum(token in ANAPHORA for token in tokens[:5])
+    meant = len(named) + sum(token in ANAPHORA for token in tokens[:10])
     if not named or len(tokens) > 3 and meant < NAMED * len(asked):
         return None
     last = max(

@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from lib.prompts import options_of
 from lib.verifier.classes import member, nearest
 from lib.verifier.denials import affirmed
-from lib.verifier.numbers import HEDGED
+from lib.verifier.numbers import HEDGED, read_number
 from lib.verifier.spelled import digits
 from lib.verifier.words import Found
 
@@ -15,11 +15,20 @@ LEADING = re.compile(
     r"^\W{0,20}(?:(?:option |choice )?\(?([a-z])\W*$"
     r"|(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])(?:[.):,]|\)? - )|\(?([a-z])\))"
 )
+# "so B is right", "that leaves B"
+DECIDED = re.compile(
+    r"\b([A-Z]) (?:is|must be) (?:the )?(?:right|correct|best|only)\b"
+    r"|(?<=\bleaves )(?:only |just |us with )?(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])\b"
+)
 # "option B", "(B)", "B"
 LETTERS = re.compile(
     r"\b(?:option|choice|answer|letter)s? \(?([A-Z]|[b-z](?=\W|$))\b\)?|\(([A-Za-z])\)"
     r"|(?<![\w'])([A-Z])(?![\w'])"
 )
+NUMERAL = re.compile(r"\d+(?:\.\d+)?")
+# "the first statement", "the last option"
+RANKS = ["first", "second", "third", "fourth", "fifth"]
+RANKED = re.compile(rf"\b({'|'.join(RANKS)}|last) (?:option|choice|statement|caption|answer)\b")
 # A line of a list of options: "B. moving right", and the sign of the one that is chosen
 LISTED = re.compile(r"^\W*([A-Z])[.):] ?(.*)$", re.M)
 CHECKED = re.compile(
@@ -27,7 +36,7 @@ CHECKED = re.compile(
     r"|(?:^|[:,|-]|\bis) ?(?:yes|correct|right|true|fits|matches)\b[^,;]{0,30}$",
     re.I,
 )
-ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b")
+ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|or)\b")
 
 
@@ -41,9 +50,13 @@ def read_choice(text, asked):
     text = affirmed(text)
     letters = letters_of(text, ascii_uppercase[: len(options)])
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
-    words = member(bare, options)
-    if words.missing and any(option.strip(" .").isdigit() for option in options):
-        words = member(digits(bare), options)
+    counts = [digits(option).strip(" .") for option in options]
+    words = (
+        by_count(bare, options, counts, asked)
+        if all(map(NUMERAL.fullmatch, counts))
+        else Found(None, "", True)
+    )
+    words = member(bare, options) if words.missing else words
     if len(letters) > 1:
         return Found(None, "several options: " + ", ".join(sorted(letters)))
     meant = {
@@ -59,13 +72,26 @@ def read_choice(text, asked):
     return Found(None, "no option" if words.missing else words.why, words.missing)
 
 
+def by_count(text, options, counts, asked):
+    """The option that is the number which a text concludes; `counts`: the options as digits."""
+    found = read_number(text, asked._replace(label={**asked.label, "value": 1}))
+    if found.value is None or isinstance(found.value, tuple) or f"{found.value:g}" not in counts:
+        return Found(None, "no number among the options", True)
+    return Found(options[counts.index(f"{found.value:g}")])
+
+
 def letters_of(text, allowed):
     """The letters of options that a text names: the one it begins with, else all of them."""
     lead = LEADING.match(text)
     letter = lead and lead[lead.lastindex].upper()
     if letter and letter in allowed and not ANOTHER.match(text, lead.end()):
         return {letter}
+    decided = {m[1] or m[2] for m in DECIDED.finditer(text)} & {*allowed}
+    if len(decided) == 1:
+        return decided
     found = set()
+    for m in RANKED.finditer(text.lower()):
+        found |= set(allowed[-1:] if m[1] == "last" else allowed[RANKS.index(m[1]) :][:1])
     for m in LETTERS.finditer(text):
         letter = (m[1] or m[2] or m[3]).upper()
         article = m[3] in ("A", "I") and not ARTICLE_ENDS.match(text, m.end())

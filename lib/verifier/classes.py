@@ -22,16 +22,9 @@ LEAST, MARGIN, ALONE = 0.3, 0.05, 0.75
 BRIEF, EXCHANGED = 5, 0.5
 # "legs straight, hips bent: this is a pike"
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
-# "or maybe", "any of these is possible"
-OPEN = re.compile(
-    r"\bor (?:perhaps|maybe|possibly|even|else)\b|\bany of (?:the|these|them)\b[^.;]{0,20}\bpossible\b", re.I
-)
-# "some kind of sport", "... an animal"
-VAGUER = re.compile(
-    r"\b(?:some|a|any|certain) (?:kind|sort|type|form|piece) of\b|\b(?:something|somehow|somewhere"
-    r"|an? (?:animal|thing|object|item|tool|vehicle|activity|sport|game|exercise|action|food|place))[ .!]*$",
-    re.I,
-)
+# "rowing, or perhaps canoeing"; "some kind of sport", "something"
+OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even|else)\b", re.I)
+VAGUE = re.compile(r"\b(?:some|any|certain) (?:kind|sort|type) of\b|\bsome(?:thing|how|where)[ .!]*$", re.I)
 SMALL = frozenset(map(stem, OPTIONAL))
 
 
@@ -101,7 +94,7 @@ def nearest(text, names, embed):
     described = len(tokens) > 25 or len(sentences(phrase)) > 1
     if not phrase or not described and {"not", "no", "or"} & set(tokens) or HEDGED.search(phrase):
         return None
-    if VAGUER.search(phrase) and not any(VAGUER.search(name.lower()) for name in names):
+    if VAGUE.search(phrase):
         return None
     said = {stem(t) for t in tokens}
     plain = [spaced(name) for name in names]

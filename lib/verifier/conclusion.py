@@ -16,7 +16,7 @@ ANSWER = r"""
     """
 # "the correct option is", "Final verdict:", "Conclusion:", Chinese "the answer is"
 CHOSEN = r"""
-    \b(?:(?:correct|best|right)[ ](?:choice|option|one)
+    \b(?:(?:correct|best|right)[ ](?:choice|option|one|order|sequence)
       | final[ ](?:verdict|decision|prediction|choice|classification|estimate|count|result)
       | best[ ](?:guess|estimate|bet))(?:[ ]is\b|:)
     | ^(?:conclusion|verdict|prediction):

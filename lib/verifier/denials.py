@@ -22,8 +22,8 @@ NOT_DENYING = re.compile(
 DENYING = re.compile(
     r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from"
     r"|rul(?:e|es|ed|ing) out|(?:absence|lack|no sign) of|(?:fail|refus|declin|hesitat)(?:s|es?|ed|ing)? to"
-    r"|unlike|unable to|except|cannot|excluding|neither|nor|never|without|nobody"
-    r"|no one|about to|hardly|barely|rarely|seldom)\b|n't\b"
+    r"|unlike|unable to|except|cannot|excluding|neither|nor|never|without|nobody|nothing"
+    r"|no one|about to|hardly|barely|nearly|rarely|seldom)\b|n't\b"
 )
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
 

@@ -7,7 +7,7 @@ from lib.verifier.words import Found
 
 # What stands between the ends: "2 s mark to about 5 s"; "2 s, and it stays blue until 5 s"
 NEARLY = (
-    r"(?: (?:about|around|approximately|roughly|the|at|time|seconds?|timestamp|t ?=|end(?: time)?:|stop:))*"
+    r"(?: (?:about|around|approximately|roughly|the|at|time|seconds?|timestamp|t ?=|end(?: time)?:?|stop:))*"
 )
 PAIR = re.compile(
     rf"^(?: ?(?:mark|point|in|into the (?:video|clip)|of the (?:video|clip)|timestamp))* ?"
@@ -15,19 +15,18 @@ PAIR = re.compile(
 )
 # "between 2 and 5", "starts at 2 s and disappears at 5 s", "[2, 5]"
 LOOSE_PAIR = re.compile(
-    r"^[^.\d]{0,60}\b(?:and|end|until|finish|stop|to|disappear|conclud|leav)\w*[^.;\n\d]{0,25}$|^[^\d\w]{1,6}$"
+    r"^[^.\d]{0,60}\b(?:and|end|until|finish|stop|to|disappear|conclud|leav|offset)\w*[^.;\n\d]{0,25}$|^[^\d\w]{1,6}$"
 )
-STARTING = re.compile(r"(?:\b(?:between|start|begin|began|from|appear|onset)\w*[^.;\n\d]{0,40}|[\[(] ?)$")
+STARTING = re.compile(r"(?:\b(?:between|start|begin|began|from|appear|onset)\w*[^.;\n\d]{0,40}|[\[(:] ?)\Z")
 STARTS = re.compile(r"\b(?:start|begin|began|begun)")
 # "for 3 seconds"
 LASTING = re.compile(
-    r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration)\b(?! (?:from|until|till|to)\b)[^.;\n\d]{0,15}$"
+    r"^[^.;\n\d]{0,40}\b(?:for|lasts?|lasting|duration|needs|takes)\b(?! (?:from|until|till|to)\b)"
+    r"[^.;\n\d]{0,15}$"
 )
-# "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s and is done by 8 s"
+# "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s; it is shut by 8 s"
 LATER = re.compile(r" ?later\b(?! (?:in|on)\b)")
-TWO_EVENTS = re.compile(
-    r"^[^.;\n\d]{0,40}\b(?:and|then)\b[^.;\n\d]{0,40}\b(?:at|by) (?:about |around |the )*$"
-)
+TWO_EVENTS = re.compile(r"^[^\n\d]{0,120}\b(?:at|by|around|about|near) (?:about |around |the )*$")
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 

@@ -69,17 +69,17 @@ def clean(answer):
         text = cut(unicodedata.normalize("NFKC", text.translate(TYPOGRAPHY)).translate(TYPOGRAPHY))
         text = HAN_EDGE.sub(" ", text)
     text = with_english_signs(text)
-    text = SPACES.sub(" ", text)
+    text = SPACES.sub(" ", text).replace(" & ", " and ")
     if TICKED.search(text):
         text = CROSSED.sub("", text)
+    if "\\" in text or "<" in text:
+        text = ANGLED.sub(r"\1\2", FRACTION.sub(quotient, text))
+        text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
         text = with_objects_told(text)
     if "|" in text:
         text = with_tables_told(text)
     text = text.replace("`", "")
-    if "\\" in text or "<" in text:
-        text = ANGLED.sub(r"\1\2", FRACTION.sub(quotient, text))
-        text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
@@ -163,12 +163,8 @@ def tell(value):
 
 def tell_object(value, bare=False):
     """A JSON object as "name: value; ..."; `bare`: without the name of its only value."""
-    chosen = [key for key, v in value.items() if v is True]
-    if (
-        len(value) > 1
-        and len(chosen) == 1
-        and all(isinstance(v, bool) and len(str(k)) == 1 for k, v in value.items())
-    ):
+    chosen = [key for key, v in value.items() if v is True or re.match(r"(?i)(?:yes|true|correct)\b", str(v))]
+    if len(value) > 1 and len(chosen) == 1 and all(len(str(key)) == 1 for key in value):
         return f"Answer: {chosen[0]}"  # {"A": false, "B": true}
     kept = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
     if bare:
@@ -179,16 +175,26 @@ def tell_object(value, bare=False):
         if len(kept) == 1:
             return tell(next(iter(kept.values())))
     # the value that answers stands last, where it is read as the answer
-    parts = [("Answer" if key.lower() in ANSWERING else spaced(key), tell(v)) for key, v in kept.items()]
+    parts = [
+        ("Answer" if key.lower() in ANSWERING else spaced(key), field(key, v)) for key, v in kept.items()
+    ]
     parts.sort(key=lambda part: part[0] == "Answer")
     # a list of objects has lines of its own
     told = "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
     return told.replace("; Answer:", "\nAnswer:")
 
 
+def field(key, value):
+    """A value of an object as it stands behind its key: an object in it with commas, milliseconds as such."""
+    told = tell(value)
+    if isinstance(value, dict):
+        return told.replace("; ", ", ")
+    return told + " ms" if key.endswith("_ms") else told
+
+
 # ---------------------------------------------------------------- tables
 
-ROW = re.compile(r"^ ?\|?(.*\|.*?)\|? ?$")
+ROW = re.compile(r"^ ?\|?(.*?\|.*?)\|? ?$")
 RULE = re.compile(r"^[ |:+-]*-[ |:+-]*$")
 
 # Headers that say nothing of what stands below them

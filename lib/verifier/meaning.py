@@ -22,6 +22,10 @@ PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+
 CHANGE = re.compile(r"\bfrom (?:the |an? )?(\w+) (?:side )?to (?:the |an? )?(\w+)")
 
 
+# "to protect her hands" and "so that she does not burn her hands" say the same
+AVOIDING = frozenset(map(stem, ("avoid", "prevent", "protect", "escape")))
+
+
 class Sentence(NamedTuple):
     """A sentence made ready to compare."""
 
@@ -37,7 +41,7 @@ def sentence_of(text):
     text = digits(text)
     tokens = words_of(text)
     words = tuple(t for t in tokens if t[0].isalnum() and t not in NOTHING and t != "not")
-    denied = sum(t in ("not", "no") for t in tokens) % 2 == 1
+    denied = any(t in ("not", "no") for t in tokens)
     return Sentence(text, words, tuple(map(stem, words)), frozenset(map(stem, words_in(text))), denied)
 
 
@@ -72,7 +76,7 @@ def against(said, wanted):
     """What one Sentence says against another, as a reason, or an empty string: a denial, "or", opposites,
     another number.
     """
-    if said.denied != wanted.denied:
+    if said.denied != wanted.denied and not AVOIDING & (said.every | wanted.every):
         return "one denies what the other says"
     if re.search(r"\bor\b", said.text) and not re.search(r"\bor\b", wanted.text):
         return "hedges"

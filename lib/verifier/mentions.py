@@ -18,19 +18,16 @@ class Mention(NamedTuple):
     last: int
 
 
-FILLERS = OPTIONAL | {"position", "tight", "full"}
+FILLERS = OPTIONAL | {"position", "tight", "full", ","}
 HARD = frozenset((".", ";", "!", "?", "\n", "->"))
 SOFT = frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
-HEDGES, UNREAL = stems_of(HEDGE_WORDS), stems_of(UNREAL_WORDS)
-# "is not shown", ", but then misses", "is ruled out"
+# "... can be ruled out", "... is not shown"
 DENIED_AFTER = re.compile(
-    r"^(?:is|are|was|can|could|does|do|did|has|have)? ?(?:be )?"
-    r"(?:not(?: (?:happening|what|shown|seen|present|correct|right|visible|it|possible|likely|be|the)"
-    r"| ?[.,;)\n]| ?$)"
-    r"|,? ?but (?:(?:he|she|it|they|then) )*(?:gives? up|gave up|fails?|failed|misses|missed|not)\b"
-    r"|(?:ruled|excluded|incorrect|wrong|unlikely|impossible|eliminated))"
+    r"(?:(?:is|are|was|were|can|be) )+(?:excluded|incorrect|wrong"
+    r"|not(?= (?:shown|seen|visible|correct)\b| ?[.,;\n]| ?$))"
 )
+HEDGES, UNREAL = frozenset(HEDGE_WORDS.split()), stems_of(UNREAL_WORDS)
 
 
 def mentions(tokens, vocabulary):
@@ -41,14 +38,14 @@ def mentions(tokens, vocabulary):
     places = {}
     for i, s in enumerate(stems):
         places.setdefault(s, []).append(i)
-    clause = list(accumulate(t in HARD or t in (",", ":", "-") for t in tokens))
+    sentence = list(accumulate(t in HARD for t in tokens))
     hits = set()
     for anchor in places.keys() & vocabulary.anchors.keys():
         for form in vocabulary.anchors[anchor]:
             if len(form.needed) == 1 and len(form.words) == 1:
                 hits.update((form, (i,)) for i in places[anchor])
             elif all(s in places for s in form.needed):
-                found = (placed(form, i, tokens, stems, places, clause) for i in places[anchor][:20])
+                found = (placed(form, i, tokens, stems, places, sentence) for i in places[anchor][:20])
                 hits.update((form, at) for at in found if at)
     sets = {at: frozenset(at) for _, at in hits}
     kept = [
@@ -61,20 +58,20 @@ def mentions(tokens, vocabulary):
     return sorted(found, key=lambda m: (m.last, m.first, m.name, m.stance))
 
 
-def placed(form, i, tokens, stems, places, clause):
-    """Where a form's stems are around its anchor at i: near enough, in one clause, nothing there that says
+def placed(form, i, tokens, stems, places, sentence):
+    """Where a form's stems are around its anchor at i: near enough, in one sentence, nothing there that says
     the opposite; or None.
     """
     own = form.needed.index(stems[i])
-    here = [[j for j in places[s] if clause[j] == clause[i]] for s in form.needed]
+    here = [[j for j in places[s] if sentence[j] == sentence[i]] for s in form.needed]
     if not all(here):
         return None
     # Rather in the form's own order
     at = [min(js, key=lambda j: abs(j - i) + 2 * ((j > i) != (k > own))) for k, js in enumerate(here)]
-    # Each next stem is looked for after the one before
+    # Each next stem is looked for after the one before, behind a number after it
     if form.ordered:
         for k in range(1, len(at)):
-            at[k] = next((j for j in here[k] if j > at[k - 1]), -1)
+            at[k] = next((j for j in here[k] if j > at[0 if form.figured else k - 1]), -1)
     first, last = min(at), max(at)
     # "2.5 somersaults in the pike position" says "2.5 somersaults pike"
     between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
@@ -82,6 +79,8 @@ def placed(form, i, tokens, stems, places, clause):
         return None
     if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
         return None  # "the cat barks and the dog runs" is not "the dog barks"
+    if form.ordered and "by" in tokens[first:last] and "by" not in form.words:
+        return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left
     around = {s for k, s in enumerate(stems[: last + 2]) if k >= first and tokens[k - 1] != "from"}
     excluding = {opposite for w in form.words for opposite in ANTONYMS.get(w, ())} - {*form.words}
@@ -107,7 +106,7 @@ def stance(tokens, stems, first, last, own=()):
             and "from" not in own
         ):
             return "denied"  # "from left to right" goes right
-        if stems[i] in HEDGES:
+        if token in HEDGES:
             return "hedged"
         if stems[i] not in own and (token in ("if", "unless", "would") or stems[i] in UNREAL):
             return "denied"

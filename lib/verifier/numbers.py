@@ -11,7 +11,7 @@ from lib.verifier.words import Found, stem
 # Numbers or times looked at in one text
 MOST = 80
 NUMBER = re.compile(
-    r"(?<![\w.])(?=[-+]?\.?\d)(?P<sign>[-+](?=[\d.]))?"
+    r"(?<![\w.])(?<!\d:)(?=[-+]?\.?\d)(?P<sign>[-+](?=[\d.]))?"
     # "63,000" and "63"
     r"(?P<int>\d{1,3}(?:,\d{3})+(?![\d,])|\d{1,15}(?!\d))?"
     r"(?P<frac>\.\d{1,15}(?!\d))?(?P<percent> ?(?:%|percent|per cent))?"
@@ -30,20 +30,16 @@ SCALE = re.compile(
     r"|[<>\u2264\u2265]|\b(?:more|less|fewer) than|\bat (?:least|most)|\b(?:over|under|above|below)"
     r"|#|\b(?:step|frames?|option|figure|scene|part|question|top|player|version)) ?$"
 )
-# "= 63", "is about 63", "scores exactly 63"
-SETTLED = re.compile(
-    r"(?:[=:]|\b(?:is|are|was|were|be|equals?|total|gives?|get|exactly|scores?))"
-    r"(?: (?:of|a|an|about|around|approximately|roughly|exactly|equal to|only|just|at))* ?$"
-)
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|might|could be|may be|not sure|unsure|either)\b", re.I)
 # "none", "no cars", but not "no doubt"
 NONE = re.compile(
-    r"\b(?:none|never|nobody|not any|no one|no (?!doubt|question|more|less|longer|idea|need)[a-z]+)\b"
+    r"\b(?:none|never|nobody|not (?:any|one|a single)|no one"
+    r"|no (?!doubt|question|more|less|longer|idea|need)[a-z]+)\b"
     "|not (?=[\u4e00-\u9fff])"
 )
 # a question that counts
-COUNTS = re.compile("how many|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
+COUNTS = re.compile("how (?:many|often|much)|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
 # "= 63", "times 3.15 gives us 63", "adds up to 63", where there is a sum: a cook "adds 3 eggs"
 ARITHMETIC = re.compile(r"=|\b(?:times|multiplied|divided|plus|minus|sum)\b")
 RESULT = re.compile(
@@ -52,6 +48,9 @@ RESULT = re.compile(
 )
 # "a total of 3", "so there are 3"
 TOTAL = re.compile(r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$")
+# "24 x " before a number, " in total" behind one
+OPERATED = re.compile(r"[x*/+\u00d7\u00f7] ?$")
+IN_ALL = re.compile(r" ?(?:[a-z-]+ )?(?:in total|altogether|in all|overall)\b")
 OPERATOR = re.compile(r" ?(?:[x*/\u00d7\u00f7+]|-(?= )|times\b|multiplied\b|divided\b|plus\b|minus\b)")
 # "3/4", "3 out of 4"
 RATIO = re.compile(r"(?<![\d.])(\d{1,4}) ?(?:/|out of|of) ?(\d{1,4})(?![\d.])")
@@ -90,12 +89,14 @@ def read_number(text, asked):
         return Found(float(ratio[1]) / float(ratio[2]))
     every = find_numbers(text)
     usable = [used for m in every if (used := as_asked(m, text, question, len(every), share))]
-    if not every and COUNTS.search(question) and NONE.search(whole.lower()):
+    if not usable and COUNTS.search(question) and NONE.search(whole.lower()):
         return Found(0.0)
     if not usable:
         return Found(None, "no number that answers" if every else "no number", True)
     if HEDGED.search(text):
         return Found(None, "hedges")
+    if unit_asked(question):
+        usable = [m for m in usable if unit_behind(text, m.end)] or usable
     chosen = settled(text, usable, question, asked.marked)
     for a, b in zip(usable, usable[1:]):
         gap = text[a.end : b.start]
@@ -111,6 +112,10 @@ def as_asked(number, text, question, count, share=False):
     """
     if NO_AMOUNT.match(text, number.end) or SCALE.search(text, max(0, number.start - 40), number.start):
         return None
+    if "=" in text[number.end :] and (
+        OPERATOR.match(text, number.end) or OPERATED.search(text, 0, number.start)
+    ):
+        return None  # of "24 x 3 = 72" the result
     first = text[: number.start].endswith("\n") or not number.start and count > 1
     if first and re.match(r"[.)] [a-z]", text[number.end : number.end + 3]):
         return None
@@ -122,7 +127,7 @@ def as_asked(number, text, question, count, share=False):
 
 def settled(text, usable, question, marked):
     """Of several numbers the one concluded: in the field of what the question counts, the result of a sum,
-    next to what is counted, at the start of the line, after "is"; else first or last.
+    next to what is counted, at the start of the line; else first or last.
     """
     things = counted(question)
     if headed := [m for m in usable if things & set(map(stem, words_before(text, m.start)))]:
@@ -130,6 +135,7 @@ def settled(text, usable, question, marked):
     leads = (TOTAL, RESULT) if ARITHMETIC.search(text) else (TOTAL,)
     results = [m for m in usable if any(lead.search(text, max(0, m.start - 40), m.start) for lead in leads)]
     results = [m for m in results if not OPERATOR.match(text, m.end)]
+    results = [m for m in usable if IN_ALL.match(text, m.end)] or results
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if results or near:
         return (results or near)[-1 if results or not marked else 0]
@@ -139,8 +145,7 @@ def settled(text, usable, question, marked):
         return totals[0]
     if marked and text.lstrip(" (").startswith(text[usable[0].start : usable[0].end]):
         return usable[0]
-    concluding = [m for m in usable if SETTLED.search(text, max(0, m.start - 40), m.start)]
-    return concluding[-1] if concluding else usable[0 if marked else -1]
+    return usable[0 if marked else -1]
 
 
 def counted(question):

@@ -7,7 +7,7 @@ hedged, several).
 
 import re
 
-from lib.verifier.booleans import read_boolean
+from lib.verifier.booleans import led, read_boolean
 from lib.verifier.boxes import read_box
 from lib.verifier.choices import options_listed, read_choice
 from lib.verifier.classes import read_class
@@ -19,9 +19,16 @@ from lib.verifier.times import read_time
 from lib.verifier.words import Found, content, stem, words_in
 
 # A line of a list: "0:10-0:20 He writes", "- 3 s", "event: he writes; start: 10"
-ITEM = re.compile(r"\W*(?:\d|\w[^:.\d\n]{0,40}:(?!\d))")
+ITEM = re.compile(r"\W*(?:\d|\w[^:.\n]{0,40}:(?!\d))")
+# Where the clause of one event ends and that of another begins
+CLAUSE = re.compile(r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before)\b|,? and (?=the\b)")
+# "seems to enter at 3 s ... is in fact seen at 13 s"
+REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
+DIGIT = re.compile(r"\d")
+# A line of a table: "sawing wood: no", "B push the door: yes, at 3 s"
+VERDICT = re.compile(r"^\W*(.{1,80}?)(?::| -) ?(yes|no)\b", re.M | re.I)
 # Kinds of which an answer may name many places, each with what is there
-LOCATED = ("interval", "time", "box")
+LOCATED = ("interval", "time", "box", "number")
 PARSERS = {
     "class": read_class,
     "sequence": read_sequence,
@@ -44,10 +51,14 @@ def parsed(conclusion, asked):
     brief = kind == "text" and len(sentences(conclusion.texts[-1])) <= 3
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
     whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
+    whole = whole or kind == "boolean" and led(conclusion.texts[-1])
+    whole = whole or kind == "interval" and isinstance(asked.label["value"][0], list)
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
     concluded = any(CONCLUDING.search(text) for text in texts)
     if kind in LOCATED and not concluded and (line := line_asked(conclusion.texts[-1], asked)):
         texts = [line, *texts]
+    if kind in ("class", "choice") and (row := row_chosen(conclusion.texts[-1])):
+        texts = [row]
     # what any of them says by words goes before what one of them means
     for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
         for text in (*texts, conclusion.texts[-1]):
@@ -57,9 +68,20 @@ def parsed(conclusion, asked):
     return found
 
 
+def row_chosen(text):
+    """Of lines that say yes or no of one thing each, what the only yes is of; or None."""
+    rows = VERDICT.findall(text)
+    chosen = [thing for thing, verdict in rows if verdict.lower() == "yes"]
+    return chosen[0] if len(chosen) == 1 < len(rows) else None
+
+
 def line_asked(text, asked):
-    """Of a timeline, or a list of boxes, the one line that says most of what is asked for, or None."""
+    """Of a timeline or a list of boxes the one line, or of times in sentences the one clause, that says most
+    of what is asked for; or None.
+    """
     wanted = set(content(words_in(f"{asked.label['name']} {asked.question}".lower())))
-    lines = [line for line in text.split("\n") if ITEM.match(line) and any(c.isdigit() for c in line)]
+    lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
+    if asked.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
+        lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
     shared = [len(wanted & set(map(stem, words_in(line.lower())))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

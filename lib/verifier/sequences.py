@@ -5,12 +5,12 @@ from scipy.optimize import linear_sum_assignment
 
 from lib.verifier.classes import member
 from lib.verifier.denials import words_of
-from lib.verifier.meaning import against, other_word, paired, sentence_of
+from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
 from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time
 from lib.verifier.spelled import digits
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import Found, words_in
+from lib.verifier.words import Found, synonyms, words_in
 
 # A clause is a step from here on; the order given may be this much less likely than the likeliest one;
 # and from SURE on a clause is the step whatever word it has for another
@@ -80,15 +80,15 @@ def aligned(text, wanted, names, embed):
     likes = likenesses(parts, names, embed)
     columns = [names.index(step) for step in wanted]
     own = likes[:, columns]
+    # a clause that says another known step says none of these
+    others = [n for n in range(len(names)) if n not in columns]
+    says_other = (likes[:, others] == 1).any(axis=1) & (own < 1).all(axis=1)
+    own[says_other] = 0
     rows, steps = linear_sum_assignment(-own)
     taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
     if not taken:
         return None
-    # a clause that names another known step
-    others = [n for n in range(len(names)) if n not in columns]
-    for row in range(len(parts)):
-        if others and likes[row, others].max() == 1 > own[row].max() and row not in taken.values():
-            taken[-1 - row] = row
+    taken |= {-1 - int(row): int(row) for row in np.flatnonzero(says_other)}
     if len(taken) == len(wanted) and min(taken) >= 0:
         best = sum(own[row, step] for step, row in taken.items())
         if in_order_total(own) >= best - SLACK:
@@ -105,28 +105,41 @@ def likenesses(parts, names, embed):
     vectors = embed([*parts, *names, *words])
     single = dict(zip(words, vectors[len(parts) + len(names) :]))
     cosines = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(names)].T
-    likes, every = np.zeros(cosines.shape), frozenset().union(*(sentence.every for sentence in said))
+    every = frozenset().union(*(sentence.every for sentence in said))
+    others = frozenset().union(*(sentence.every for sentence in wanted))
 
     def near(x, y):
-        return float(single[x] @ single[y])
+        return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
 
+    likes = np.zeros(cosines.shape)
     for i, part in enumerate(parts):
+        # "it", or no word at all, is something that is named elsewhere
+        elliptic = len(said[i].words) == 1 or {"it", "them", "item"} & set(words_in(part))
         for j, name in enumerate(names):
             named = member(part, (name,))
-            if not named.missing:
-                likes[i, j] = 1.0 if named.value else 0.0
-                continue
-            # "it" is something that is named elsewhere
-            known = every if {"it", "them", "one"} & set(words_in(part)) else ()
-            match = paired(said[i], wanted[j], known, near)
             # "2.5 somersaults pike" is said by its words alone
-            if name[0].isdigit() or against(said[i], wanted[j]):
-                continue
-            # another verb may say the same step, another thing does not
-            if cosines[i, j] >= SURE or not other_word(said[i], wanted[j], match, near, first=1):
-                same = all(said[i].stems[y] == wanted[j].stems[x] for x, y in match.pairs.items())
-                likes[i, j] = max(float(cosines[i, j]), 0.98 * (same and match.covered == 1))
+            if not named.missing or name[0].isdigit():
+                likes[i, j] = float(bool(named.value))
+            elif not against(said[i], wanted[j]):
+                match = paired(said[i], wanted[j], every if elliptic else (), near)
+                likes[i, j] = likeness(said[i], wanted[j], match, float(cosines[i, j]), near, others)
     return likes
+
+
+def likeness(said, wanted, match, cosine, near, others):
+    """How surely one clause is one step. Another verb may say the same step, another thing does not, least of
+    all one of another step: "the cat barks" where the dog barks and a cat runs away. `others`: all stems of
+    all steps.
+    """
+    first = 0 if wanted.text.startswith(("the ", "a ", "an ")) else 1  # where its things begin
+    if cosine < SURE and other_word(said, wanted, match, near, first=first):
+        return 0.0
+    other_things = {said.stems[y] for x, y in match.pairs.items() if x >= first} - {*wanted.stems}
+    if other_things & others or exchanged(said, wanted, match):
+        return 0.0
+    same = all(said.stems[y] == wanted.stems[x] for x, y in match.pairs.items())
+    # all of it is said or known, its verb at least is said
+    return 0.98 if same and match.covered == 1 and 1 - first in match.pairs else cosine
 
 
 def in_order_total(likes):

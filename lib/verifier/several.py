@@ -19,23 +19,14 @@ from lib.verifier.spelled import digits
 from lib.verifier.times import find_times, timed
 from lib.verifier.vocabulary import vocabulary_of
 
-# Words by which a kind is named where the label's own name is not said
-KIND_NAMES = {
-    "sequence": "action sequence|sequence|sub-actions|sub actions|actions|steps|order|phases|stages",
-    "box": "bounding box|bbox 2d|bbox|box|location|position|coordinates|located",
-    "interval": "interval|time span|timespan|time range|timestamps|time",
-    "time": "timestamp|time|moment",
-    "class": "class|category|label|action|activity|event",
-    "choice": "option|choice|letter",
-    "text": "description|caption|sentence",
-}
 # Names that mean the same
 ALSO = {"difficulty": "degree of difficulty|difficulty degree|dd|difficulty level", "score": "points"}
 # A field's sign behind its name: "score:", "score (final):", "score ="
-SIGN = re.compile(r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::|=(?!=)|->|\|| - )")
+SIGN = re.compile(r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::\n?|=(?!=)|->|\|| - )")
 # What begins a field: a line, a bullet, ";", ",", "and"
 START = re.compile(
-    r"(?:^|[\n;,.(]|\band|\bwith|\bto)[ ]?(?:[-*#>\d.()]+ ?)*(?:(?:the|its|and|overall|final|estimated) )*$"
+    r"(?:^|[\n;,.(]|\band|\bwith|\bto)[ ]?(?:[-*#>\d.()]+ ?)*"
+    r"(?:(?:the|its|and|overall|final|estimated) )*(?:(?!start|end|begin)[a-z]+ )?$"
 )
 # Where a field of one value ends: a line, a field of something else ("; start: 3")
 FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
@@ -61,10 +52,14 @@ def parts_of(text, labels, vocabulary, question=""):
     low = text.lower()
     if len(low) != len(text):  # a letter that is two in lower case
         text = low
-    fields = [cue for cue in cues_in(low, labels) if cue.field]
+    cues = cues_in(low, labels)
+    fields = [cue for cue in cues if cue.field]
+    # a field ends where another label begins: at its field, or at its name where it has none
+    heads = [cue for cue in cues if cue.field or cue.label not in {field.label for field in fields}]
     parts, taken = {}, []
-    for at, cue in enumerate(fields):
-        end = next((other.start for other in fields[at + 1 :] if other.label != cue.label), len(text))
+    for cue in fields:
+        behind = (head.start for head in heads if head.start >= cue.end and head.label != cue.label)
+        end = next(behind, len(text))
         if labels[cue.label]["kind"] != "sequence":  # a list goes on
             ending = FIELD_END.search(low, cue.end, end)
             end = ending.start() if ending else end
@@ -95,7 +90,7 @@ def cues_in(text, labels):
 
 def names_of(label, labels):
     """The names by which a label may be called, as regular expressions, longest first: its own, words of it
-    that no other label has, names of its kind where no other label is of that kind.
+    that no other label has.
     """
     own = label["name"].lower().replace("_", " ").strip()
     others = [other for other in labels if other is not label]
@@ -103,8 +98,6 @@ def names_of(label, labels):
     names = [own, own + "s", own.removesuffix("s"), own.removesuffix("es")]
     names += [w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken]
     names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
-    if label["kind"] not in [other["kind"] for other in others]:
-        names += [n for n in KIND_NAMES.get(label["kind"], "").split("|") if n not in taken]
     return [re.escape(n) for n in dict.fromkeys(names) if n]
 
 

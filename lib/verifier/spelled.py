@@ -31,31 +31,31 @@ IDIOMS = {
     "thrice": "3 times",
     "half a dozen": "6",
     "a dozen": "12",
-    "a pair of": "2",
-    "a couple of": "2",
+    "a pair": "2",
+    "a couple": "2",
     "a single": "1",
     "minus": "-",
     "negative": "-",
     "three quarters": "0.75",
     "a quarter": "0.25",
+    "half a": "0.5",
+    "half an": "0.5",
     "one third": "0.333",
     "a third": "0.333",
     "two thirds": "0.667",
 }
 IDIOM = re.compile(
     r"\b(?:once(?! (?:the|he|she|it|they))|twice|thrice|half a dozen"
-    r"|(?:a )?(?:full |whole )?dozen|a pair of|a couple of|a single"
+    r"|(?:a )?(?:full |whole )?dozen|a (?:pair|couple)(?: of)?|a single"
     r"|(?:minus|negative) (?=\d|[a-z]+(?: point| degrees|$))|(?:one|two) thirds?|three quarters"
-    r"|a quarter|a third(?= of|$))\b ?"
+    r"|half an?(?= [a-z])|(?<!and )a quarter|a third(?= of|$))\b ?"
 )
-ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 # "the third second", "the fifth to the sixth minute"
-ORDINAL = re.compile(
-    rf"\b((?:twenty|thirty|forty|fifty)-)?({'|'.join(ORDINALS)})"
-    r"(?= (?:(?:and|to|through|until) (?:the )?[a-z-]+ )?(?:seconds?|minutes?)\b)"
+ORDINAL = re.compile(r"\b[a-z-]+(?= (?:(?:and|to|through|until) (?:the )?[a-z-]+ )?(?:seconds?|minutes?)\b)")
+# "2 and a half", "a minute and a half"
+HALF = re.compile(
+    r"(?<![\d.])(\d{1,9}|\ban?)( (?:hour|minute|second)s?)?[ -]and[ -](?:a[ -]|1 )?(half|quarter)\b"
 )
-# "2 and a half"
-HALF = re.compile(r"(?<![\d.])(\d{1,9}) and (?:a |one )?(half|quarter)\b")
 MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
 
 
@@ -63,23 +63,23 @@ def digits(text):
     """Lower-case text with its number words as digits: "twenty-five" -> 25, "two point five" -> 2.5, "twice"
     -> 2 times; "one" the pronoun stays.
     """
-    text = ORDINAL.sub(ordinal, text.lower())
+    text = ORDINAL.sub(figure, text.lower())
     text = PRONOUN.sub(lambda m: re.sub(r"\bone\b", "single-item", m[0]), text)
     text = IDIOM.sub(idiom, text)
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
-    text = HALF.sub(lambda m: f"{m[1]}.{'5' if m[2] == 'half' else '25'}", SPELLED.sub(figure, text))
+    text = HALF.sub(half, SPELLED.sub(figure, text))
     return with_digits(text)
 
 
-def ordinal(match):
-    """ "twenty-first" as "21th"."""
-    tens = SMALL.index(match[1][:-1]) - 18 if match[1] else 0
-    return f"{10 * tens + ORDINALS.index(match[2]) + 1}th"
+def half(match):
+    """ "2 and a half" as "2.5", "a minute and a half" as "1.5 minute"."""
+    whole = match[1] if match[1].isdigit() else "1"
+    return f"{whole}.{'5' if match[3] == 'half' else '25'}{match[2] or ''}"
 
 
 def idiom(match):
     """The digits of an idiom, a sign without a space behind it."""
-    words = match[0].strip()
+    words = match[0].strip().removesuffix(" of")
     words = "a dozen" if words.endswith("dozen") and "half" not in words else words
     return IDIOMS[words] if words in ("minus", "negative") else IDIOMS[words] + " "
 

@@ -7,7 +7,7 @@ import numpy as np
 from lib.verifier.conclusion import sentences
 from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
 from lib.verifier.rules import LIKELIHOOD, tolerance_of
-from lib.verifier.words import stem, words_in
+from lib.verifier.words import stem, synonyms, words_in
 
 # Of a sentence as many as this of an answer are looked at
 SENTENCES = 8
@@ -25,7 +25,7 @@ class Signs(NamedTuple):
 
 
 # What each sign weighs, fitted by logistic regression: python -m lib.audit.weights tests/audit/written.jsonl
-WEIGHTS, BIAS = Signs(4.8, 3.6, 1.3, -3.7, -1.1, -3.4), -6.8
+WEIGHTS, BIAS = Signs(3.3, 3.1, 1.9, -3.6, -1.2, -3.1), -5.4
 
 
 def text_near(said, label, question, embed):
@@ -64,7 +64,7 @@ def signs_of(said, wanted, question, embed):
     single, known = dict(zip(words, vectors[len(whole) :])), frozenset(map(stem, words_in(asked.lower())))
 
     def near(x, y):
-        return float(single[x] @ single[y])
+        return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
 
     found = []
     for sentence, vector in zip(told, vectors[2:]):

@@ -11,7 +11,7 @@ from lib.verifier.words import Found
 SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 TIME = re.compile(
     # "0:03", "00:00:03.5"
-    r"(?<![\w.:/])(?:(?P<clock>\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?)(?![\d:])"
+    r"(?<![\w.:/])(?:(?P<clock>\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?)(?!\d|:\d)"
     # "2 minutes and 5.5 seconds"
     r"|(?P<minutes>\d{1,3}) ?(?:minutes?|mins?|m),? ?(?:and )?"
     r"(?P<rest>\d{1,2}(?:\.\d{1,6})?) ?(?:seconds?|secs?|s)\b"
@@ -19,39 +19,57 @@ TIME = re.compile(
     r"|(?P<number>\d{0,6}\.\d{1,9}|\d{1,6})(?:(?: ?-?(?P<unit>%|percent|per cent"
     r"|(?:hours?|hrs?|minutes?|mins?|milliseconds?|seconds?|secs?|ms|[hms])\b))(?!\w|:\d)|(?![\w:]|\.\d)))"
 )
+CLIP = r"(?:video|clip|footage|recording)"
+END = (
+    r"the (?:very )?(?:end|finish|(?:last|final) frame)\b(?! line)"
+    rf"(?! of (?!(?:the|this) {CLIP}))(?: of th\w+ {CLIP})?"
+    rf"|th(?:e|is) {CLIP} (?:ends|is over|finishes)(?! at \d)"
+)
+LENGTHS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+RANKS = {"first": 1, "second": 2, "middle": 2, "third": 3, "fourth": 4}
+
+
+def stretch(match):
+    """ "first half" as "0% to 50%"."""
+    count = LENGTHS[match[2]]
+    rank = RANKS.get(match[1], count)
+    return f"{100 * (rank - 1) / count:.6g}% to {100 * rank / count:.6g}%"
+
+
 # Places in a clip in words, and as times; in this order, because the later ones read what the earlier wrote
 POSITIONS = [
     (re.compile(pattern), written)
     for pattern, written in (
-        # "from the 3rd to the 5th second"
         (r"\bsecond (\d{1,4}(?:\.\d)?)\b(?! ?(?:s|seconds?)\b)", r"\1 s"),
+        (r"(?<!\d )\bminute (\d{1,3})\b(?![:.]\d| and)", r"\1 min"),
         (r"(\d) ?\.\.+ ?(\d)", r"\1 to \2"),
+        # "from the 20th to the 31st second"
         (r"\b(\d{1,3})(?:st|nd|rd|th)[ -]second\b", r"\1 s"),
-        (r"\bhalf a minute\b", "30 s"),
+        (r"\b(\d{1,3})(?:st|nd|rd|th)(?= (?:to|until|and|through) (?:the )?\d{1,4} s\b)", r"\1 s"),
+        # a clip's own length
+        (rf"\b\d[\d.]*[- ](?:seconds?|minutes?|s|min)[- ](?:long )?{CLIP}\b", "clip"),
         # "throughout the whole video", "from the start to the end"
         (
             r"\b(?:throughout|(?:the )?(?:whole|entire|full)(?: length of| duration of)?)"
-            r"(?: the)?(?: whole| entire| full)? (?:video|clip|duration|footage|time)\b"
+            rf"(?: the)?(?: whole| entire| full)? (?:{CLIP}|duration|time)\b"
             r"|\bfrom (?:the )?(?:start|beginning) to (?:the )?(?:end|finish)\b",
             " 0% to 100% ",
         ),
-        (r"\bfirst half\b", "0% to 50%"),
-        (r"\b(?:second|last|latter) half\b", "50% to 100%"),
-        (r"\b(?:last|final) quarter\b", "75% to 100%"),
-        (r"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before the (?:very )?end\b", r"minus \1"),
+        (rf"\b(first|second|middle|third|fourth|last|final|latter) ({'|'.join(LENGTHS)})\b", stretch),
+        (rf"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before (?:{END})", r"minus \1"),
         (r"(?<!for the )\bfirst (?=\d[\d.]* ?s)", "0% to "),
         (r"\b(?:last|final) (\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b", r"minus \1 to 100%"),
+        (r"\b(?:last|final) second\b", "minus 1 to 100%"),
         # "from 25 seconds onwards", "4 s to the end"
         (
             r"(?<![\d.:])(\d[\d.:]{0,12}) ?(?:seconds?|secs?|s)?(?: mark)?(?: and)? (?:onwards?|on\b(?! )"
-            r"|to the (?:very )?end|(?:un)?til+ the (?:very )?end|through the end)",
+            rf"|(?:to|(?:un)?til+|through) (?:{END}))",
             r"\1 s to 100%",
         ),
-        (r"\b(?:un)?til+ the (?:very )?end\b|\bto the (?:very )?end\b", "to 100%"),
-        (r"\bat the (?:very )?end\b", "at 100%"),
+        (rf"(?<!near )(?<!towards )(?<!toward )(?<!before )\b(?:{END})", "100%"),
         # "from the beginning of the video (0 s)"
         (
-            r"\b(from|at|in) (?:the )?(?:very )?(?:beginning|start)\b(?: of the (?:video|clip))?"
+            rf"\b(from|at|in) (?:the )?(?:very )?(?:beginning|start|first frame)\b(?: of the {CLIP})?"
             r"(?: \(0?0:00(?:\.0+)?\)| \(0(?:\.0+)? ?s(?:econds?)?\))?",
             r"\1 0%",
         ),
@@ -59,14 +77,14 @@ POSITIONS = [
     )
 ]
 PLACE_WORDS = re.compile(
-    r"half|way|video|into|third|quarter|first|last|final|end|start|begin|way|middle|mid|onward|on\b|whole|entire"
-    r"|full|during|throughout|\.\.|\d(?:st|nd|rd|th)|clip|til|minute|second \d"
+    r"half|way|into|third|quarter|fifth|tenth|first|last|final|end|start|begin|middle|mid|on(?:wards?)?\b"
+    rf"|whole|entire|full|throughout|\.\.|\d(?:st|nd|rd|th)|{CLIP}|minute|second \d"
 )
 # What a bare number that is a time stands behind: "at 3", "[2", "from about 3", "2 - "
 CUE = re.compile(
     r"(?:^|[:=~\[(,]|->"
     r"|\b(?:at|from|to|until|till|between|about|around|approximately|roughly|is|and|or|near|time"
-    r"|after|t|seconds?|timestamp|mark|through|up))[ \"'(]*$"
+    r"|after|t|start|end|seconds?|timestamp|mark|through|up))[ \"'(]*$"
     r"|\d(?: ?-| ?,) ?$"
 )
 # "3 people", but not "3 to", "3 mark"
@@ -75,7 +93,6 @@ NOUN = re.compile(
     r"|onwards|of the (?:video|clip)|\()\b)[a-z]{2,}"
 )
 ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
-MILLIS = re.compile(r"(?<=:\d\d),(?=\d{3}\b)")
 # "2 to 5 seconds", read at the 2
 AHEAD = re.compile(
     r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
@@ -133,7 +150,7 @@ def timed(text, duration):
     """Lower-case text with words for places in a clip ("first half", "until the end") as per cent and number
     words as digits, without what it denies.
     """
-    text = digits(QUOTES.sub(" ", MILLIS.sub(".", ARROW.sub(" to ", affirmed(text)))))
+    text = digits(QUOTES.sub(" ", ARROW.sub(" to ", affirmed(text))))
     if not PLACE_WORDS.search(text):
         return text
     text = PART.sub(lambda m: f"{100 * float(m[1]):g}% ", text)

@@ -34,7 +34,7 @@ class Form(NamedTuple):
     name: str
     needed: tuple  # the stems that must be said
     words: tuple  # the stems of all its words
-    ordered: bool  # another member has the same stems in another order
+    ordered: bool  # another member has the same stems in another order, or it is a sentence
     reach: int  # how far apart its words may be
     figured: bool  # it begins with a number: "2.5 somersaults pike"
 
@@ -49,7 +49,7 @@ def spoken(name, whole=False):
     side of a slash or "or", several words as one.
     """
     # as answers are read: macOS writes names decomposed
-    name = spaced(unicodedata.normalize("NFKC", name))
+    name = spaced(unicodedata.normalize("NFKC", name)).replace(" & ", " and ")
     name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
     parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
     forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
@@ -105,5 +105,6 @@ def form_of(name, words, owners):
     reach = len(words) - 1
     if not figured:
         reach = len(words) + 5 * sum(w in PLACEHOLDERS for w in words) + (2 if len(needed) > 1 else 0)
-    ordered = figured or len(owners[tuple(sorted(stems))]) > 1
-    return Form(name, tuple(needed), tuple(map(stem, words)), ordered, reach, figured)
+    # "the bus overtakes the van" is a sentence
+    ordered = figured or words[0] in ("the", "a", "an") or len(owners[tuple(sorted(stems))]) > 1
+    return Form(name, tuple(dict.fromkeys(needed)), tuple(map(stem, words)), ordered, reach, figured)

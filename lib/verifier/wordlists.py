@@ -36,5 +36,5 @@ buy sell|true false|boy girl|man woman|father mother|male female|teammate oppone
 red green blue yellow orange purple pink brown black white gray
 """
 # Said before a word that is not asserted: a possibility, or what did not quite happen
-HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resemble"
-UNREAL_WORDS = "pretend fake feign mime almost nearly"
+HEDGE_WORDS = "might may could maybe perhaps possibly either whether unsure unclear uncertain resembles"
+UNREAL_WORDS = "pretend fake feign mime almost"

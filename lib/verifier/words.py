@@ -17,6 +17,7 @@ from lib.verifier.wordlists import (
     PARTICLES,
     SPELLINGS,
 )
+from lib.wordnet import KINDS, offsets
 
 
 class Found(NamedTuple):
@@ -54,10 +55,13 @@ def base(word):
     """The base form of a lower-case word: "rode" -> "ride", "knives" -> "knife"; of an unknown one itself."""
     from lemminflect import getLemma  # a third of a second
 
-    for part in ("VERB", "NOUN"):
+    for part in ("VERB", "NOUN", "ADJ"):
         for form in getLemma(word, part, lemmatize_oov=False):
             if form != word and len(form) > 1:
                 return form
+    # "slowly" -> "slow"
+    if word.endswith("ly") and getLemma(word[:-2], "ADJ", lemmatize_oov=False):
+        return word[:-2]
     return word
 
 
@@ -76,10 +80,25 @@ def stems(words):
     return frozenset(map(stem, words.split()))
 
 
+@lru_cache(maxsize=50_000)
+def meanings(word):
+    """Every synset of WordNet that a word or its base form is in."""
+    return frozenset(
+        (kind, at) for kind in KINDS for form in {word, base(word)} for at in offsets(form, kind)
+    )
+
+
+def synonyms(a, b):
+    """Whether two words have a meaning in common: "shut" and "closed"."""
+    return not meanings(a).isdisjoint(meanings(b))
+
+
 # Words that a name may be said without
 OPTIONAL = frozenset(OPTIONAL_WORDS.split())
 PRONOUNS = frozenset("it them they he she him i we you who which".split())
-BEING = frozenset("is are was were be been being am get gets got gotten getting becomes became".split())
+BEING = frozenset(
+    "is are was were be been being am get gets got gotten getting becomes became having".split()
+)
 PLACEHOLDERS = frozenset(("something", "someone", "somewhere"))
 
 

@@ -37,6 +37,13 @@ def line_of(lines, key):
 
 
 @lru_cache(maxsize=50_000)
+def offsets(word, kind):
+    """The synsets of a base form as a kind of word, the commonest first."""
+    fields = line_of(opened(f"index.{kind}"), word.encode()).split()
+    return tuple(map(int, fields[6 + int(fields[3]) :])) if fields else ()
+
+
+@lru_cache(maxsize=50_000)
 def synset(kind, offset):
     """(words, pointers) of the synset at an offset; a pointer is (sign, kind, offset, word of each side)."""
     # not at that place of the file: the package's lines end in two characters
