@@ -26,7 +26,7 @@ CLAUSE = re.compile(r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before
 REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
 DIGIT = re.compile(r"\d")
 # A line of a table: "sawing wood: no", "B push the door: yes, at 3 s"
-VERDICT = re.compile(r"^\W*(.{1,80}?)(?::| -) ?(yes|no)\b", re.M | re.I)
+VERDICT = re.compile(r"^[^\w\n]*(.{1,80}?)(?::| -) ?(yes|no)\b", re.M | re.I)
 # Kinds of which an answer may name many places, each with what is there
 LOCATED = ("interval", "time", "box", "number")
 PARSERS = {
