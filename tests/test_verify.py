@@ -1024,6 +1024,21 @@ def test_what_will_happen_is_about_to():
     assert judged(answer, "choice", "A", "What did he do?", **options)["verdict"] != "correct"
 
 
+def test_what_is_only_near_an_answer_is_none(embed):
+    options = {"options": ["pull the rope", "push the cart", "climb the wall"]}
+    for answer in ("That leaves A and B.", '{"A": "yes", "B": "yes"}', "If A is right, B is wrong."):
+        assert judged(answer, "choice", "A", **options)["verdict"] != "correct", answer
+    answer = "There is no clear view; at 0:04 the third car passes."
+    assert judged(answer, "number", 0, "How many cars pass?")["verdict"] != "correct"
+    answer = "The man enters at 3 s. The dog barks at 8 s."
+    assert judged(answer, "interval", [3, 8], "When does the dog bark?", 20.0)["verdict"] != "correct"
+    for said, label in (
+        ("The man is not protecting the child.", "The man protects the child."),
+        ("The child avoids the ball.", "The child does not avoid the ball."),
+    ):
+        assert judged(said, "text", label, embed=embed)["verdict"] == "wrong", said
+
+
 def test_headings_are_names_of_several_labels():
     labels = [{"name": name, "kind": "number", "value": v} for name, v in (("difficulty", 3), ("score", 63))]
     answer = "### Difficulty\n3.0\n\n### Score\nThree times 7.0, so 7.0 x 3 x 3.0 = 63.0"

@@ -17,8 +17,8 @@ LEADING = re.compile(
 )
 # "so B is right", "that leaves B"
 DECIDED = re.compile(
-    r"\b([A-Z]) (?:is|must be) (?:the )?(?:right|correct|best|only)\b"
-    r"|(?<=\bleaves )(?:only |just |us with )?(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])\b"
+    r"(?<![Ii]f )(?<!whether )\b([A-Z]) (?:is|must be) (?:the )?(?:right|correct|best|only)\b"
+    r"|(?<=\bleaves )(?:only |just |us with )?(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])\b(?!,? (?:and|or)\b)"
 )
 # "option B", "(B)", "B"
 LETTERS = re.compile(

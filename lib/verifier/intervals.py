@@ -26,7 +26,7 @@ LASTING = re.compile(
 )
 # "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s; it is shut by 8 s"
 LATER = re.compile(r" ?later\b(?! (?:in|on)\b)")
-TWO_EVENTS = re.compile(r"^[^\n\d]{0,120}\b(?:at|by|around|about|near) (?:about |around |the )*$")
+TWO_EVENTS = re.compile(r"^[^.\n\d]{0,120}\b(?:at|by|around|about|near) (?:about |around |the )*$")
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 

@@ -164,8 +164,8 @@ def tell(value):
 def tell_object(value, bare=False):
     """A JSON object as "name: value; ..."; `bare`: without the name of its only value."""
     chosen = [key for key, v in value.items() if v is True or re.match(r"(?i)(?:yes|true|correct)\b", str(v))]
-    if len(value) > 1 and len(chosen) == 1 and all(len(str(key)) == 1 for key in value):
-        return f"Answer: {chosen[0]}"  # {"A": false, "B": true}
+    if len(value) > 1 and chosen and all(len(str(key)) == 1 for key in value):
+        return f"Answer: {' or '.join(map(str, chosen))}"  # {"A": false, "B": true}
     kept = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
     if bare:
         steps = {

@@ -76,8 +76,10 @@ def against(said, wanted):
     """What one Sentence says against another, as a reason, or an empty string: a denial, "or", opposites,
     another number.
     """
-    if said.denied != wanted.denied and not AVOIDING & (said.every | wanted.every):
-        return "one denies what the other says"
+    if said.denied != wanted.denied:
+        denying, other = (said, wanted) if said.denied else (wanted, said)
+        if not AVOIDING & (other.every - denying.every):
+            return "one denies what the other says"
     if re.search(r"\bor\b", said.text) and not re.search(r"\bor\b", wanted.text):
         return "hedges"
     # one more particle of a sentence that says much else is no evidence

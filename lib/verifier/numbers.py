@@ -32,10 +32,9 @@ SCALE = re.compile(
 )
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|might|could be|may be|not sure|unsure|either)\b", re.I)
-# "none", "no cars", but not "no doubt"
+# "none", "no cars"
 NONE = re.compile(
-    r"\b(?:none|never|nobody|not (?:any|one|a single)|no one"
-    r"|no (?!doubt|question|more|less|longer|idea|need)[a-z]+)\b"
+    r"\b(?:none|never|nobody|not (?:any|one|a single)|no one|no ([a-z]+))\b"
     "|not (?=[\u4e00-\u9fff])"
 )
 # a question that counts
@@ -89,7 +88,7 @@ def read_number(text, asked):
         return Found(float(ratio[1]) / float(ratio[2]))
     every = find_numbers(text)
     usable = [used for m in every if (used := as_asked(m, text, question, len(every), share))]
-    if not usable and COUNTS.search(question) and NONE.search(whole.lower()):
+    if not usable and COUNTS.search(question) and none_of(whole.lower(), counted(question)):
         return Found(0.0)
     if not usable:
         return Found(None, "no number that answers" if every else "no number", True)
@@ -104,6 +103,13 @@ def read_number(text, asked):
         if chosen in (a, b) and a.value != b.value and (JOINED.match(gap) or between):
             return Found((a.value, b.value), "a range")
     return Found(chosen.value)
+
+
+def none_of(text, things):
+    """Whether a lower-case text says that there is none of the things: "none", "no cars", not "no view"."""
+    return any(
+        not m[1] or things & set(map(stem, [m[1], *words_behind(text, m.end())])) for m in NONE.finditer(text)
+    )
 
 
 def as_asked(number, text, question, count, share=False):
