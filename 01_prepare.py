@@ -33,7 +33,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import progress, run, settings_of
+from lib.command import settings_of
 from lib.datasets import READERS, captions, own
 from lib.datasets.questions import rewritten
 from lib.datasets.split import Split, grouped, parted, side_of, splits_of
@@ -41,6 +41,7 @@ from lib.datasets.usage import CAPTIONS, OWN, parsed
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed
 from lib.files import read_json, write_atomically
 from lib.output import Output
+from lib.process import progress, run
 from lib.records import StageError, content_problem, line_of, record_problem
 
 CHUNK = 2048  # records in memory at once

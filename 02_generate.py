@@ -19,22 +19,13 @@ over and over, a form, a refusal) has `error` with the reason beside it: failed,
 
 from functools import partial
 
-from lib.command import (
-    announce,
-    check_flags,
-    frames_asked,
-    model_options,
-    parser_of,
-    run,
-    settings_of,
-    shard_of,
-    world,
-)
+from lib.command import announce, check_flags, frames_asked, model_options, parser_of, settings_of, shard_of
 from lib.model import is_served, open_model, question_on
 from lib.model.captioning import DEFAULTS, Tally, checked
 from lib.model.coordinates import Coordinates
 from lib.model.questions import Clips, Questions
 from lib.output import Output
+from lib.process import run, world
 from lib.prompts import render
 from lib.records import placed_records, rebase
 

@@ -21,24 +21,14 @@ import json
 import os
 from collections import deque
 
-from lib.command import (
-    announce,
-    barrier,
-    check_flags,
-    frames_asked,
-    model_options,
-    parser_of,
-    run,
-    settings_of,
-    shard_of,
-    world,
-)
+from lib.command import announce, check_flags, frames_asked, model_options, parser_of, settings_of, shard_of
 from lib.files import read_json, write_atomically
 from lib.model import open_model, question_on
 from lib.model.coordinates import Coordinates
 from lib.model.questions import Clips, Questions
 from lib.output import Output
 from lib.parts import part_of, side_files
+from lib.process import barrier, run, world
 from lib.prompts import render
 from lib.records import StageError, placed_records, read_jsonl, rebase
 from lib.verifier import verify_all, vocabularies

@@ -28,11 +28,12 @@ from pathlib import Path
 import numpy as np
 
 from lib import trackers
-from lib.command import announce, frames_asked, progress, run, settings_of, world
+from lib.command import announce, frames_asked, settings_of
 from lib.files import read_json, write_atomically
 from lib.model import identity
 from lib.model.frames import TRIED, fitted
 from lib.output import Output
+from lib.process import progress, run, world
 from lib.records import StageError
 from lib.training.card import write_card
 from lib.training.mix import data_of
@@ -281,7 +282,7 @@ def main():
     check_usage(parser, args, fsdp)
     set_defaults(args)
     if frames_asked(args).bounded:  # what the processor cannot obey is bad usage, before any work
-        from lib.model.load import processor_of
+        from lib.model.processor import processor_of
 
         fitted(frames_asked(args), processor_of(args.model), args.model)
     # as the batch size, these two change the memory needed and not the result

@@ -25,13 +25,14 @@ import os
 
 from lib import benchmarks
 from lib.benchmarks import labels
-from lib.command import announce, check_flags, model_options, parser_of, refuse_given, run, settings_of, world
+from lib.command import announce, check_flags, model_options, parser_of, refuse_given, settings_of
 from lib.files import read_json, write_atomically
 from lib.model import identity, open_model, question_on
 from lib.model.coordinates import Coordinates
 from lib.model.judge import ask_judge, judgements, read_judgements
 from lib.model.questions import Clips
 from lib.output import Output
+from lib.process import run, world
 from lib.prompts import render
 from lib.provenance import provenance
 from lib.records import StageError, key_of, read_records, rebase

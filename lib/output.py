@@ -13,9 +13,9 @@ import shutil
 import time
 from pathlib import Path
 
-from lib.command import barrier, world
 from lib.files import read_json, refuse_to_replace, write_atomically
 from lib.parts import WHOLE, finished_in, merge, open_part, part_of, parts_of, side_files
+from lib.process import barrier, world
 from lib.provenance import CODE, content_of, differences, differing, identity_of, provenance, sha256
 from lib.records import StageError, line_of
 

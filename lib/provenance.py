@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # how a stage computes and keeps, not what: these modules decide nothing of a content
 HOW = (
     "lib/command.py",
+    "lib/process.py",
     "lib/output.py",
     "lib/parts.py",
     "lib/files.py",

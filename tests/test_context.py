@@ -15,7 +15,8 @@ from transformers import BloomConfig, LlamaConfig, LlavaConfig
 from lib.model import generate, open_model, question_on
 from lib.model.context import context_of, too_long
 from lib.model.inputs import chat, encode, training_text
-from lib.model.load import load, processor_of
+from lib.model.load import load
+from lib.model.processor import processor_of
 from lib.prompts import render
 from lib.video import read_frames
 

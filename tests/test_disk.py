@@ -15,7 +15,7 @@ from conftest import Fork, sh
 from families import build
 from test_families import TAKES_FEATURES, base, finetune, generate, kept, questions
 
-from lib.command import refusal
+from lib.process import refusal
 
 __all__ = ["base", "kept", "questions"]  # fixtures
 FEATURES = pytest.mark.skipif(not TAKES_FEATURES, reason="transformers 5.20 or newer is needed")

@@ -23,6 +23,7 @@ HALL = {
     "parts",
     "provenance",
     "command",
+    "process",
     "video",
     "streams",
     "confidence",
@@ -107,6 +108,7 @@ def test_a_stage_copied_with_what_it_names_runs_elsewhere(tmp_path):
         "lib/parts.py",
         "lib/provenance.py",
         "lib/command.py",
+        "lib/process.py",
         "lib/video.py",
         "lib/streams.py",
     ):

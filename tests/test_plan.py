@@ -12,7 +12,7 @@ from conftest import lines, sh
 from families import FAMILIES, build
 from test_families import TAKES_FEATURES
 
-from lib.model.load import processor_of
+from lib.model.processor import processor_of
 from lib.tools import cards, costs, plan, roofline, shapes
 from lib.tools.plan_rows import tuning
 

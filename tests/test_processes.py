@@ -395,6 +395,6 @@ def test_weights_shared_out_train_as_whole_ones(judged, tmp_path, monkeypatch):
 
 
 if __name__ == "__main__":
-    from lib.command import run
+    from lib.process import run
 
     run(lambda: [main_of(*words) for words in json.loads(Path(sys.argv[1]).read_text())])

@@ -30,7 +30,7 @@ def base(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def processor(base):
-    from lib.model.load import processor_of
+    from lib.model.processor import processor_of
 
     return processor_of(str(base))
 

@@ -10,7 +10,7 @@ import pkgutil
 
 from lib import verifier
 from lib.audit.audit import read_cases
-from lib.command import run
+from lib.process import run
 from lib.verifier import Embedder, vocabularies, wordlists, words
 from lib.verifier.vocabulary import index
 

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from lib.audit.audit import read_cases
-from lib.command import run
+from lib.process import run
 from lib.verifier import Embedder, verify
 from lib.verifier.texts import Signs, signs_of
 

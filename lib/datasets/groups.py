@@ -8,7 +8,7 @@ import stat
 
 import numpy as np
 
-from lib.command import progress
+from lib.process import progress
 from lib.provenance import sha256
 from lib.video import prefetch
 

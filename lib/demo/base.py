@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import run
 from lib.demo import captions, world
 from lib.output import Output
+from lib.process import run
 from lib.prompts import CAPTION, label_text, render
 from lib.records import StageError
 from lib.verifier import verify

@@ -6,9 +6,9 @@ python -m lib.demo.clip -o runs/demo/viit/clip --seed 0
 import argparse
 from pathlib import Path
 
-from lib.command import run
 from lib.demo.captions import COLORS, DOWN, TIMES
 from lib.output import Output
+from lib.process import run
 
 # the end is no token 2: with that id CLIP's text tower falls into a rule of old, and reads where the largest
 # id stands

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import cv2
 
-from lib.command import run
 from lib.files import write_atomically
+from lib.process import run
 from lib.prompts import label_text
 from lib.records import StageError, read_jsonl, video_path
 from lib.video import read_frames

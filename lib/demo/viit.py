@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import progress, run
 from lib.demo import captions, world
 from lib.files import write_atomically
 from lib.output import Output
+from lib.process import progress, run
 from lib.records import line_of
 
 NUMBERS = {"captioned": 450, "narrated": 150, "unlabelled": 2000, "gallery": 200, "test": 200}

@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections import deque
 
-from lib.command import refusal
+from lib.process import refusal
 from lib.records import StageError
 
 BOUND = 20  # GiB, where none is given

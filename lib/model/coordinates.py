@@ -1,8 +1,8 @@
 """In which coordinates a model is asked for boxes, as its family was trained to say them."""
 
-from lib.command import world
 from lib.files import read_json
 from lib.model.frames import fixed_size
+from lib.process import world
 from lib.prompts import BOX_FORMS
 from lib.records import StageError, video_path
 

@@ -9,12 +9,12 @@ import re
 import torch
 import transformers
 
-from lib.command import barrier, progress, world
 from lib.model import cache, clips
 from lib.model.features import encoding_of, features_of, moved, row_of, takes_features
 from lib.model.frames import sampling_of
 from lib.model.inputs import chat, unexpanded
 from lib.model.save import write
+from lib.process import barrier, progress, world
 from lib.records import StageError
 from lib.video import VideoError, prefetch
 

@@ -1,9 +1,9 @@
 """A judge: prompts put to a model, its replies kept in a file and read again without it."""
 
-from lib.command import progress, world
 from lib.model import ask_text
 from lib.model.server import Usage
 from lib.output import Output
+from lib.process import progress, world
 from lib.records import StageError, read_jsonl
 
 

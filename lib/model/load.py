@@ -1,6 +1,5 @@
 """Loading a video model of transformers: one path for every family."""
 
-import inspect
 import os
 import resource
 import sys
@@ -12,13 +11,14 @@ import numpy as np
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, BitsAndBytesConfig
+from transformers import AutoConfig, AutoModelForImageTextToText, BitsAndBytesConfig
 from transformers.utils import is_bitsandbytes_available, logging
 
-from lib.command import world
 from lib.model.features import encoding_of, features_of
 from lib.model.hub import folder_of, from_hub, why_not
 from lib.model.inputs import chat
+from lib.model.processor import needs_a_package, processor_of
+from lib.process import world
 from lib.records import StageError
 
 
@@ -80,42 +80,6 @@ def peak_memory(device):
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**30, 2)
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
-
-
-def needs_a_package(path, error):
-    """The StageError for a model part of which comes from a package that is not installed."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return StageError(f"{path}: {' '.join(lines)}")
-
-
-def processor_of(path):
-    """The processor of a folder or hub id. Raises StageError for what cannot chat about videos."""
-    try:
-        processor = AutoProcessor.from_pretrained(path, **from_hub(path))
-    except ImportError as error:
-        raise needs_a_package(path, error) from error
-    except (OSError, ValueError) as error:
-        raise StageError(
-            f"{path}: no processor can be loaded from it: {why_not(path, error)}; expected the "
-            "folder or hub id of a video model of transformers"
-        ) from error
-    if getattr(processor, "video_processor", None) is None:
-        raise StageError(
-            f"{path}: this model has no video processor ({type(processor).__name__}); "
-            "choose a video model, e.g. Qwen/Qwen3-VL-2B-Instruct"
-        )
-    if "videos" not in inspect.signature(processor.__call__).parameters:
-        raise StageError(
-            f"{path}: {type(processor).__name__} takes no videos beside a prompt; choose another model, "
-            "e.g. Qwen/Qwen3-VL-2B-Instruct"
-        )
-    if not processor.chat_template:
-        raise StageError(
-            f"{path}: this model has no chat template; add a chat_template.jinja to its folder, "
-            "or choose an instruction-tuned checkpoint"
-        )
-    processor.tokenizer.padding_side = "left"
-    return processor
 
 
 def load(path, device, dtype, device_map=None, in_4bit=False):

@@ -9,7 +9,6 @@ import time
 from functools import cached_property, partial
 from typing import NamedTuple
 
-from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.context import context_of, less_room, too_long
@@ -18,6 +17,7 @@ from lib.model.frames import FRAMES, TRIED, fitted, sampling_of
 from lib.model.halves import in_halves
 from lib.model.questions import plan_batches
 from lib.model.thinking import check_thinking, continued, opened_by, reply_of
+from lib.process import progress, world
 from lib.records import StageError, key_of
 from lib.thoughts import OPENING, without_tags
 from lib.video import VideoError, prefetch, viewed
@@ -363,7 +363,7 @@ class Local:
     @cached_property
     def _frame_processor(self):
         """The processor, which is there before the model is loaded."""
-        from lib.model.load import processor_of
+        from lib.model.processor import processor_of
 
         return self.processor or processor_of(self.model)
 

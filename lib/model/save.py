@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lib.command import refusal
+from lib.process import refusal
 
 
 def write(state, path, sync=False):

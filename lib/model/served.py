@@ -11,7 +11,6 @@ from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 
-from lib.command import progress, world
 from lib.model import explanation_of, identity
 from lib.model.cache import open_cache
 from lib.model.coordinates import answered
@@ -20,6 +19,7 @@ from lib.model.questions import columns
 from lib.model.requests import CONTINUE, as_they_come, complete, continues
 from lib.model.server import BUDGET, Failure, Usage, limit_thoughts, server_of
 from lib.model.thinking import THINK, reply_of
+from lib.process import progress, world
 from lib.prompts import ONLY_ANSWER
 from lib.records import StageError
 from lib.video import VideoError, viewed

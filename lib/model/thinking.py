@@ -57,7 +57,7 @@ def check_thinking(model, think=None, max_thought_tokens=None, processor=None):
     if think not in THINK and not max_thought_tokens:
         return
     if processor is None:
-        from lib.model.load import processor_of  # some seconds
+        from lib.model.processor import processor_of  # some seconds
 
         processor = processor_of(model)
     template_options(processor, think, model)

@@ -13,8 +13,8 @@ import argparse
 import hashlib
 import os
 
-from lib.command import run
 from lib.files import write_atomically
+from lib.process import run
 from lib.prompts import label_text
 from lib.records import StageError, line_of, read_jsonl, read_records, rebase
 from lib.tools.template import template_answer

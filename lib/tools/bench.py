@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib import command
+from lib.process import run
 from lib.prompts import render
 from lib.records import StageError
 from lib.tools.bench_decode import bench_decode
@@ -268,4 +268,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

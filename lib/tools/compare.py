@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lib import command
 from lib.files import write_atomically
+from lib.process import run
 from lib.records import StageError
 from lib.tools.results import cycles_of, gain_of, load, markdown, right, with_interval
 
@@ -109,4 +109,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

@@ -18,8 +18,9 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from lib.command import refuse_given, run
+from lib.command import refuse_given
 from lib.files import read_json, refuse_to_replace, write_atomically
+from lib.process import run
 from lib.provenance import provenance, sha256
 from lib.records import StageError
 from lib.tools.export_forms import FORMS, FRAMES, dataset_info

@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 from lib import trackers
-from lib.command import run
 from lib.files import read_json, write_atomically
+from lib.process import run
 from lib.records import StageError
 from lib.tools.results import cycles_of, gain_of, load, right
 

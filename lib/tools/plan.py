@@ -24,10 +24,11 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from lib.command import frames_asked, parser_of, run
+from lib.command import frames_asked, parser_of
 from lib.confidence import wilson
 from lib.model import is_served
 from lib.model.frames import fitted
+from lib.process import run
 from lib.records import StageError, read_jsonl, read_records
 from lib.tools.costs import (
     bytes_of,
@@ -90,7 +91,7 @@ def flags_of(args):
 
 def facts_of(args, flags, train, test):
     """What can be counted before anything runs, for the rows; prints how many questions there are."""
-    from lib.model.load import processor_of
+    from lib.model.processor import processor_of
 
     training, asking = flags["finetune"], flags["generate"]
     read, videos, missing, clips = zip(bytes_of(train, args.input), bytes_of(test, args.test))

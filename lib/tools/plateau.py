@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
-from lib import command
 from lib.files import write_atomically
+from lib.process import run
 from lib.tools.results import gain_of, load, right, with_interval
 
 
@@ -47,4 +47,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

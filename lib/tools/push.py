@@ -15,8 +15,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from lib.command import run
 from lib.files import read_json
+from lib.process import run
 from lib.records import StageError
 
 ROWS, EVALUATION = "video-star/kept.jsonl", "video-star/eval.json"

@@ -17,9 +17,9 @@ from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
 
-from lib import command
 from lib.confidence import wilson
 from lib.files import write_atomically
+from lib.process import run
 from lib.records import StageError, read_jsonl, record_problem, video_path
 from lib.tools import viit
 from lib.tools.report_answers import kinds_of, reason_of, row_of, strip_of
@@ -336,4 +336,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

@@ -8,9 +8,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from lib import command
 from lib.confidence import paired_gain
 from lib.files import write_atomically
+from lib.process import run
 from lib.records import StageError, read_jsonl, record_problem
 from lib.verifier import verify_all
 
@@ -176,4 +176,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

@@ -30,9 +30,9 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from lib.command import run
 from lib.model import is_served
 from lib.model.server import server_of
+from lib.process import run
 from lib.records import StageError
 from lib.tools.serve_at import asked_at
 

@@ -13,10 +13,10 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from lib import command
 from lib.captions import read_captions
 from lib.confidence import wilson
 from lib.files import write_atomically
+from lib.process import run
 from lib.records import StageError, read_jsonl, video_path
 from lib.tools.results import load, markdown, with_interval
 
@@ -217,4 +217,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

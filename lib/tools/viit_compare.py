@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib import command
 from lib.confidence import paired_gain, spearman
 from lib.files import write_atomically
+from lib.process import run
 from lib.records import StageError
 from lib.tools.compare import folder_of
 from lib.tools.results import markdown, right
@@ -214,4 +214,4 @@ def main():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

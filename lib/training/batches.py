@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from lib.command import frames_asked, world
+from lib.command import frames_asked
 from lib.model import cache
 from lib.model.clips import frames_of
 from lib.model.context import context_of
@@ -12,6 +12,7 @@ from lib.model.features import rows_to_train, takes_features
 from lib.model.frames import fitted
 from lib.model.inputs import chat, training_text, unexpanded
 from lib.model.load import stored_dtype
+from lib.process import world
 from lib.records import StageError
 from lib.training.checkpoint import FEATURES, state_bytes
 from lib.training.parts import trains_encoder

@@ -2,10 +2,10 @@
 
 from itertools import islice
 
-from lib.command import world
 from lib.model.clips import frames_of
 from lib.model.coordinates import frame_size_of, has_box, other_size
 from lib.model.inputs import chat, encode
+from lib.process import world
 from lib.records import StageError, read_jsonl
 from lib.training.rows import clip_of
 from lib.video import VideoError

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
-from lib.command import FULL, refusal
 from lib.model.generate import own_configuration_aside
 from lib.model.hub import folder_of
 from lib.model.load import load, parts_of, stored_dtype
 from lib.model.save import save
+from lib.process import FULL, refusal
 from lib.training.base_files import copy_files, keep_tensors
 from lib.training.parts import frozen_dtype, is_whole, to_train
 from lib.training.sharding import gathered, scattered

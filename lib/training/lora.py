@@ -5,8 +5,8 @@ import warnings
 import torch
 from peft import LoraConfig, get_peft_model
 
-from lib.command import world
 from lib.model.layers import language_model
+from lib.process import world
 from lib.records import StageError
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lib.command import world
+from lib.process import world
 from lib.prompts import frame_of, label_text, render, strip_placeholders
 from lib.records import StageError, is_text, read_jsonl, read_records, times_problem, video_path
 from lib.thoughts import said_in, with_thought

@@ -19,8 +19,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from lib.command import world
 from lib.model.layers import language_model
+from lib.process import world
 from lib.records import StageError
 
 TOO_LARGE = (

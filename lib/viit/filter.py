@@ -15,10 +15,11 @@ from itertools import islice
 import numpy as np
 
 from lib.captions import clips_of, fields_of, read_captions
-from lib.command import announce, check_flags, parser_of, progress, run, settings_of
+from lib.command import announce, check_flags, parser_of, settings_of
 from lib.model import checkpoint_id
 from lib.model.clips import frames_of
 from lib.output import Output
+from lib.process import progress, run
 from lib.prompts import CAPTION
 from lib.records import StageError
 from lib.video import VideoError, prefetch

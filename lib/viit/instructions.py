@@ -17,10 +17,11 @@ from collections import Counter
 import numpy as np
 
 from lib.captions import clips_of, fields_of, read_captions
-from lib.command import announce, check_flags, parser_of, run, settings_of
+from lib.command import announce, check_flags, parser_of, settings_of
 from lib.model import ask_text, identity, is_served, record_seed
 from lib.output import Output
 from lib.parts import parts_of, records_in
+from lib.process import run
 from lib.prompts import INSTRUCT, INSTRUCTION_EXAMPLES, INSTRUCTION_KINDS, ONLY_ANSWER, PART
 from lib.verifier.conclusion import sentences
 from lib.viit.checks import problem_of, read_reply

@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from lib.command import progress
 from lib.model.clips import frames_of
 from lib.model.load import device_of, dtype_of
+from lib.process import progress
 from lib.records import StageError
 from lib.video import VideoError, prefetch
 from lib.viit.dual import load, similarities

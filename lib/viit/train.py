@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from lib.captions import clips_of, read_captions
-from lib.command import announce, check_flags, parser_of, progress, run, settings_of, world
+from lib.command import announce, check_flags, parser_of, settings_of
 from lib.model import checkpoint_id, record_seed
 from lib.model.clips import frames_of
 from lib.output import Output
+from lib.process import progress, run, world
 from lib.records import StageError
 from lib.video import VideoError, prefetch
 
@@ -161,8 +162,8 @@ def start(args, folder):
     """The Training of --model; in a launch of several processes they are joined here."""
     import torch
 
-    from lib.command import barrier
     from lib.model.load import device_of, dtype_of
+    from lib.process import barrier
     from lib.viit.dual import load
 
     barrier()
