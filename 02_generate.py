@@ -94,8 +94,8 @@ def main():
     args = parsed()
     captions, tally = args.style == "caption", Tally()
     model = open_model(args.model, **model_options(args))  # loaded at the first question
-    asked = {"style": args.style} if captions else {}
-    settings = {**settings_of(args, leave_out=("style", "price")), **asked, **model.identity}
+    form = {"style": args.style} if captions else {}
+    settings = {**settings_of(args, leave_out=("style", "price")), **form, **model.identity}
     about = {"styles": [args.style], "uses": [args.model], "shard": shard_of(args), "trust": args.trust_code}
     with Output(args.output, settings, [args.input], args.overwrite, **about) as output:
         if output.complete:

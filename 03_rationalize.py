@@ -41,8 +41,8 @@ def missed(args, share, answers):
     answered rightly, "places": of one record of each other question in the input}, kept beside the part: a
     restart shall not verify again.
     """
-    kept = f"{part_of(args.output, share)}.{MISSED}"
-    if "places" in (known := read_json(kept)):
+    path = f"{part_of(args.output, share)}.{MISSED}"
+    if "places" in (known := read_json(path)):
         return known
     vocabulary = vocabularies(record for _, _, record in placed_records(args.input, answers, args.limit))
     clips, solved, failed = Clips(share), set(), {}
@@ -61,7 +61,7 @@ def missed(args, share, answers):
         else:
             failed.setdefault(question, place)
     found = {"solved": len(solved), "places": [failed[q] for q in failed if q not in solved]}
-    write_atomically(kept, json.dumps(found))
+    write_atomically(path, json.dumps(found))
     return found
 
 

@@ -89,7 +89,7 @@ def results(inputs, args):
     judged = same if replies is None else (with_judgements(record, replies) for record in same)
     pairs = zip(records, verify_all(judged, args.embedder, vocabulary))
     verified = ({**record, **result} for record, result in pairs)
-    kept, dropped, rates = Counter(), answered_in(args.drop_answered, args.embedder), {}
+    chosen, dropped, rates = Counter(), answered_in(args.drop_answered, args.embedder), {}
     for name, group in groupby(verified, key=lambda record: record["id"]):
         group = list(group)
         rate = rate_passes(group, rates)
@@ -98,7 +98,7 @@ def results(inputs, args):
         elif args.keep_pass_rate and not args.keep_pass_rate[0] <= rate <= args.keep_pass_rate[1]:
             drop(group, f"{rate:.0%} of the direct answers to its question are right")
         else:
-            choose(group, kept, args.per_question, args.direct_only)
+            choose(group, chosen, args.per_question, args.direct_only)
         yield from group
 
 
@@ -150,20 +150,20 @@ def wording(record):
     return f"{record.get('thought') or ''}\n{record['answer']}".strip()
 
 
-def choose(group, kept, per_question, direct_only):
-    """Set `keep` in a group of results on one question; `kept` counts what was kept of each id before."""
+def choose(group, chosen, per_question, direct_only):
+    """Set `keep` in a group of results on one question; `chosen` counts what was kept of each id before."""
     right = [record for record in group if record["verdict"] == "correct"]
     if direct_only:
         right = [record for record in right if record["origin"] == "direct"]
     # the same words twice teach nothing new
     texts = list(dict.fromkeys(map(wording, right)))
-    room = max(per_question - kept[group[0]["id"]], 0)
+    room = max(per_question - chosen[group[0]["id"]], 0)
     allowed = {texts[i] for i in different_first(texts)[:room]}
     for record in group:
         record["keep"] = record in right and wording(record) in allowed
         if record["keep"]:
             allowed.discard(wording(record))
-            kept[record["id"]] += 1
+            chosen[record["id"]] += 1
         elif record["verdict"] == "correct":
             aside = direct_only and record["origin"] != "direct"
             reason = "not a direct answer" if aside else "enough others of this question are"

@@ -100,8 +100,8 @@ def evaluate(args, model):
     records, path = read_records(args.input, limit=args.limit), predictions_file(args)
     if model:
         boxes = Coordinates(model, args.boxes)
-        asked = (boxes.of(rebase(record, args.input, path)) for record in records)
-        questions = questions_on(asked, args.style, path, args)
+        with_boxes = (boxes.of(rebase(record, args.input, path)) for record in records)
+        questions = questions_on(with_boxes, args.style, path, args)
         ask(model, questions, path, args, [args.input], OF_BENCHMARKS)
     if world()[0]:
         return
@@ -334,8 +334,8 @@ def check_benchmark_usage(parser, args):
     if name in names_with("evaluate"):
         if world()[1] > 1:
             parser.error(f"--benchmark {name} is one process's work: start one")
-        kept = ("workers", "frame_cache", "style")
-        flags = [flag for flag in OF_MODELS if flag not in kept]
+        obeyed = ("workers", "frame_cache", "style")
+        flags = [flag for flag in OF_MODELS if flag not in obeyed]
         refuse_given(parser, args, flags, f"a dual encoder, which {name} asks, has no such thing")
 
 

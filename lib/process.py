@@ -66,8 +66,8 @@ def refusal(error, path=None):
     torch raises a RuntimeError while it handles the OSError; safetensors and tokenizers write its number into
     their own errors' text ("... (os error 28)"); sqlite knows its own words only.
     """
-    said = re.search(r"\(os error (\d+)\)", str(error))
-    number = error.errno if isinstance(error, OSError) else int(said[1]) if said else None
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    number = error.errno if isinstance(error, OSError) else int(match[1]) if match else None
     if number is None and "database or disk is full" in str(error):
         number = errno.ENOSPC
     cause = error.__context__

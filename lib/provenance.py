@@ -74,8 +74,8 @@ def content_of(meta):
         content[name if name not in content else f"{name} ({len(content)})"] = digest
     code = {f"code {path}": digest for path, digest in meta.get("code", {}).items()}
     # before the code was noted, the digest was that of the whole file of prompts
-    said = {"prompts": meta["prompts"]} if code and "prompts" in meta else {}
-    return {**content, **code, **said}
+    rendered = {"prompts": meta["prompts"]} if code and "prompts" in meta else {}
+    return {**content, **code, **rendered}
 
 
 def names_inputs(value, inputs):

@@ -49,15 +49,15 @@ def walk(container, stream, places):
     codec, reformatter, at = stream.codec_context, VideoReformatter(), -float("inf")
     index_of, missing = {pts: index for index, (pts, _) in places.items()}, set(places)
     keys = [key for _, key in places.values()] + [float("inf")]
-    for (index, (wanted, key)), following in zip(places.items(), keys[1:]):
+    for (index, (goal, key)), following in zip(places.items(), keys[1:]):
         begun = key <= at + SEEK_GAP
         if not begun:
-            container.seek(wanted, stream=stream)
+            container.seek(goal, stream=stream)
             packets = packets_of(container, stream)
         for packet in packets if index in missing else ():
             if not begun and not packet.is_keyframe:
                 continue
-            if not begun and packet.pts is not None and packet.pts > wanted:  # the container led us too far
+            if not begun and packet.pts is not None and packet.pts > goal:  # the container led us too far
                 return
             begun = True
             codec.skip_frame = (
@@ -65,7 +65,7 @@ def walk(container, stream, places):
             )  # a frame that no other refers to is decoded only if it is wanted
             frames = packet.decode()
             if (
-                packet.pts == wanted and following > index + SEEK_GAP
+                packet.pts == goal and following > index + SEEK_GAP
             ):  # nothing more from here: have it now, without the packets up to its turn
                 frames += codec.decode(None)
             for frame in frames:
@@ -79,22 +79,22 @@ def walk(container, stream, places):
         at = index
 
 
-def counted(path, wanted):
+def counted(path, indices):
     """Yields (index, picture) as walk, by decoding and counting every frame from the start."""
     reformatter = VideoReformatter()
-    for index, frame in enumerate(islice(frames_of(path), max(wanted) + 1)):
-        if index in wanted:
+    for index, frame in enumerate(islice(frames_of(path), max(indices) + 1)):
+        if index in indices:
             yield index, picture_of(frame, reformatter)
 
 
-def gather(container, stream, place, wanted, scale):
+def gather(container, stream, place, indices, scale):
     """(len(wanted), H, W, 3) uint8, each as `scale` makes it, or None where not all of them decode."""
-    places = {index: place(index) for index in wanted} if place else {}
+    places = {index: place(index) for index in indices} if place else {}
     if None in places.values():
         return None
-    frames, shape, missing = None, None, set(wanted)
+    frames, shape, missing = None, None, set(indices)
     try:
-        for index, picture in walk(container, stream, places) if place else counted(container.name, wanted):
+        for index, picture in walk(container, stream, places) if place else counted(container.name, indices):
             shape = shape or picture.shape
             if picture.shape != shape:
                 raise VideoError(
@@ -103,8 +103,8 @@ def gather(container, stream, place, wanted, scale):
                 )
             picture = scale(picture) if scale else picture
             if frames is None:
-                frames = np.empty((len(wanted), *picture.shape), np.uint8)
-            for k in (k for k, other in enumerate(wanted) if other == index):
+                frames = np.empty((len(indices), *picture.shape), np.uint8)
+            for k in (k for k, other in enumerate(indices) if other == index):
                 frames[k] = picture
             missing.discard(index)
     except av.FFmpegError:  # damage, or a container that cannot seek
@@ -144,8 +144,8 @@ def read_frames(path, count, start=None, end=None, scale=None):
                     f"{path}: the clip starts at {start} s, the video ends at {ticks / fps:.2f} s"
                 )
             number = count(max(last - first, 1) / fps) if callable(count) else count
-            wanted = centres(first, max(last, first + 1), number)
-            shown = [bisect_right(clock.times, tick) - 1 for tick in wanted]
+            moments = centres(first, max(last, first + 1), number)
+            shown = [bisect_right(clock.times, tick) - 1 for tick in moments]
             frames = gather(container, stream, place, shown, scale)
             if frames is not None:
                 break
@@ -155,7 +155,7 @@ def read_frames(path, count, start=None, end=None, scale=None):
     metadata = dict(
         total_num_frames=length,
         fps=fps,
-        frames_indices=[tick - first for tick in wanted],
+        frames_indices=[tick - first for tick in moments],
         duration=length / fps,
         height=frames.shape[1],
         width=frames.shape[2],
@@ -249,14 +249,14 @@ def clip_frames(path, start=None, end=None):
     raise VideoError(f"{path}: {NO_FRAME}")
 
 
-def in_turn(container, stream, place, wanted):
+def in_turn(container, stream, place, indices):
     """Yields (index, picture) of the frames of a range, up to the first that does not decode."""
-    places = {index: place(index) for index in wanted} if place else {}
-    if None in places.values() or not wanted:
+    places = {index: place(index) for index in indices} if place else {}
+    if None in places.values() or not indices:
         return
     try:
-        found = walk(container, stream, places) if place else counted(container.name, wanted)
-        for expected, (index, picture) in zip(wanted, found):
+        found = walk(container, stream, places) if place else counted(container.name, indices)
+        for expected, (index, picture) in zip(indices, found):
             if index != expected:  # before damage a later frame may come out
                 return
             yield index, picture

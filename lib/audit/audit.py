@@ -115,11 +115,11 @@ def print_sets(cases, results):
     for case, result in zip(cases, results):
         head = str(case.get("id", "")).rpartition("-")[0]
         sets[head].append((result["verdict"] == "correct") == case["human"])
-    told = [
+    cells = [
         f"{head} {sum(r) / len(r):.3f} ({len(r)})" for head, r in sets.items() if len(r) >= LEAST_OF_A_SET
     ]
-    if len(told) > 1:
-        print(f"by set: {', '.join(told)}")
+    if len(cells) > 1:
+        print(f"by set: {', '.join(cells)}")
 
 
 def audit(paths, embedder, seed, show_cases):

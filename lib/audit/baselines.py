@@ -22,7 +22,7 @@ BOX = re.compile(r"\[ ?(\d\.\d+), ?(\d\.\d+), ?(\d\.\d+), ?(\d\.\d+) ?\]")
 def substring(case, embed=None):
     """Whether the answer contains every label's value as it is written."""
     answer = case["answer"].lower()
-    return all(said.lower() in answer for label in case["labels"] for said in wordings(label))
+    return all(wording.lower() in answer for label in case["labels"] for wording in wordings(label))
 
 
 def wordings(label):
@@ -38,9 +38,9 @@ def official(case, embed):
 def by_words(answer, label, case, embed):
     """Every longer word of the label is like some word of the answer."""
     value = options_of(label)[ord(label["value"]) - ord("A")] if label["kind"] == "choice" else label["value"]
-    wanted = [w for w in re.findall(r"\w+", value.lower()) if len(w) > 2 and w not in STOP]
-    said = re.findall(r"\w+", answer.lower())
-    return all(any(fuzz.ratio(w, other) > 85 for other in said) for w in wanted)
+    words = [w for w in re.findall(r"\w+", value.lower()) if len(w) > 2 and w not in STOP]
+    answer_words = re.findall(r"\w+", answer.lower())
+    return all(any(fuzz.ratio(w, other) > 85 for other in answer_words) for w in words)
 
 
 def by_any_number(answer, label, case, embed):
@@ -87,15 +87,15 @@ def sentences(text):
 
 def by_sentence(answer, label, case, embed):
     """Some sentence of the answer has a cosine of 0.6 with the label."""
-    said = sentences(answer)
-    vectors = embed([value_text(label), *said])
+    parts = sentences(answer)
+    vectors = embed([value_text(label), *parts])
     return float((vectors[1:] @ vectors[0]).max()) >= 0.6
 
 
 def by_sentences_in_order(answer, label, case, embed):
     """The likeliest sentences of the steps have a cosine of 0.25 and do not go back."""
-    said, steps = sentences(answer), label["value"]
-    vectors = embed([*steps, *said])
+    parts, steps = sentences(answer), label["value"]
+    vectors = embed([*steps, *parts])
     cosines = vectors[: len(steps)] @ vectors[len(steps) :].T
     return bool((cosines.max(1) >= 0.25).all() and (np.diff(cosines.argmax(1)) >= 0).all())
 

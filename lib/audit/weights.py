@@ -45,10 +45,10 @@ def main():
     for case in (case for path in parser.parse_args().paths for case in read_cases(path)):
         if [label["kind"] for label in case["labels"]] != ["text"]:
             continue
-        said = verify(case, {}, embed)["checks"][0]["parsed"]
-        if said:
-            told = signs_of(said, case["labels"][0]["value"], case["question"], embed)
-            cases.append(np.array([signs for signs, _ in told], float))
+        statement = verify(case, {}, embed)["checks"][0]["parsed"]
+        if statement:
+            of_sentences = signs_of(statement, case["labels"][0]["value"], case["question"], embed)
+            cases.append(np.array([signs for signs, _ in of_sentences], float))
             truths.append(case["human"])
     truths, shares = np.array(truths), []
     for train, test in StratifiedKFold(10, shuffle=True, random_state=0).split(truths, truths):

@@ -153,10 +153,13 @@ def judged(benchmark, items, replies, judgements):
     Video-ChatGPT protocol does.
     """
     module = BENCHMARKS[benchmark]
-    rule, asked = getattr(module, "rule", None), {item["id"] for item in to_judge(benchmark, items, replies)}
+    rule, open_ids = (
+        getattr(module, "rule", None),
+        {item["id"] for item in to_judge(benchmark, items, replies)},
+    )
     results, points, unjudged, unparsable = [], [], 0, 0
     for item in items:
-        if item["id"] not in asked:
+        if item["id"] not in open_ids:
             results.append(reading(rule, item, replies[item["id"]]))
             continue
         judgement = judgements.get(item["id"])
@@ -167,7 +170,7 @@ def judged(benchmark, items, replies, judgements):
         points += [] if given is None else [given]
     table = summary(items, results, decimals_of(module))
     del table["gold"]
-    table |= {"asked": len(asked), "unparsable": unparsable, "unjudged": unjudged}
+    table |= {"asked": len(open_ids), "unparsable": unparsable, "unjudged": unjudged}
     if getattr(module, "POINTS", False):
         mean = round(sum(points) / len(points), 4) if points else None
         table |= {"mean_score": mean, "scores": len(points)}

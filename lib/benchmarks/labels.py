@@ -51,8 +51,8 @@ def join_answers(path, records):
         counts[state] += 1
         # keys of the question by these names say nothing about the answer
         others = ("truncated", "thought", "boxes", "frame_size")
-        asked = {key: value for key, value in record.items() if key not in others}
-        answered.append({**asked, **coordinates_of(line or {}), "answer": answer, "origin": "direct"})
+        question = {key: value for key, value in record.items() if key not in others}
+        answered.append({**question, **coordinates_of(line or {}), "answer": answer, "origin": "direct"})
     return answered, counts
 
 

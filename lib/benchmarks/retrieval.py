@@ -47,9 +47,9 @@ class Gallery(NamedTuple):
         if self.same_words:
             words = [" ".join(text.lower().split()) for text in self.texts]
             _, number = np.unique(words, return_inverse=True)
-            said = np.zeros((number.max() + 1, len(self.videos)), bool)
-            said[number, self.video_of] = True
-            right = said[number]
+            matches = np.zeros((number.max() + 1, len(self.videos)), bool)
+            matches[number, self.video_of] = True
+            right = matches[number]
         return right
 
 
@@ -195,10 +195,10 @@ def evaluate(args, path):
         clusters = dict(zip(DIRECTIONS, (gallery.video_of, np.arange(len(gallery.videos)))))
         tests = {d: gain(other[d][0], found[d][0], clusters[d]) for d in DIRECTIONS}
         result["against"] = {"predictions": args.against, **tests}
-    kept = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
-    if not (os.path.exists(kept) and os.path.samefile(kept, path)):
+    ranks_path = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
+    if not (os.path.exists(ranks_path) and os.path.samefile(ranks_path, path)):
         parts = ({d: found[d][n] for d in DIRECTIONS} for n in (0, 1))
-        write_atomically(kept, b"".join(map(line_of, rows_of(*parts, gallery))).decode())
+        write_atomically(ranks_path, b"".join(map(line_of, rows_of(*parts, gallery))).decode())
     show(result, counts)
     return {"counts": counts, **result}
 

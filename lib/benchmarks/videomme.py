@@ -37,9 +37,9 @@ def load(path, task=None, meta=None):
             "domain|video_category",
             "sub_category|video_sub_category|video_subcategory",
         )
-        for n, asked in enumerate(row.get("questions", [row])):
+        for n, item in enumerate(row.get("questions", [row])):
             names = "question_id", "task_type", "question", "options|choices", "answer"
-            id, kind, question, options, answer = fields(f"{where} question {n}", asked, *names)
+            id, kind, question, options, answer = fields(f"{where} question {n}", item, *names)
             prompt = PROMPT.format(asked="\n".join([question, *options]))
             texts = [re.sub(r"^[A-D]\. ", "", option) for option in options]
             groups = {"duration": duration, "domain": domain, "sub category": part, "task": kind}
@@ -67,5 +67,5 @@ def prediction_rows(path):
             continue
         if not (isinstance(row["questions"], list) and all(isinstance(q, dict) for q in row["questions"])):
             raise StageError(f"{where}: questions is {row['questions']!r:.60}, expected a list of objects")
-        for n, asked in enumerate(row["questions"]):
-            yield f"{where} question {n}", None, gold_apart(asked)
+        for n, question in enumerate(row["questions"]):
+            yield f"{where} question {n}", None, gold_apart(question)

@@ -90,6 +90,6 @@ def evaluate(args, path):
         result["against"] = {"predictions": args.against, **test}
         print(f"top-1 against {args.against}: {gain[0]:+.2f} [{gain[1]:+.2f}, {gain[2]:+.2f}]")
     rows = ({"id": id, "rank": float(rank)} for id, rank in zip(gallery.videos, found))
-    kept = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
-    write_atomically(kept, b"".join(map(line_of, rows)).decode())
+    ranks_path = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
+    write_atomically(ranks_path, b"".join(map(line_of, rows)).decode())
     return result

@@ -105,16 +105,16 @@ def times(start, end):
     return found, None
 
 
-def captions_of(said):
+def captions_of(value):
     """(captions, Problem): a text or a list of them, each without doubled spaces; one of the two is None."""
-    said = said if isinstance(said, list) else [said]
-    if not all(map(is_text, said)):
-        text = f"captions {said!r:.120}, expected texts that are not blank"
+    value = value if isinstance(value, list) else [value]
+    if not all(map(is_text, value)):
+        text = f"captions {value!r:.120}, expected texts that are not blank"
         return None, Problem(text, "dropped: blank caption")
-    if not all(map(is_unicode, said)):
-        text = f"captions {said!r:.120}: half a character, expected Unicode"
+    if not all(map(is_unicode, value)):
+        text = f"captions {value!r:.120}: half a character, expected Unicode"
         return None, Problem(text, "dropped: half a character in a caption")
-    return [" ".join(text.split()) for text in said], None
+    return [" ".join(text.split()) for text in value], None
 
 
 def is_unicode(text):
@@ -132,12 +132,12 @@ def source_of(url):
     return found[1] if found else str(url)
 
 
-def cut_row(source, start, end, said, **more):
+def cut_row(source, start, end, text, **more):
     """The Row of a part of a YouTube video, or its Problem. Its own file may be named as Kinetics names
     them, or with its times as they are written.
     """
     bounds, problem = times(start, end)
-    captions, blank = captions_of(said)
+    captions, blank = captions_of(text)
     if problem or blank:
         return problem or blank
     first_, last = bounds
@@ -165,9 +165,9 @@ def own(row):
         return
     captions, problem = None, None
     if any(name in row for name in CAPTION.split("|")):
-        said = first(row, CAPTION)
+        caption = first(row, CAPTION)
         blank = Problem(f"no caption; {EXPECTED}", "dropped: blank caption")
-        captions, problem = (None, blank) if said is None else captions_of(said)
+        captions, problem = (None, blank) if caption is None else captions_of(caption)
     bounds, wrong = times(row.get("start"), row.get("end"))
     if problem or wrong:
         yield problem or wrong
@@ -246,13 +246,13 @@ def panda(row):
             text = f"{key} is {row[key]!r:.60}, expected a list as Python writes it"
             yield Problem(text, f"dropped: {key} is no list")
             return
-    pairs, said = lists
-    if not (isinstance(pairs, list) and isinstance(said, list) and len(pairs) == len(said)):
-        text = f"timestamp {pairs!r:.60} and caption {said!r:.60}, expected lists of one length"
+    pairs, captions = lists
+    if not (isinstance(pairs, list) and isinstance(captions, list) and len(pairs) == len(captions)):
+        text = f"timestamp {pairs!r:.60} and caption {captions!r:.60}, expected lists of one length"
         yield Problem(text, "dropped: timestamps and captions differ in number")
         return
     source = source_of(row["url"])
-    for pair, caption in zip(pairs, said):
+    for pair, caption in zip(pairs, captions):
         if isinstance(pair, (list, tuple)) and len(pair) == 2:
             yield cut_row(source, *pair, caption)
         else:
@@ -263,7 +263,7 @@ def vidln(row):
     """Video Localized Narratives: of every actor a narrative, here one text as VIIT writes it: "<Man> A man
     walks .. <Dog one> .. <Background> ..". Its videos lie in folders named as their datasets, or anywhere.
     """
-    said, narratives = [], row["actor_narratives"]
+    narrations, narratives = [], row["actor_narratives"]
     for each in narratives if isinstance(narratives, list) else [narratives]:
         name, text = (
             (each.get(key) for key in ("actor_name", "caption")) if isinstance(each, dict) else (0, 0)
@@ -276,8 +276,8 @@ def vidln(row):
             actor = f"<{name.strip()[:1].upper()}{name.strip()[1:]}>"
             # an actor's name that a tokenizer would read as a video's place
             actor = PLACEHOLDER.sub(f"<The {name.strip()}>", actor)
-            said.append(f"{actor} {text}")
-    captions, problem = captions_of(" ".join(said))
+            narrations.append(f"{actor} {text}")
+    captions, problem = captions_of(" ".join(narrations))
     video = str(row["video_id"])
     part = part_of(video)
     names = (f"{row['dataset_id']}/{video}",) if row.get("dataset_id") else ()

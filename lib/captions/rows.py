@@ -59,7 +59,7 @@ def read_by_form(path, rows):
         if not isinstance(row, dict):
             raise StageError(f"{where}: found {row!r:.60}; {EXPECTED}")
         if is_ours(row):
-            yield from (("ours", where, said) for said in our_row(path, row))
+            yield from (("ours", where, row_read) for row_read in our_row(path, row))
             continue
         form = form or form_of(row)
         keys, read = FORMS.get(form, (set(), own))
@@ -67,7 +67,7 @@ def read_by_form(path, rows):
             text = f"no {' and no '.join(missing)}, as the first row has"
             yield form, where, Problem(text, f"dropped: {text}")
             continue
-        yield from ((form, where, said) for said in read(row))
+        yield from ((form, where, row_read) for row_read in read(row))
 
 
 # ---------------------------------------------------------------- files
@@ -137,11 +137,13 @@ def json_rows(path, paragraphs):
         for where, row in listed(path, whole, "annotations"):
             image = row.get("image_id")
             found = own({"video": names.get(image) or image, "caption": row.get("caption")})
-            yield from (("coco", where, said) for said in found)
+            yield from (("coco", where, own_row) for own_row in found)
     else:
         for video, entry in whole.items():
             where = f"{path}: {video}"
-            yield from (("activitynet", where, said) for said in activitynet(video, entry, where, paragraphs))
+            yield from (
+                ("activitynet", where, own_row) for own_row in activitynet(video, entry, where, paragraphs)
+            )
 
 
 def msrvtt(path, whole):
@@ -153,7 +155,7 @@ def msrvtt(path, whole):
     for where, row in listed(path, whole, "sentences"):
         more = about.get(row.get("video_id"), {})
         found = own({"video": row.get("video_id"), "caption": row.get("caption"), **more})
-        yield from (("msrvtt", where, said) for said in found)
+        yield from (("msrvtt", where, own_row) for own_row in found)
 
 
 def listed(path, parts, key):
@@ -179,11 +181,11 @@ def our_row(path, row):
     """
     if not is_text(row.get("video")):
         return
-    said = row.get("captions") or []
+    captions = row.get("captions") or []
     if {"answer", "error"} & row.keys():
-        said = [] if "error" in row or row.get("keep") is False else [row.get("answer")]
+        captions = [] if "error" in row or row.get("keep") is False else [row.get("answer")]
     plain = {key: value for key, value in row.items() if key not in CAPTION.split("|")}
-    for found in own({**plain, "captions": said} if said else plain):
+    for found in own({**plain, "captions": captions} if captions else plain):
         if isinstance(found, Row):
             found = found._replace(file=video_path(row, path), ours=True)
         yield found

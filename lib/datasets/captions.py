@@ -82,9 +82,9 @@ def checked_rows(paths, paragraphs):
             row, problem = with_split(row, split, form)
             # a key with a typing error must not make a file of captions one without
             if form in ("own", "list"):
-                said = row.captions is not None
-                captioned = said if captioned is None else captioned
-                if captioned != said:
+                has_captions = row.captions is not None
+                captioned = has_captions if captioned is None else captioned
+                if captioned != has_captions:
                     problem = f"{'no' if captioned else 'a'} caption, other than the first row"
             yield form, where, None if problem else row, problem
         if empty:
@@ -110,14 +110,14 @@ def clips_in(paths, paragraphs):
         if key is None:
             yield from ((form, where, None, None, problem) for form, where, _, problem in rows)
         elif hash(key) in scattered:
-            kept = gathered.setdefault(key, [])
+            clips = gathered.setdefault(key, [])
             for form, where, row, _ in rows:
-                yield from kept_one(kept, form, where, row)
+                yield from kept_one(clips, form, where, row)
         else:
-            kept = []
+            clips = []
             for form, where, row, _ in rows:
-                yield from kept_one(kept, form, where, row)
-            yield whole(kept)
+                yield from kept_one(clips, form, where, row)
+            yield whole(clips)
     yield from map(whole, gathered.values())
 
 
@@ -137,21 +137,23 @@ def scattered_in(paths, paragraphs):
     return frozenset(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
 
 
-def kept_one(kept, form, where, row):
+def kept_one(clips, form, where, row):
     """Add a row to those of its clip (form, where, Row, captions); yields what clips_in() does where it is
     another clip, or says nothing new.
     """
-    if not kept:
-        kept.append((form, where, row, []))
-    _, first_where, first, captions = kept[0]
+    if not clips:
+        clips.append((form, where, row, []))
+    _, first_where, first, captions = clips[0]
     if (first.video, first.start, first.end) != (row.video, row.start, row.end):
-        said = f"id {key_of(row)!r} is another clip, first at {first_where}; ids are of clips"
-        yield form, where, None, None, said if form in OWN else "dropped: an id that another clip has"
+        complaint = f"id {key_of(row)!r} is another clip, first at {first_where}; ids are of clips"
+        yield form, where, None, None, complaint if form in OWN else "dropped: an id that another clip has"
         return
     if (first.split, first.source) != (row.split, row.source):
         if form in OWN:
-            said = f"split {row.split!r} and source_video {row.source!r} differ from those at {first_where}"
-            yield form, where, None, None, said
+            complaint = (
+                f"split {row.split!r} and source_video {row.source!r} differ from those at {first_where}"
+            )
+            yield form, where, None, None, complaint
             return
         if first.split != row.split:
             yield form, where, None, None, OTHER_SPLIT
@@ -162,9 +164,9 @@ def kept_one(kept, form, where, row):
             captions.append(caption)
 
 
-def whole(kept):
+def whole(clips):
     """What clips_in() yields for a clip with all its captions."""
-    form, where, row, captions = kept[0]
+    form, where, row, captions = clips[0]
     return form, where, row, captions, None
 
 

@@ -55,8 +55,8 @@ def pair_of(item, id, clip, pair, labels, own):
     """(record, note) of a question and its answer; labels that came with them are the record's."""
     (human, question), (model, answer) = pair
     question = question.strip()
-    told = bool(answer.strip()) or bool(labels)
-    if (human, model) != ("user", "assistant") or not question or not told:
+    answerable = bool(answer.strip()) or bool(labels)
+    if (human, model) != ("user", "assistant") or not question or not answerable:
         return None, "dropped: not a question and its answer"
     if not labels:
         return record(id, clip, question, "answer", "text", answer.strip(), answer=answer), None

@@ -232,8 +232,8 @@ def caption_truth(model, processor, seed, world_name="source", clips=100):
         facts.append(world.clip_facts(rng, world_name))
         shown.append(sampled(facts[-1], world.look(rng, world_name), rng, FRAMES))
     prompts = [chat(processor, CAPTION)] * clips
-    said = generate(model, processor, prompts, shown, [0] * clips, max_new_tokens=32)
-    return float(np.mean([captions.is_true_caption(text, f) for (text, *_), f in zip(said, facts)]))
+    replies = generate(model, processor, prompts, shown, [0] * clips, max_new_tokens=32)
+    return float(np.mean([captions.is_true_caption(text, f) for (text, *_), f in zip(replies, facts)]))
 
 
 def main():

@@ -102,8 +102,8 @@ def stated(text):
 
 def is_true_caption(text, facts):
     """Whether a caption says what happens in a clip, and every fact that it states is so."""
-    said = stated(text)
-    if said is None:
+    facts_stated = stated(text)
+    if facts_stated is None:
         return False
     true = {
         "color": None if facts["event"] == "change" else color_of(facts),
@@ -112,7 +112,7 @@ def is_true_caption(text, facts):
         "times": TIMES[len(facts["gone"]) - 1] if facts["event"] == "blink" else None,
         "place": place(facts),
     }
-    return all(true[name] == value for name, value in said.items())
+    return all(true[name] == value for name, value in facts_stated.items())
 
 
 def same_colours(one, other):

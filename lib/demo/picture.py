@@ -29,7 +29,7 @@ STYLE = (
 
 def find_record(path):
     """(rejected direct answer, kept explanation) of one question: the shortest pair of a verified file."""
-    wrong, kept = {}, {}
+    wrong, right = {}, {}
     for _, record in read_jsonl(path):
         if record["origin"] == "direct" and record["verdict"] == "wrong":
             wrong.setdefault(record["id"], record)
@@ -38,8 +38,8 @@ def find_record(path):
             and record["keep"]
             and record["labels"][0]["kind"] == "sequence"
         ):
-            kept.setdefault(record["id"], record)
-    pairs = [(wrong[name], kept[name]) for name in kept if name in wrong]
+            right.setdefault(record["id"], record)
+    pairs = [(wrong[name], right[name]) for name in right if name in wrong]
     if not pairs:
         raise StageError(f"{path}: no question with a rejected direct answer and a kept explanation")
     return min(pairs, key=lambda pair: (len(pair[0]["answer"]) + len(pair[1]["answer"]), pair[0]["id"]))
@@ -93,14 +93,14 @@ def bars(folder, top):
 def picture(folder):
     """The SVG of a finished demo run."""
     path = folder / "cycle1" / "verified.jsonl"
-    wrong, kept = find_record(path)
-    label = escape(label_text(kept["labels"]))
-    parts = [f'<text x="22" y="28">{escape(kept["question"])}</text>']
+    wrong, right = find_record(path)
+    label = escape(label_text(right["labels"]))
+    parts = [f'<text x="22" y="28">{escape(right["question"])}</text>']
     parts.append(f'<text class="soft" x="{WIDTH - 22}" y="28" text-anchor="end">label: {label}</text>')
-    parts.append(film(kept, path, 44))
+    parts.append(film(right, path, 44))
     blocks = [
         ("02: the model answers", wrong["answer"], f"04: not kept: {wrong['why']}", "bad"),
-        ("03: told the label, it explains", kept["answer"], f"04: kept: {kept['why']}", "good"),
+        ("03: told the label, it explains", right["answer"], f"04: kept: {right['why']}", "good"),
     ]
     top = 182
     for block in blocks:

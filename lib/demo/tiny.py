@@ -61,8 +61,8 @@ ASKING = (EXPLAIN.split("{form}")[0], ONLY_ANSWER)
 
 def tokenizer_of(texts):
     """A byte-level BPE tokenizer of single digits, which can write any label, trained on `texts`."""
-    asked = {line for text in texts for line in text.split("\n") if line.startswith(ASKING)}
-    wordings = [*PHRASES, *sorted(asked)]
+    questions = {line for text in texts for line in text.split("\n") if line.startswith(ASKING)}
+    wordings = [*PHRASES, *sorted(questions)]
     phrases = re.compile("|".join(map(re.escape, wordings)))
     tokens = Tokenizer(models.BPE())
     digits = pre_tokenizers.Split(Regex(" ?[0-9]"), "isolated")

@@ -32,16 +32,16 @@ STREAM = 20  # of seeds: the base's clips and the cycles' are of others
 
 def clips_of(part, count, seed):
     """Yields (name, facts, style, rng) of the clips of a part; in the gallery all captions are different."""
-    said, number = set(), 0
+    seen, number = set(), 0
     stream = STREAM + list(NUMBERS).index(part)
     while count:
         rng = np.random.default_rng([seed, stream, number])
         number += 1
         facts = world.clip_facts(rng, "target")
         caption = captions.caption(facts)
-        if part == "gallery" and caption in said:
+        if part == "gallery" and caption in seen:
             continue
-        said.add(caption)
+        seen.add(caption)
         yield f"{part}{number - 1:05d}", facts, world.look(rng, "target"), rng
         count -= 1
 
@@ -72,8 +72,8 @@ def alt_text(rows, seed):
     rng = np.random.default_rng([seed, STREAM - 1])
     wrong = rng.permutation(len(rows))[: len(rows) // 2]
     of_clip = {int(a): int(b) for a, b in zip(wrong, np.roll(wrong, 1))}
-    said = [rows[of_clip.get(n, n)]["caption"] for n in range(len(rows))]
-    return [{**row, "caption": text} for row, text in zip(rows, said)]
+    captions = [rows[of_clip.get(n, n)]["caption"] for n in range(len(rows))]
+    return [{**row, "caption": text} for row, text in zip(rows, captions)]
 
 
 def instructed(rows):

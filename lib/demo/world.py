@@ -221,6 +221,6 @@ def is_true(answer, facts):
     seconds = [(int(s), what) for s, what in SECOND.findall(reasoning)]
     return (
         bool(places or seconds)
-        and all(abs(a - b) <= 1 for when, said in places for a, b in zip(said, facts[when]))
+        and all(abs(a - b) <= 1 for when, ends in places for a, b in zip(ends, facts[when]))
         and all(facts["seconds"][s] == what for s, what in seconds if s < SECONDS)
     )

@@ -82,11 +82,11 @@ def room(free, needed):
     return int(max(0, min(MOST, (free - needed - RESERVE) / 2)))
 
 
-def clip_file(folder, suffix, path, *asked):
-    """The file in which something about `path` as it is now is kept; `asked`: whatever else decides what."""
+def clip_file(folder, suffix, path, *request):
+    """The file in which something about `path` as it is now is kept; `request`: what else decides it."""
     about = os.stat(path)
     key = hashlib.sha256(
-        json.dumps([os.path.abspath(path), about.st_size, about.st_mtime_ns, *asked]).encode()
+        json.dumps([os.path.abspath(path), about.st_size, about.st_mtime_ns, *request]).encode()
     ).hexdigest()
     return os.path.join(folder, key[:40] + suffix)
 

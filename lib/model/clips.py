@@ -26,8 +26,8 @@ def frames_of(clip, sampling, folder=None):
     if folder is None or not os.path.isfile(path):
         return _read(path, sampling, start, end)
     folder, bound = cache.open_cache(folder)
-    asked = (sampling.key(), start, end, VERSION, av.__version__)
-    file = cache.clip_file(folder, cache.FRAMES, path, *asked)
+    request = (sampling.key(), start, end, VERSION, av.__version__)
+    file = cache.clip_file(folder, cache.FRAMES, path, *request)
     stored = cache.load(file, _stored)
     if stored is None:
         stored = frames, metadata = _read(path, sampling, start, end)

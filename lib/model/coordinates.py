@@ -26,8 +26,8 @@ class Coordinates:
     its family. They are decided, and printed, when the first record with a box comes.
     """
 
-    def __init__(self, model, asked=None):
-        self.model, self.asked, self.system = model, asked or "auto", None
+    def __init__(self, model, choice=None):
+        self.model, self.choice, self.system = model, choice or "auto", None
 
     def of(self, record, source=None):
         """The record as it is to be asked, with `boxes` where it has a box label. `source`: the file that it
@@ -39,15 +39,17 @@ class Coordinates:
             return record
         if self.system is None:
             self.system = self._decide()
-        asked = {key: value for key, value in record.items() if key != "frame_size"} | {"boxes": self.system}
+        question = {key: value for key, value in record.items() if key != "frame_size"} | {
+            "boxes": self.system
+        }
         if self.system == "pixels" and source:
             size = record.get("frame_size") if record.get("boxes") == "pixels" else None
             clip = (video_path(record, source), record.get("start"), record.get("end"))
-            asked["frame_size"] = size or self.model.frame_size(clip)
-        return asked
+            question["frame_size"] = size or self.model.frame_size(clip)
+        return question
 
     def _decide(self):
-        system, why = self._own() if self.asked == "auto" else (self.asked, "")
+        system, why = self._own() if self.choice == "auto" else (self.choice, "")
         if world()[0] == 0:
             print(f"boxes: {BOX_FORMS[system]}{why}", flush=True)
         reason = self.model.no_pixels() if system == "pixels" else None
@@ -94,13 +96,13 @@ def other_size(record, size):
     )
 
 
-def answered(record, said, size):
+def answered(record, result, size):
     """A record with the fields of what was said on it, and the `size` of the frame, [width, height], where
     its boxes are in pixels of that.
     """
     if problem := other_size(record, size):
         return {**record, "error": problem}
-    return {**record, **said, **({"frame_size": size} if record.get("boxes") == "pixels" else {})}
+    return {**record, **result, **({"frame_size": size} if record.get("boxes") == "pixels" else {})}
 
 
 def frame_size_of(processor, inputs):

@@ -63,10 +63,10 @@ class FeatureCache:
 
     def add(self, clip, encoding):
         """Keep the encoding of a clip, if there is room; returns whether there may be more."""
-        kept = moved({key: value for key, value in encoding.items() if key != "clip"}, "cpu")
-        tensors = filter(torch.is_tensor, torch.utils._pytree.tree_leaves(kept))
+        rest = moved({key: value for key, value in encoding.items() if key != "clip"}, "cpu")
+        tensors = filter(torch.is_tensor, torch.utils._pytree.tree_leaves(rest))
         size = sum(tensor.nbytes for tensor in tensors) + 10_000
-        return cache.add(self.folder, self.bound, self.file(clip), size, lambda path: write(kept, path))
+        return cache.add(self.folder, self.bound, self.file(clip), size, lambda path: write(rest, path))
 
 
 def encoder_digest(model, processor):

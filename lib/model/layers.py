@@ -33,9 +33,9 @@ def projectors(model):
 def outside_towers(model):
     """Names of the parameters of language model, output layer and projector: what full training trains."""
     head = model.get_output_embeddings()
-    wanted = {*model.get_decoder().parameters(), *(head.parameters() if head is not None else ())}
+    outside = {*model.get_decoder().parameters(), *(head.parameters() if head is not None else ())}
     between = projectors(model)
-    return {name for name, parameter in model.named_parameters() if parameter in wanted or name in between}
+    return {name for name, parameter in model.named_parameters() if parameter in outside or name in between}
 
 
 def towers(model):

@@ -158,9 +158,9 @@ def readable(name, what, frames):
         TypeError,
         ValueError,
     ) as error:
-        said = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
+        reason = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
         raise StageError(
             f"{name}: {what} of transformers {transformers.__version__} cannot read a clip of {frames} "
-            f"frames ({said}); try other --frames, or a model of a family that lib/model/README.md lists as "
-            "working"
+            f"frames ({reason}); try other --frames, or a model of a family that lib/model/README.md lists "
+            "as working"
         ) from error

@@ -103,8 +103,8 @@ class Local:
         }
         began = time.time()
         read = partial(self._read, max_new_tokens=max_new_tokens)
-        asked = ([questions[n] for n in batch] for batch in batches)
-        read_ahead = prefetch(read, asked, self.workers, ahead=2 * self.workers)
+        questions_of_batches = ([questions[n] for n in batch] for batch in batches)
+        read_ahead = prefetch(read, questions_of_batches, self.workers, ahead=2 * self.workers)
         for number, batch in enumerate(progress(read_ahead, len(batches), what)):
             if number == 0:
                 self._check_context(batch, questions, batches, read, done, max_new_tokens)
@@ -218,9 +218,9 @@ class Local:
         from lib.model.features import encoding_of, row_of
 
         if self.features:
-            kept = self.features.load(clip, texts)
-            if kept:
-                return kept
+            features = self.features.load(clip, texts)
+            if features:
+                return features
         try:
             frames, metadata = frames_of(clip, self.sampling, self.frame_cache)
         except VideoError as error:
@@ -345,10 +345,10 @@ class Local:
     def _answered(self, record, answer, encoding):
         """A record with its answer on the clip of an encoding."""
         text, tokens, ended, thought_ended = answer
-        said = reply_of(text, ended, self.opened, thought_ended=thought_ended)
+        reply = reply_of(text, ended, self.opened, thought_ended=thought_ended)
         in_pixels = record.get("boxes") == "pixels"
         size = frame_size_of(self.processor, encoding["inputs"]) if in_pixels else None
-        return answered(record, {**said, "tokens": tokens}, size)
+        return answered(record, {**reply, "tokens": tokens}, size)
 
     def family(self):
         """What the model's family is called in its configuration, e.g. qwen3_vl."""

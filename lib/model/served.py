@@ -135,7 +135,7 @@ class Served:
         left = [number for number, key in enumerate(keys.tolist()) if key not in done]
         if not left:
             return
-        server, asked = self.server, (questions[number] for number in left)
+        server, questions_left = self.server, (questions[number] for number in left)
         if self.max_thought_tokens:
             limit_thoughts(server)
             self.extra[BUDGET] = self.max_thought_tokens
@@ -165,7 +165,7 @@ class Served:
             return await self._answer(client, question, content, can_continue, sampling)
 
         try:
-            with closing(as_they_come(server, answer, asked, self.in_flight, usage)) as finished:
+            with closing(as_they_come(server, answer, questions_left, self.in_flight, usage)) as finished:
                 for record in progress(finished, len(left), what):
                     yield [record]
         finally:

@@ -56,5 +56,5 @@ def ask(model, prompts, at_once=8, max_new_tokens=128, dtype="auto"):
         new = output[:, inputs["input_ids"].shape[1] :]
         for (key, _), text, row in zip(batch, texts, new.tolist()):
             ends = [i for i, token in enumerate(row) if token in config.eos_token_id]
-            said = decoded(tokenizer, row[: ends[0]] if ends else row)
-            yield key, reply_of(said, bool(ends), opened_by(text) is not None)
+            reply = decoded(tokenizer, row[: ends[0]] if ends else row)
+            yield key, reply_of(reply, bool(ends), opened_by(text) is not None)

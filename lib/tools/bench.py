@@ -108,13 +108,13 @@ def bench_generate(folder):
 
 def bench_finetune(folder):
     """05 with LoRA against TRL's SFTTrainer on the same rows."""
-    model, kept = random_model(folder, **MEDIUM), verified_file(questions_of(folder, 32))
+    model, path = random_model(folder, **MEDIUM), verified_file(questions_of(folder, 32))
     heading(
         f"05_finetune.py, LoRA, 64 rows, {STEPS} steps of {ROWS}, a random Video-LLaVA of 16 M parameters",
         " | tokens/s | ratio ",
     )
-    theirs, output = trl_tokens_per_second(model, kept, STEPS, ROWS), folder / "model"
-    measure("05_finetune.py", kept, "-o", output, "--model", model, f"--steps {STEPS} --batch-size {ROWS}")
+    theirs, output = trl_tokens_per_second(model, path, STEPS, ROWS), folder / "model"
+    measure("05_finetune.py", path, "-o", output, "--model", model, f"--steps {STEPS} --batch-size {ROWS}")
     speed = speed_of(output)
     ours = speed["tokens"] / (speed["seconds"] + speed["encode_seconds"])
     row("05, its encoding of the clips included", f"{ours:,.0f}", f"{ours / theirs:.2f}" if theirs else "-")
@@ -182,7 +182,7 @@ def gpu_generate(folder, model, questions, batches, bandwidth):
         row(batch, f"{batch / step:,.0f}", f"{1000 * step:.1f}", share, speeds[1]["peak_memory_gib"])
 
 
-def gpu_finetune(folder, model, kept, peak):
+def gpu_finetune(folder, model, path, peak):
     """Tokens a second of 05, and its MFU (PaLM, arXiv 2204.02311, appendix B): the share of the peak FLOP/s.
 
     Counted are the language model forward and backward, and the LoRA; not tower, attention and head.
@@ -193,7 +193,7 @@ def gpu_finetune(folder, model, kept, peak):
     heading("05_finetune.py, LoRA, 12 steps", " rows at once | | tokens/s | MFU | peak GiB ")
     for batch, more in ((1, ""), (4, ""), (8, "--checkpointing")):
         flags = f"--overwrite --steps 12 --batch-size {batch} {more} --model"
-        measure("05_finetune.py", kept, "-o", output, flags, model)
+        measure("05_finetune.py", path, "-o", output, flags, model)
         speed = speed_of(output)
         rate = speed["tokens"] / speed["seconds"]
         flops = (4 * size.language + 6 * 16 * size.lora) * rate

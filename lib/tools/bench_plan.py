@@ -37,9 +37,9 @@ class Stub:
         self.note.write_text(json.dumps({"planned": time.time(), "peak": peak}))
         written = 0
         for batch in batches:
-            asked = [questions[n].record for n in batch]
-            yield [{**r, "answer": ANSWER, "tokens": 160} for r in asked if hash(key_of(r)) not in done]
-            written += len(asked)
+            records = [questions[n].record for n in batch]
+            yield [{**r, "answer": ANSWER, "tokens": 160} for r in records if hash(key_of(r)) not in done]
+            written += len(records)
             if written >= self.most:
                 raise KeyboardInterrupt
 

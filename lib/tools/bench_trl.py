@@ -38,14 +38,14 @@ def collate(processor, rows, lengths, items):
     return batch
 
 
-def rows_of(kept):
+def rows_of(path):
     """(record, style of its prompt): the two rows that 05 makes of every answer of a verified file."""
-    records = [json.loads(line) for line in kept.read_text().splitlines()]
-    records = [{**record, "video": str(kept.parent / record["video"])} for record in records]
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    records = [{**record, "video": str(path.parent / record["video"])} for record in records]
     return [(record, style) for record in records for style in ("direct", "short")]
 
 
-def trl_tokens_per_second(model, kept, steps, batch):
+def trl_tokens_per_second(model, path, steps, batch):
     """Tokens a second with LoRA of 05's rank on the rows of a verified file; None without TRL."""
     if importlib.util.find_spec("trl") is None:
         return None
@@ -59,7 +59,7 @@ def trl_tokens_per_second(model, kept, steps, batch):
     from lib.model.load import load
 
     warnings.simplefilter("ignore", FutureWarning)  # of names that TRL uses
-    gpu, rows, lengths = torch.cuda.is_available(), rows_of(kept), []
+    gpu, rows, lengths = torch.cuda.is_available(), rows_of(path), []
     base, processor = load(str(model), torch.device("cuda" if gpu else "cpu"), torch.float32)
     table = InMemoryTable.from_pydict({"row": list(range(len(rows)))})
     with tempfile.TemporaryDirectory() as output:

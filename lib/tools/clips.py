@@ -23,10 +23,10 @@ OPTIONS = {"crf": "18", "preset": "veryfast", "bf": "0", "g": "30", "threads": "
 LOCKS = [threading.Lock() for _ in range(64)]  # one clip is not made by two threads
 
 
-def name_of(path, *asked):
+def name_of(path, *request):
     """The name of what is made of a file: a hash of what it is and of what is asked of it."""
     about = os.stat(path)
-    described = [os.path.realpath(path), about.st_size, about.st_mtime_ns, *asked]
+    described = [os.path.realpath(path), about.st_size, about.st_mtime_ns, *request]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()[:20]
 
 

@@ -243,11 +243,11 @@ def training_memory(size, tokens, answer, flags, number, patches=0):
         weights += (4 - number) * trained
     if whole and number < 4:
         weights += number * trained  # autocast keeps one of each weight
-    kept = tokens * kept_numbers(size.layers, size.width, size.inner, flags.checkpointing)
+    activations = tokens * kept_numbers(size.layers, size.width, size.inner, flags.checkpointing)
     if part in VISION:
         shape = (size.tower_layers, size.tower_width, 4 * size.tower_width)
-        kept += patches * kept_numbers(*shape, flags.checkpointing)
-    return weights, (12 if whole else 16) * trained, kept * number + 12 * answer * size.vocabulary
+        activations += patches * kept_numbers(*shape, flags.checkpointing)
+    return weights, (12 if whole else 16) * trained, activations * number + 12 * answer * size.vocabulary
 
 
 def kept_numbers(layers, width, inner, checkpointing):

@@ -99,9 +99,9 @@ def export(source, path, form="llava", what="kept", thoughts=False, frames=None,
 
     refuse_to_replace(path, [path, f"{path}.tmp", f"{path}.meta.json"], [source], how="")
     info = entry_of(path, what) if form == "llamafactory" else None
-    asked = {"to": form, "what": what, "thoughts": thoughts, "frames": frames}
+    request = {"to": form, "what": what, "thoughts": thoughts, "frames": frames}
     rows = Rows(Source(source, what, thoughts), FORMS[form][what], os.path.dirname(path), frames, workers)
-    about = provenance(asked, [source], ["direct"])
+    about = provenance(request, [source], ["direct"])
     digest = write(rows, path, allowed)
     counts = {"rows": rows.count, "left_out": len(rows.left_out), "output_sha256": digest}
     write_atomically(f"{path}.meta.json", json.dumps({**about, **counts}, indent=1))
@@ -171,8 +171,8 @@ def main():
     parser = flags()
     args = parser.parse_args()
     check_usage(parser, args)
-    asked = args.to, args.what, args.thoughts, args.frames, args.workers, args.max_failures
-    rows = export(args.verified, args.output, *asked)
+    request = args.to, args.what, args.thoughts, args.frames, args.workers, args.max_failures
+    rows = export(args.verified, args.output, *request)
     for reason in rows.left_out[:5]:
         print(f"left out: {reason}")
     notes = [f"{len(rows.left_out)} rows left out for want of their video"] if rows.left_out else []

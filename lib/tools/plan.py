@@ -102,8 +102,8 @@ def facts_of(args, flags, train, test):
     samplings = {stage: fitted(frames_asked(flags[stage]), processor, training.model) for stage in SCRIPTS}
     about = (processor, base, train, args.input)
     counts = {sampling: clip_counts(*about, sampling) for sampling in set(samplings.values())}
-    asked = samplings["generate"]
-    visual, patches, connected, frames = mean_clip(counts[asked], train, asked)
+    generation = samplings["generate"]
+    visual, patches, connected, frames = mean_clip(counts[generation], train, generation)
     prompts = dict(generate=(train, "direct"), rationalize=(train, "rationalized"), evaluate=(test, "direct"))
     lengths = {stage: prompt_lengths(processor, *prompt) for stage, prompt in prompts.items()}
     check_context(args, flags, lengths, {stage: counts[sampling] for stage, sampling in samplings.items()})

@@ -102,7 +102,7 @@ def table(facts, args, shares):
         seconds=cost and cost.fixed + cost.each * answers,
         disk=answers * cost.size if cost else sum(row["disk"] for _, row, _ in sources) * 1.3,
     )
-    finetune = tuning(facts, sum(row["answers"] * kept for _, row, kept in sources))
+    finetune = tuning(facts, sum(row["answers"] * share for _, row, share in sources))
     each_cycle = [*((name, row) for name, row, _ in sources), ("verify", verify), ("finetune", finetune)]
     return [
         ("evaluate the base", 1, evaluate),

@@ -188,9 +188,9 @@ def survey(answers, seed):
     verdicts, reasons, strata = defaultdict(Counter), defaultdict(Counter), defaultdict(list)
     for title, path, record in answers:
         verdict, origin, kinds = record["verdict"], record["origin"], kinds_of(record)
-        kept = verdict == "correct" and record.get("keep")
-        verdicts[title, origin]["kept" if kept else verdict] += 1
-        if origin != "held-out" and not kept:
+        trains = verdict == "correct" and record.get("keep")
+        verdicts[title, origin]["kept" if trains else verdict] += 1
+        if origin != "held-out" and not trains:
             reasons[verdict, reason_of(record)].update([title, origin, kinds, "all"])
         clip = os.path.normpath(video_path(record, path)), record.get("start"), record.get("end")
         place = digest(seed, os.path.basename(clip[0]), *clip[1:])
@@ -236,7 +236,7 @@ def viit_of(run):
     found = charts_of(viit.charts(folder))
     if not found:
         return None
-    clips = [{"clip": strip_of(clip), "captions": said} for clip, said in viit.examples(folder)]
+    clips = [{"clip": strip_of(clip), "captions": captions} for clip, captions in viit.examples(folder)]
     return {"charts": found, "tables": viit.grids(folder), "clips": clips}
 
 

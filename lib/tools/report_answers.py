@@ -104,8 +104,8 @@ def marked(answer, labels, checks, frame=WHOLE):
     word; else behind the last answer marker. `frame`: prompts.frame_of the record.
     """
     several = len(labels) > 1
-    said = clean(split_thought(answer).answer)
-    texts = final(said, several or labels[0]["kind"] == "sequence").texts
+    text = clean(split_thought(answer).answer)
+    texts = final(text, several or labels[0]["kind"] == "sequence").texts
     start = max((marker.end() for marker in MARKER.finditer(answer)), default=0)
     spans, found = [], []
     for label, check, own in zip(labels, checks, parts_of(texts[-1], labels, {}) if several else [None]):

@@ -81,12 +81,12 @@ def truth(run, folder):
     from lib.demo.world import is_true
 
     known = {line["id"]: line["facts"] for _, line in read_jsonl(facts)}
-    true, kept = Counter(), Counter()
+    true, total = Counter(), Counter()
     for _, record in read_jsonl(folder / "verified.jsonl"):
         if record["keep"] and record["id"] in known:
-            kept[record["origin"]] += 1
+            total[record["origin"]] += 1
             true[record["origin"]] += is_true(record["answer"], known[record["id"]])
-    return {origin: (true[origin], kept[origin]) for origin in kept}
+    return {origin: (true[origin], total[origin]) for origin in total}
 
 
 def yields(run, folder):
@@ -94,15 +94,15 @@ def yields(run, folder):
     counts, shares = load(folder / "verified.jsonl.meta.json"), truth(run, folder)
     if not counts or folder.name == "bound":
         return {}
-    cells, kept = {}, counts["kept"]
+    cells, by_origin = {}, counts["kept"]
     for name, key in (
         ("answered (direct", "solved_direct"),
         ("rationalized (rationalized", "solved_rationalized"),
     ):
         share = 100 * counts[key] / counts["questions"]
         cells[f"questions {name} yield)"] = f"{counts[key]} = {share:.1f} %"
-    direct, rationalized = kept.get("direct", 0), kept.get("rationalized", 0)
-    cells["answers kept"] = f"{sum(kept.values())} ({direct} direct, {rationalized} rationalized)"
+    direct, rationalized = by_origin.get("direct", 0), by_origin.get("rationalized", 0)
+    cells["answers kept"] = f"{sum(by_origin.values())} ({direct} direct, {rationalized} rationalized)"
     if shares is None:
         return cells
     rows = {f"{origin} answers": shares[origin] for origin in ("direct", "rationalized") if origin in shares}

@@ -100,9 +100,9 @@ def video_star(completions, solution=None, log_extra=None, log_metric=None, **co
     another data set beside it).
     """
     results = []
-    for completion, wanted in zip(completions, solution or [None] * len(completions)):
+    for completion, target in zip(completions, solution or [None] * len(completions)):
         try:
-            results.append(score(text_of(completion), wanted))
+            results.append(score(text_of(completion), target))
         except ValueError:
             results.append(None)
     known = [result for result in results if result]
@@ -165,7 +165,7 @@ class VideoStar(ORM):
             super().__init__(args, **more)
 
     def __call__(self, completions, solution, **columns):
-        return [score(text_of(text), wanted)["score"] for text, wanted in zip(completions, solution)]
+        return [score(text_of(text), target)["score"] for text, target in zip(completions, solution)]
 
 
 class VideoStarSample(VideoStar):

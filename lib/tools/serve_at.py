@@ -31,8 +31,8 @@ def request(url, path, body=None):
         with opener.open(Request(f"{url}/{path}", data, headers), timeout=600) as reply:
             return reply.read()
     except HTTPError as error:
-        said = shown(error.read().decode(errors="replace"))
-        raise StageError(f"{url}/{path}: HTTP {error.code}: {said}") from None
+        text = shown(error.read().decode(errors="replace"))
+        raise StageError(f"{url}/{path}: HTTP {error.code}: {text}") from None
     except (URLError, OSError) as error:
         raise StageError(f"{url}/{path}: {shown(getattr(error, 'reason', error))}") from None
 

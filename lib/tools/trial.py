@@ -106,10 +106,10 @@ def verify(args, folder, flags):
     solved = {record["id"] for record in direct if record["verdict"] == "correct"}
     rationalized = [r["keep"] for r in records if r["origin"] == "rationalized" and r["id"] not in solved]
     questions = {record["id"] for record in records}
-    kept = [record["keep"] for record in direct]
+    keeps = [record["keep"] for record in direct]
     shares = [
         (len(questions - solved), len(questions)),
-        (sum(kept), len(kept)),
+        (sum(keeps), len(keeps)),
         (sum(rationalized), len(rationalized)),
     ]
     return cost, shares, records
@@ -120,8 +120,8 @@ def finetune(args, folder, records, flags):
     bytes of a clip's features. `flags`: what its flags say.
     """
     answers = [record for record in records if "answer" in record]
-    kept = {"keep": True, "truncated": False}
-    rows = [{**record, **kept, "answer": record["answer"].strip() or "none"} for record in answers]
+    marks = {"keep": True, "truncated": False}
+    rows = [{**record, **marks, "answer": record["answer"].strip() or "none"} for record in answers]
     (folder / "kept.jsonl").write_bytes(b"".join(map(line_of, rows)))
     words = shlex.split(args.finetune)
     if flags.steps is None:  # 05 takes one of the two

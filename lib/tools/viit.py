@@ -73,10 +73,10 @@ def truths(folder, source):
     """[(file name of a clip, whether its caption is true)]; None where nobody knows."""
     from lib.demo.captions import is_true_caption
 
-    facts, said = facts_of(folder), captions_of(folder, source)
-    if not facts or said is None:
+    facts, captions = facts_of(folder), captions_of(folder, source)
+    if not facts or captions is None:
         return None
-    return [(clip, text is not None and is_true_caption(text, facts[clip])) for clip, text in said]
+    return [(clip, text is not None and is_true_caption(text, facts[clip])) for clip, text in captions]
 
 
 def ranks(folder, source):
@@ -107,14 +107,14 @@ def share(values):
 
 def of_source(folder, source):
     """The cells of a source of captions."""
-    said, true = captions_of(folder, source), truths(folder, source)
+    captions, true = captions_of(folder, source), truths(folder, source)
     found, cells = ranks(folder, source), {}
     if true is not None:
         cells["captions true"] = share(ok for _, ok in true)
-    if said is not None:
-        good = [text for _, text in said if text is not None]
+    if captions is not None:
+        good = [text for _, text in captions if text is not None]
         cells["captions"] = f"{len(good):,}"
-        cells["failed"] = f"{len(said) - len(good)}" if len(said) > len(good) else ""
+        cells["failed"] = f"{len(captions) - len(good)}" if len(captions) > len(good) else ""
         cells["words"] = f"{sum(len(text.split()) for text in good) / max(len(good), 1):.1f}"
         cells["different"] = f"{len(set(good)):,}"
     if found is not None:
@@ -190,18 +190,18 @@ def examples(folder, most=6):
     """[((path, start, end) of a clip, [[source, caption, whether it is true or None], ...])] of clips that
     most sources describe.
     """
-    said = defaultdict(list)
+    captions = defaultdict(list)
     for source, title in SOURCES.items():
         true = dict(truths(folder, source) or ())
         for clip, text in dict(captions_of(folder, source) or ()).items():
-            said[clip].append([title, "no caption" if text is None else text, true.get(clip)])
+            captions[clip].append([title, "no caption" if text is None else text, true.get(clip)])
     paths = {}
     for path in sorted((folder / "captioned").glob("*.jsonl")):
         for _, row in islice(read_jsonl(path), 200):
             place = video_path(row, path), row.get("start"), row.get("end")
             paths.setdefault(Path(row["video"]).name, place)
-    order = sorted(paths, key=lambda clip: -len(said[clip]))  # stable: as they came
-    return [(paths[clip], said[clip]) for clip in order[:most]]
+    order = sorted(paths, key=lambda clip: -len(captions[clip]))  # stable: as they came
+    return [(paths[clip], captions[clip]) for clip in order[:most]]
 
 
 def main():

@@ -86,14 +86,14 @@ def found_of(folder, source, of):
     path = folder / "retrieval" / source / "similarities.npz"
     if not path.exists():
         return None
-    kept, facts = np.load(path, allow_pickle=False), facts_of(folder)
+    ranks, facts = np.load(path, allow_pickle=False), facts_of(folder)
     same = same_event if of == "event" else same_colours
-    names = [f"{name}.mp4" if not str(name).endswith(".mp4") else str(name) for name in kept["videos"]]
+    names = [f"{name}.mp4" if not str(name).endswith(".mp4") else str(name) for name in ranks["videos"]]
     names = [Path(name).name for name in names]
-    first = kept["similarities"].argmax(1)
+    first = ranks["similarities"].argmax(1)
     return {
         f"{video}#{n}": same(facts[names[n]], facts[names[top]])
-        for n, (video, top) in enumerate(zip(kept["videos"], first))
+        for n, (video, top) in enumerate(zip(ranks["videos"], first))
     }
 
 
@@ -185,8 +185,8 @@ def in_order(folders):
             if true and rank:
                 sides.append([np.mean([ok for _, ok in side.values()]) for side in (true, rank)])
         found.append(spearman(*zip(*sides)) if len(sides) > 2 else None)
-    said = ", ".join("not defined" if each is None else f"{each:.2f}" for each in found)
-    return f"Truth and R@1 order the sources alike: Spearman {said} by seed."
+    values = ", ".join("not defined" if each is None else f"{each:.2f}" for each in found)
+    return f"Truth and R@1 order the sources alike: Spearman {values} by seed."
 
 
 def main():

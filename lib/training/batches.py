@@ -101,8 +101,8 @@ class Batches:
         if world()[0] == 0:
             self.encoded = [size for size in map(self.features.size, prompts) if size]
             if len(self.encoded) < len(prompts):
-                kept = f"features of {len(self.encoded)} of {len(prompts)} clips kept"
-                print(f"{kept}; the others are encoded each time: slower, the same losses", flush=True)
+                note = f"features of {len(self.encoded)} of {len(prompts)} clips kept"
+                print(f"{note}; the others are encoded each time: slower, the same losses", flush=True)
 
     def _check_context(self):
         """Before the first step leave out the longest rows, as far as they exceed the model's context.

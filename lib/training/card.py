@@ -24,11 +24,13 @@ def header_of(base):
 def data_text(source, rows, mix):
     """What was trained on, by the sidecars of the verified file and of the answers beside it."""
     verified = read_json(f"{source}.meta.json")
-    asked = read_json(os.path.join(os.path.dirname(source), "generated.jsonl.meta.json")).get("settings", {})
-    cycle = f"Cycle {asked['cycle']}" if "cycle" in asked else "One cycle"
+    settings = read_json(os.path.join(os.path.dirname(source), "generated.jsonl.meta.json")).get(
+        "settings", {}
+    )
+    cycle = f"Cycle {settings['cycle']}" if "cycle" in settings else "One cycle"
     text = f"{cycle} of {PAPER} self-training: {rows} training rows"
-    if kept := verified.get("kept"):
-        counts = ", ".join(f"{number} {origin}" for origin, number in kept.items())
+    if per_origin := verified.get("kept"):
+        counts = ", ".join(f"{number} {origin}" for origin, number in per_origin.items())
         text += (
             f", of the answers to {verified['questions']} questions that assert the labels of their videos"
         )
@@ -47,7 +49,9 @@ def card_of(settings, rows, losses):
     """The card of a checkpoint trained with these settings on so many rows, as Markdown."""
     base, name = settings["model"], os.path.basename(settings["model"].rstrip("/"))
     shown = base if HUB_ID.fullmatch(base) and not os.path.exists(base) else name
-    told = {key: value for key, value in settings.items() if key not in UNSAID and value not in (None, False)}
+    flags = {
+        key: value for key, value in settings.items() if key not in UNSAID and value not in (None, False)
+    }
     along = [*(settings.get("mix") or ()), *filter(None, [settings.get("self_train")])]
     curve = f", loss {losses[0]:.3f} in the first and {losses[-1]:.3f} in the last" if losses else ""
     return "\n".join(
@@ -56,7 +60,7 @@ def card_of(settings, rows, losses):
             "# A video model that learnt from labels\n",
             data_text(settings["input"], rows, along),
             f"## Training\n\nFrom {shown}, {len(losses)} optimiser steps{curve}.\n",
-            table([(key.replace("_", "-"), value) for key, value in told.items()]),
+            table([(key.replace("_", "-"), value) for key, value in flags.items()]),
             "Licence and limits are those of the base model. It may state untrue things with confidence: of "
             "the answers it was trained on, only what they finally say was held against labels.\n",
             "## Versions\n",

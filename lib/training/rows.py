@@ -57,14 +57,14 @@ def rows_of(path, pairs, limit):
         clip, (thought, answer) = clip_of(record, path), said_in(record)
         # behind a thought that was cut short a model would learn to end its own in the middle
         if pairs in ("both", "reasoning") and not record.get("thought_truncated"):
-            turn, said = render(record, "direct"), written(thought, answer)
-            rows.append(Row(record["id"], turn, (said,), clip, "reasoning"))
+            turn, reply = render(record, "direct"), written(thought, answer)
+            rows.append(Row(record["id"], turn, (reply,), clip, "reasoning"))
         if pairs in ("both", "short"):
             conclusion = final(clean(strip_placeholders(answer)), several=len(record["labels"]) > 1)
             short = conclusion.texts[0].strip() if conclusion.marked else ""
             short = short or label_text(record["labels"], frame_of(record))
-            turn, said = render(record, "short"), written(thought and " ", short)
-            rows.append(Row(record["id"], turn, (said,), clip, "short"))
+            turn, reply = render(record, "short"), written(thought and " ", short)
+            rows.append(Row(record["id"], turn, (reply,), clip, "short"))
     return rows
 
 
@@ -118,8 +118,8 @@ def mixed_rows(path, limit=None):
     left_out(path, judged_out, "instructions were not kept, or failed")
     rows = []
     for record in whole(path, records):
-        turn, said = strip_placeholders(record["question"]), written(*said_in(record))
-        rows.append(Row(record["id"], turn, (said,), clip_of(record, path), record.get("kind") or "mixed"))
+        turn, reply = strip_placeholders(record["question"]), written(*said_in(record))
+        rows.append(Row(record["id"], turn, (reply,), clip_of(record, path), record.get("kind") or "mixed"))
     return rows
 
 

@@ -86,10 +86,10 @@ def scattered(state, trained):
     for name, parameter in trained.items():
         state["trained"][name] = shared_like(state["trained"][name], parameter)
     for number, parameter in enumerate(trained.values()):
-        kept = state["optimizer"]["state"][number]
+        entry = state["optimizer"]["state"][number]
         state["optimizer"]["state"][number] = {
             key: shared_like(value, parameter) if value.shape == parameter.shape else value
-            for key, value in kept.items()
+            for key, value in entry.items()
         }
     return state
 

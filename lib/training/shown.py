@@ -22,13 +22,13 @@ def show(training, batches):
     )
     for line in shares_lines(batches) if batches.weights else []:
         print(line)
-    processor, asked = training.processor, chat(training.processor, "", args.think)
+    processor, prompt = training.processor, chat(training.processor, "", args.think)
     texts = (answer for row in batches.rows for answer in row.answers)
     thoughts = sum(bool(without_tags(split_thought(text).thought)) for text in texts)
-    if thoughts and leaves_out(processor, asked):
+    if thoughts and leaves_out(processor, prompt):
         print(f"{thoughts} thoughts are left out: the prompt of {args.model} asks for none")
     # of a thinking model the short row too, which must end its thought
-    shown = 2 if opened_by(asked) else 1
+    shown = 2 if opened_by(prompt) else 1
     for row in batches.rows[:shown]:
         text, tail = training_text(processor, chat(processor, row.turn, args.think), row.answers[0])
         tokens = processor.tokenizer(text, add_special_tokens=False)["input_ids"]

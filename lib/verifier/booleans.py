@@ -47,7 +47,7 @@ ANAPHORA = frozenset("it he she they this that these those".split())
 NEGATIONS = frozenset(("not", "no", "none"))
 
 
-def read_boolean(text, asked):
+def read_boolean(text, query):
     """True or False: a leading yes or no, one inside, or the question's own statement affirmed or denied.
     "Nothing" and "not sure" are neither.
     """
@@ -57,7 +57,7 @@ def read_boolean(text, asked):
     if led(low):
         return Found(bool(YES.match(low)))
     inside = {(m["word"] in ("yes", "true", "correct")) != bool(m["not"]) for m in INSIDE.finditer(low)}
-    return agreed(inside) if inside else stated(low, asked.question.lower())
+    return agreed(inside) if inside else stated(low, query.question.lower())
 
 
 def led(text):
@@ -77,31 +77,31 @@ def stated(text, question):
     Each part of the text that names it counts; where none does, the whole text. Parts that disagree say
     nothing.
     """
-    asked = [
+    subject = [
         stem(w) for w in re.findall("[a-z]+", HERE.sub("", question.replace("'s ", " "))) if w not in SMALL
     ]
-    if text.endswith("?") or not asked or re.search(r"\b(?:what|which|who|how|when|where|why)\b", question):
+    if text.endswith("?") or not subject or re.search(r"\b(?:what|which|who|how|when|where|why)\b", question):
         return NEITHER
     text = CLEFT.sub(r"\2 \1 ", text)
     for parts in (PART.split(text), [text]):
-        values = {value for part in parts if (value := part_holds(part, asked)) is not None}
+        values = {value for part in parts if (value := part_holds(part, subject)) is not None}
         if values:
             return agreed(values)
     return NEITHER
 
 
-def part_holds(part, asked):
+def part_holds(part, subject):
     """Whether one part of a statement affirms or denies the stems asked for, or None if it is about something
     else: most of them are said, or meant by "it".
     """
     tokens = words_of(part)
     stems = [stem(t) for t in tokens]
-    opposites = {s: OPPOSITES.get(s, set()) & set(stems) for s in asked if s not in stems}
+    opposites = {s: OPPOSITES.get(s, set()) & set(stems) for s in subject if s not in stems}
     opposites = {s: words for s, words in opposites.items() if words}
-    named = [s for s in asked if s in stems or s in opposites]
+    named = [s for s in subject if s in stems or s in opposites]
     # "he" and "it" stand for one of them each
     meant = len(named) + sum(token in ANAPHORA for token in tokens[:10])
-    if not named or len(tokens) > 3 and meant < NAMED * len(asked):
+    if not named or len(tokens) > 3 and meant < NAMED * len(subject):
         return None
     last = max(
         i for i, s in enumerate(stems) if s in named or any(s in words for words in opposites.values())

@@ -114,19 +114,19 @@ def by_axes(text):
     return [([x1, y1, x2, y2], spans[0].start(), spans[1].end())]
 
 
-def read_box(text, asked):
+def read_box(text, query):
     """[x1, y1, x2, y2] in fractions of the frame: the last box a text asserts, with a reason where it is
     none. In which coordinates an answer is, is never guessed from its numbers: it was asked for in a frame
     of `asked.frame` (width, height), prompts.frame_of.
     """
-    if asked.frame is None:
+    if query.frame is None:
         return Found(None, "asked for in pixels, but the record has no frame_size")
-    text, frame = digits(affirmed(text)), asked.frame
+    text, frame = digits(affirmed(text)), query.frame
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
     between = text[found[-2][2] : found[-1][1]] if len(found) > 1 else ""
-    if asked.marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
+    if query.marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
         return Found(None, "several boxes")
     box = found[-1][0]
     if frame == WHOLE and max(box) > 1 and re.search(r"\bper ?cent\b|%", text):

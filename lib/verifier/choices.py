@@ -40,11 +40,11 @@ ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|or)\b")
 
 
-def read_choice(text, asked):
+def read_choice(text, query):
     """The letter of the option a text asserts, by letter or by the option's words; both must agree. Where
     neither is there, the option clearly nearest in meaning.
     """
-    options = tuple(options_of(asked.label))
+    options = tuple(options_of(query.label))
     if options_listed(text):
         return chosen_of(text)
     text = affirmed(text)
@@ -52,7 +52,7 @@ def read_choice(text, asked):
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
     counts = [digits(option).strip(" .") for option in options]
     words = (
-        by_count(bare, options, counts, asked)
+        by_count(bare, options, counts, query)
         if all(map(NUMERAL.fullmatch, counts))
         else Found(None, "", True)
     )
@@ -66,15 +66,15 @@ def read_choice(text, asked):
         return Found(None, f"letter {min(letters)} but the words of {min(meant)}")
     if letters or meant:
         return Found(min(letters or meant))
-    near = nearest(text, options, asked.embed) if words.missing and asked.embed else None
+    near = nearest(text, options, query.embed) if words.missing and query.embed else None
     if near:
         return Found(ascii_uppercase[options.index(near.value)])
     return Found(None, "no option" if words.missing else words.why, words.missing)
 
 
-def by_count(text, options, counts, asked):
+def by_count(text, options, counts, query):
     """The option that is the number which a text concludes; `counts`: the options as digits."""
-    found = read_number(text, asked._replace(label={**asked.label, "value": 1}))
+    found = read_number(text, query._replace(label={**query.label, "value": 1}))
     if found.value is None or isinstance(found.value, tuple) or f"{found.value:g}" not in counts:
         return Found(None, "no number among the options", True)
     return Found(options[counts.index(f"{found.value:g}")])

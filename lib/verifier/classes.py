@@ -28,12 +28,12 @@ VAGUE = re.compile(r"\b(?:some|any|certain) (?:kind|sort|type) of\b|\bsome(?:thi
 SMALL = frozenset(map(stem, OPTIONAL))
 
 
-def read_class(text, asked):
+def read_class(text, query):
     """Class: the one member of the vocabulary asserted; where none is named, the member the text is clearly
     nearest to in meaning.
     """
-    label = asked.label
-    names = vocabulary_of(label, asked.vocabulary)
+    label = query.label
+    names = vocabulary_of(label, query.vocabulary)
     aliases = tuple((alias, label["value"]) for alias in label.get("aliases") or ())
     if OPEN.search(text):
         return Found(None, "hedges")
@@ -42,9 +42,9 @@ def read_class(text, asked):
         concluded = member(SO.split(text.lower())[-1], names, aliases)
         if concluded.value:
             return concluded
-    if not found.missing or asked.embed is None:
+    if not found.missing or query.embed is None:
         return found
-    return nearest(text, names, asked.embed) or found
+    return nearest(text, names, query.embed) or found
 
 
 def member(text, vocabulary, aliases=()):
@@ -96,15 +96,15 @@ def nearest(text, names, embed):
         return None
     if VAGUE.search(phrase):
         return None
-    said = {stem(t) for t in tokens}
+    stems = {stem(t) for t in tokens}
     plain = [spaced(name) for name in names]
     vectors, owns = embed([phrase, *plain]), [{stem(w) for w in words_in(name.lower())} for name in plain]
     # "switching on the light" is not "turning off light", however near
-    contrary = [any(opposed(a, b) for a in own - said for b in said - own) for own in owns]
+    contrary = [any(opposed(a, b) for a in own - stems for b in stems - own) for own in owns]
     similar = np.where(contrary, -1.0, vectors[1:] @ vectors[0])
     best = int(np.argmax(similar))
     # it says a word of another member: "eating pizza" where there is "making pizza"
-    if not described and (said - owns[best] - SMALL) & index(names).frequency.keys():
+    if not described and (stems - owns[best] - SMALL) & index(names).frequency.keys():
         return None
     if len(tokens) <= BRIEF and exchanged(tokens, words_in(plain[best].lower()), embed):
         return None
@@ -116,6 +116,6 @@ def exchanged(tokens, words, embed):
     """Whether a phrase shares a word with a name and says something else in place of the others: "fixing a
     bike" for "riding a bike".
     """
-    said, own = ({stem(w): w for w in text if w not in OPTIONAL} for text in (tokens, words))
-    only = [" ".join(w for s, w in a.items() if s not in b) for a, b in ((said, own), (own, said))]
-    return bool(said.keys() & own.keys() and all(only)) and float(np.dot(*embed(only))) < EXCHANGED
+    phrase, own = ({stem(w): w for w in text if w not in OPTIONAL} for text in (tokens, words))
+    only = [" ".join(w for s, w in a.items() if s not in b) for a, b in ((phrase, own), (own, phrase))]
+    return bool(phrase.keys() & own.keys() and all(only)) and float(np.dot(*embed(only))) < EXCHANGED

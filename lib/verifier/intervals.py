@@ -30,23 +30,23 @@ TWO_EVENTS = re.compile(r"^[^.\n\d]{0,120}\b(?:at|by|around|about|near) (?:about
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 
-def read_interval(text, asked):
+def read_interval(text, query):
     """[start, end] in the label's unit: that of a final line, the last of a free text; reversed ends are put
     right. A list of them where the label is one, or where the line names several.
     """
-    text, several = timed(text, asked.duration), isinstance(asked.label["value"][0], list)
+    text, several = timed(text, query.duration), isinstance(query.label["value"][0], list)
     found = find_times(text)
-    pairs = pairs_of(text, found, asked.unit, asked.duration)
+    pairs = pairs_of(text, found, query.unit, query.duration)
     if not pairs:
         return Found(None, "no two times that make an interval" if found else "no interval", True)
-    if asked.marked and any(
+    if query.marked and any(
         re.match(r"[^.(]{0,12}\bor\b", text[p[2] : q[1]]) for p, q in zip(pairs, pairs[1:])
     ):
         return Found(None, "several intervals")
     values = [ends for ends, *_ in pairs if ends[1] > ends[0]]
     if not values:
         return Found(None, "an interval without length")
-    return Found(values if several or asked.marked and len(values) > 1 else values[-1])
+    return Found(values if several or query.marked and len(values) > 1 else values[-1])
 
 
 def find_intervals(text, unit="seconds", duration=None):

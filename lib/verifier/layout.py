@@ -124,9 +124,9 @@ def with_objects_told(text):
         value, end = parse_object(text, found.start())
         at = found.end()
         if value is not None:
-            told = tell(value)
-            text = f"{text[: found.start()]}\n{told}\n{text[end:]}"
-            at = found.start() + len(told) + 2
+            line = tell(value)
+            text = f"{text[: found.start()]}\n{line}\n{text[end:]}"
+            at = found.start() + len(line) + 2
     return text
 
 
@@ -151,13 +151,13 @@ def tell(value):
     if isinstance(value, dict):
         return tell_object(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        told = [tell_object(v, bare=True) for v in value]
-        return " -> ".join(told) if all(":" not in line for line in told) else "\n".join(told)
+        lines = [tell_object(v, bare=True) for v in value]
+        return " -> ".join(lines) if all(":" not in line for line in lines) else "\n".join(lines)
     if isinstance(value, list):
-        told = [tell(v) for v in value]
+        lines = [tell(v) for v in value]
         words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
         nested = any(isinstance(v, list) for v in value)
-        return " -> ".join(told) if words else ", ".join(told) if nested else f"[{', '.join(told)}]"
+        return " -> ".join(lines) if words else ", ".join(lines) if nested else f"[{', '.join(lines)}]"
     return SIGNS[value] if value is None or isinstance(value, bool) else str(value)
 
 
@@ -166,30 +166,30 @@ def tell_object(value, bare=False):
     chosen = [key for key, v in value.items() if v is True or re.match(r"(?i)(?:yes|true|correct)\b", str(v))]
     if len(value) > 1 and chosen and all(len(str(key)) == 1 for key in value):
         return f"Answer: {' or '.join(map(str, chosen))}"  # {"A": false, "B": true}
-    kept = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
+    fields = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
     if bare:
         steps = {
-            k: v for k, v in kept.items() if k.lower() not in ("step", "number") or not COUNT.match(str(v))
+            k: v for k, v in fields.items() if k.lower() not in ("step", "number") or not COUNT.match(str(v))
         }
-        kept = steps or kept
-        if len(kept) == 1:
-            return tell(next(iter(kept.values())))
+        fields = steps or fields
+        if len(fields) == 1:
+            return tell(next(iter(fields.values())))
     # the value that answers stands last, where it is read as the answer
     parts = [
-        ("Answer" if key.lower() in ANSWERING else spaced(key), field(key, v)) for key, v in kept.items()
+        ("Answer" if key.lower() in ANSWERING else spaced(key), field(key, v)) for key, v in fields.items()
     ]
     parts.sort(key=lambda part: part[0] == "Answer")
     # a list of objects has lines of its own
-    told = "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
-    return told.replace("; Answer:", "\nAnswer:")
+    line = "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
+    return line.replace("; Answer:", "\nAnswer:")
 
 
 def field(key, value):
     """A value of an object as it stands behind its key: an object in it with commas, milliseconds as such."""
-    told = tell(value)
+    line = tell(value)
     if isinstance(value, dict):
-        return told.replace("; ", ", ")
-    return told + " ms" if key.endswith("_ms") else told
+        return line.replace("; ", ", ")
+    return line + " ms" if key.endswith("_ms") else line
 
 
 # ---------------------------------------------------------------- tables

@@ -54,65 +54,65 @@ class Paired(NamedTuple):
     covered: float  # the share of wanted words that are said or known
 
 
-def paired(said, wanted, known, similarity):
+def paired(statement, goal, known, similarity):
     """Pairs the words of two Sentences; `known`: stems that need no saying; `similarity(word, word)`."""
     pairs = {}
     for by_stem in (True, False):
-        for j, (word, own) in enumerate(zip(wanted.words, wanted.stems)):
-            for i, (other, its) in enumerate(zip(said.words, said.stems)):
+        for j, (word, own) in enumerate(zip(goal.words, goal.stems)):
+            for i, (other, its) in enumerate(zip(statement.words, statement.stems)):
                 free = j not in pairs and i not in pairs.values()
                 if free and (
                     own == its if by_stem else similarity(word, other) >= NEAR and not opposed(own, its)
                 ):
                     pairs[j] = i
     unsaid = [
-        j for j, s in enumerate(wanted.stems) if j not in pairs and s not in known and s not in said.stems
+        j for j, s in enumerate(goal.stems) if j not in pairs and s not in known and s not in statement.stems
     ]
-    added = [i for i, s in enumerate(said.stems) if i not in pairs.values() and s not in known]
-    return Paired(pairs, tuple(unsaid), tuple(added), 1 - len(unsaid) / max(len(wanted.words), 1))
+    added = [i for i, s in enumerate(statement.stems) if i not in pairs.values() and s not in known]
+    return Paired(pairs, tuple(unsaid), tuple(added), 1 - len(unsaid) / max(len(goal.words), 1))
 
 
-def against(said, wanted):
+def against(statement, goal):
     """What one Sentence says against another, as a reason, or an empty string: a denial, "or", opposites,
     another number.
     """
-    if said.denied != wanted.denied:
-        denying, other = (said, wanted) if said.denied else (wanted, said)
+    if statement.denied != goal.denied:
+        denying, other = (statement, goal) if statement.denied else (goal, statement)
         if not AVOIDING & (other.every - denying.every):
             return "one denies what the other says"
-    if re.search(r"\bor\b", said.text) and not re.search(r"\bor\b", wanted.text):
+    if re.search(r"\bor\b", statement.text) and not re.search(r"\bor\b", goal.text):
         return "hedges"
     # one more particle of a sentence that says much else is no evidence
-    much = len(said.words) > len(wanted.words) + 2
-    for s, other in product(sorted(wanted.every - said.every), sorted(said.every - wanted.every)):
+    much = len(statement.words) > len(goal.words) + 2
+    for s, other in product(sorted(goal.every - statement.every), sorted(statement.every - goal.every)):
         if opposed(s, other) and not (much and other in ANTONYMS.get(s, ())):
             return f"{other} against {s}"
-    changes = [[(stem(a), stem(b)) for a, b in CHANGE.findall(x.text)] for x in (said, wanted)]
+    changes = [[(stem(a), stem(b)) for a, b in CHANGE.findall(x.text)] for x in (statement, goal)]
     if any((b, a) in changes[0] for a, b in changes[1]):
         return "the change is turned round"
-    figures, told = ({w for w in x.words if w[0].isdigit()} for x in (wanted, said))
-    return "another number" if figures and told and not figures & told else ""
+    figures, others = ({w for w in x.words if w[0].isdigit()} for x in (goal, statement))
+    return "another number" if figures and others and not figures & others else ""
 
 
-def other_word(said, wanted, match, similarity, first=0):
+def other_word(statement, goal, match, similarity, first=0):
     """A word said in the place of a wanted one, from the `first` on, between the same neighbours."""
-    places = {-1: -1, **match.pairs, len(wanted.words): len(said.words)}
+    places = {-1: -1, **match.pairs, len(goal.words): len(statement.words)}
     for j, i in product([j for j in match.unsaid if j >= first], match.added):
         slot = places.get(j - 1) == i - 1 and places.get(j + 1) == i + 1
-        other = slot and similarity(said.words[i], wanted.words[j]) < NEAR
-        if other or opposed(said.stems[i], wanted.stems[j]):
-            return f"{said.words[i]} for {wanted.words[j]}"
+        other = slot and similarity(statement.words[i], goal.words[j]) < NEAR
+        if other or opposed(statement.stems[i], goal.stems[j]):
+            return f"{statement.words[i]} for {goal.words[j]}"
     return ""
 
 
-def exchanged(said, wanted, match):
+def exchanged(statement, goal, match):
     """Whether what stands before a word in one sentence stands behind it in the other, and the other way
     round; a passive turned.
     """
-    turned = bool(PASSIVE.search(said.text)) != bool(PASSIVE.search(wanted.text))
+    turned = bool(PASSIVE.search(statement.text)) != bool(PASSIVE.search(goal.text))
     for j, i in match.pairs.items():
         before = [match.pairs[k] for k in range(j) if k in match.pairs]
-        behind = [match.pairs[k] for k in range(j + 1, len(wanted.words)) if k in match.pairs]
+        behind = [match.pairs[k] for k in range(j + 1, len(goal.words)) if k in match.pairs]
         if before and behind:
             crossed = any(k > i for k in before) and any(k < i for k in behind)
             straight = all(k < i for k in before) and all(k > i for k in behind)

@@ -48,12 +48,12 @@ def mentions(tokens, vocabulary):
                 found = (placed(form, i, tokens, stems, places, sentence) for i in places[anchor][:20])
                 hits.update((form, at) for at in found if at)
     sets = {at: frozenset(at) for _, at in hits}
-    kept = [
+    longest = [
         (form, min(at), max(at)) for form, at in hits if not any(sets[at] < other for other in sets.values())
     ]
     found = {
         Mention(form.name, stance(tokens, stems, first, last, form.words), first, last)
-        for form, first, last in kept
+        for form, first, last in longest
     }
     return sorted(found, key=lambda m: (m.last, m.first, m.name, m.stance))
 

@@ -76,13 +76,13 @@ def find_numbers(text, pattern=NUMBER):
     ][-MOST:]
 
 
-def read_number(text, asked):
+def read_number(text, query):
     """The number a text concludes, or the two ends of a range; never a scale ("out of 100"), an ordinal, or
     a frame or time unless asked for. Of a label that is a part of one, "75%" and "3/4" are 0.75.
     """
     whole, text = text, digits(affirmed(text))
-    question = f"{asked.question} {asked.label['name'].replace('_', ' ')}".lower()
-    share = 0 < abs(asked.label["value"]) < 1
+    question = f"{query.question} {query.label['name'].replace('_', ' ')}".lower()
+    share = 0 < abs(query.label["value"]) < 1
     ratio = share and RATIO.search(text)
     if ratio and float(ratio[2]):
         return Found(float(ratio[1]) / float(ratio[2]))
@@ -96,7 +96,7 @@ def read_number(text, asked):
         return Found(None, "hedges")
     if unit_asked(question):
         usable = [m for m in usable if unit_behind(text, m.end)] or usable
-    chosen = settled(text, usable, question, asked.marked)
+    chosen = settled(text, usable, question, query.marked)
     for a, b in zip(usable, usable[1:]):
         gap = text[a.end : b.start]
         between = gap == " and " and "between" in text[max(0, a.start - 20) : a.start]

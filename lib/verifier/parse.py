@@ -33,7 +33,7 @@ PARSERS = {
     "class": read_class,
     "sequence": read_sequence,
     "choice": read_choice,
-    "text": lambda text, asked: Found(text, "no words", not text.strip()),
+    "text": lambda text, query: Found(text, "no words", not text.strip()),
     "interval": read_interval,
     "time": read_time,
     "box": read_box,
@@ -42,27 +42,27 @@ PARSERS = {
 }
 
 
-def parsed(conclusion, asked):
+def parsed(conclusion, query):
     """Found(value) of the first deciding text that says anything of the label's kind."""
-    kind, found = asked.label["kind"], Found(None, "nothing said", True)
-    asked = asked._replace(marked=conclusion.marked)
+    kind, found = query.label["kind"], Found(None, "nothing said", True)
+    query = query._replace(marked=conclusion.marked)
     # Without an answer line a class or sequence is what the conclusion or the whole text asserts, not what
     # the last sentence happens to mention
     brief = kind == "text" and len(sentences(conclusion.texts[-1])) <= 3
     whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
     whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
     whole = whole or kind == "boolean" and led(conclusion.texts[-1])
-    whole = whole or kind == "interval" and isinstance(asked.label["value"][0], list)
+    whole = whole or kind == "interval" and isinstance(query.label["value"][0], list)
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
     concluded = any(CONCLUDING.search(text) for text in texts)
-    if kind in LOCATED and not concluded and (line := line_asked(conclusion.texts[-1], asked)):
+    if kind in LOCATED and not concluded and (line := line_asked(conclusion.texts[-1], query)):
         texts = [line, *texts]
     if kind in ("class", "choice") and (row := row_chosen(conclusion.texts[-1])):
         texts = [row]
     # what any of them says by words goes before what one of them means
-    for embed in (None, asked.embed) if kind == "choice" else (asked.embed,):
+    for embed in (None, query.embed) if kind == "choice" else (query.embed,):
         for text in (*texts, conclusion.texts[-1]):
-            found = PARSERS[kind](corrected(text), asked._replace(embed=embed))
+            found = PARSERS[kind](corrected(text), query._replace(embed=embed))
             if not found.missing:
                 return found
     return found
@@ -75,13 +75,13 @@ def row_chosen(text):
     return chosen[0] if len(chosen) == 1 < len(rows) else None
 
 
-def line_asked(text, asked):
+def line_asked(text, query):
     """Of a timeline or a list of boxes the one line, or of times in sentences the one clause, that says most
     of what is asked for; or None.
     """
-    wanted = set(content(words_in(f"{asked.label['name']} {asked.question}".lower())))
+    words = set(content(words_in(f"{query.label['name']} {query.question}".lower())))
     lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
-    if asked.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
+    if query.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
         lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
-    shared = [len(wanted & set(map(stem, words_in(line.lower())))) for line in lines]
+    shared = [len(words & set(map(stem, words_in(line.lower())))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

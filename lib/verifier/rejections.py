@@ -86,8 +86,8 @@ def degenerate(answer, text, question):
     conclusion = final(text)
     if echoes(conclusion.texts[0], WORDS.findall(question.lower())):
         return "repeats the question"
-    said = conclusion.texts[0] if conclusion.marked else text
-    return "refuses" if REFUSAL.search(said) or CHINESE_REFUSAL.search(said) else ""
+    decisive = conclusion.texts[0] if conclusion.marked else text
+    return "refuses" if REFUSAL.search(decisive) or CHINESE_REFUSAL.search(decisive) else ""
 
 
 def repeats(text):
@@ -109,11 +109,11 @@ def repeats(text):
     return ""
 
 
-def echoes(text, asked):
-    """Whether a text is the question of the words `asked`, or asks with most of its words."""
-    said = WORDS.findall(text.lower())
-    asks = text.endswith("?") and len(said) > 2 and sum(w in asked for w in said) >= 0.75 * len(said)
-    return len(asked) > 2 and (said == asked or asks)
+def echoes(text, question):
+    """Whether a text is the question of the words `question`, or asks with most of its words."""
+    words = WORDS.findall(text.lower())
+    asks = text.endswith("?") and len(words) > 2 and sum(w in question for w in words) >= 0.75 * len(words)
+    return len(question) > 2 and (words == question or asks)
 
 
 def leaks(text):

@@ -17,20 +17,20 @@ from lib.verifier.words import Found, synonyms, words_in
 LIKE, SLACK, SURE = 0.4, 0.1, 0.85
 
 
-def read_sequence(text, asked):
+def read_sequence(text, query):
     """Sequence: the members of the vocabulary (or the label's own steps) in the order of time; steps not
     named word for word by embedding.
     """
-    label, wanted = asked.label, asked.label["value"]
+    label, goal = query.label, query.label["value"]
     low = digits(text.lower())
-    names = vocabulary_of(label, asked.vocabulary)
+    names = vocabulary_of(label, query.vocabulary)
     named = steps(low, names)
     if named is None:
         return Found(None, "hedges")
     found = Found(named) if named else Found(None, "no step named", True)
-    if set(named) >= set(wanted) or asked.embed is None:
+    if set(named) >= set(goal) or query.embed is None:
         return found
-    return aligned(low, wanted, names, asked.embed) or found
+    return aligned(low, goal, names, query.embed) or found
 
 
 def steps(text, names):
@@ -70,7 +70,7 @@ def without_repetitions(names):
 # ---------------------------------------------------------------- in other words
 
 
-def aligned(text, wanted, names, embed):
+def aligned(text, goal, names, embed):
     """Steps in other words: of each wanted step the clause that is likest to it, no clause for two; None
     where no clause is like any.
     """
@@ -78,7 +78,7 @@ def aligned(text, wanted, names, embed):
     if not parts:
         return None
     likes = likenesses(parts, names, embed)
-    columns = [names.index(step) for step in wanted]
+    columns = [names.index(step) for step in goal]
     own = likes[:, columns]
     # a clause that says another known step says none of these
     others = [n for n in range(len(names)) if n not in columns]
@@ -89,24 +89,24 @@ def aligned(text, wanted, names, embed):
     if not taken:
         return None
     taken |= {-1 - int(row): int(row) for row in np.flatnonzero(says_other)}
-    if len(taken) == len(wanted) and min(taken) >= 0:
+    if len(taken) == len(goal) and min(taken) >= 0:
         best = sum(own[row, step] for step, row in taken.items())
         if in_order_total(own) >= best - SLACK:
-            return Found(list(wanted))
+            return Found(list(goal))
     order = sorted(taken, key=taken.get)
-    told = [wanted[n] if n >= 0 else names[others[int(np.argmax(likes[-1 - n, others]))]] for n in order]
-    return Found(without_repetitions(told))
+    sequence = [goal[n] if n >= 0 else names[others[int(np.argmax(likes[-1 - n, others]))]] for n in order]
+    return Found(without_repetitions(sequence))
 
 
 def likenesses(parts, names, embed):
     """How surely each clause is each step, by name, by its words, by cosine: (clauses, steps)."""
-    said, wanted = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
-    words = list(dict.fromkeys(w for sentence in (*said, *wanted) for w in sentence.words))
+    statements, goals = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
+    words = list(dict.fromkeys(w for sentence in (*statements, *goals) for w in sentence.words))
     vectors = embed([*parts, *names, *words])
     single = dict(zip(words, vectors[len(parts) + len(names) :]))
     cosines = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(names)].T
-    every = frozenset().union(*(sentence.every for sentence in said))
-    others = frozenset().union(*(sentence.every for sentence in wanted))
+    every = frozenset().union(*(sentence.every for sentence in statements))
+    others = frozenset().union(*(sentence.every for sentence in goals))
 
     def near(x, y):
         return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
@@ -114,30 +114,30 @@ def likenesses(parts, names, embed):
     likes = np.zeros(cosines.shape)
     for i, part in enumerate(parts):
         # "it", or no word at all, is something that is named elsewhere
-        elliptic = len(said[i].words) == 1 or {"it", "them", "item"} & set(words_in(part))
+        elliptic = len(statements[i].words) == 1 or {"it", "them", "item"} & set(words_in(part))
         for j, name in enumerate(names):
             named = member(part, (name,))
             # "2.5 somersaults pike" is said by its words alone
             if not named.missing or name[0].isdigit():
                 likes[i, j] = float(bool(named.value))
-            elif not against(said[i], wanted[j]):
-                match = paired(said[i], wanted[j], every if elliptic else (), near)
-                likes[i, j] = likeness(said[i], wanted[j], match, float(cosines[i, j]), near, others)
+            elif not against(statements[i], goals[j]):
+                match = paired(statements[i], goals[j], every if elliptic else (), near)
+                likes[i, j] = likeness(statements[i], goals[j], match, float(cosines[i, j]), near, others)
     return likes
 
 
-def likeness(said, wanted, match, cosine, near, others):
+def likeness(statement, goal, match, cosine, near, others):
     """How surely one clause is one step. Another verb may say the same step, another thing does not, least of
     all one of another step: "the cat barks" where the dog barks and a cat runs away. `others`: all stems of
     all steps.
     """
-    first = 0 if wanted.text.startswith(("the ", "a ", "an ")) else 1  # where its things begin
-    if cosine < SURE and other_word(said, wanted, match, near, first=first):
+    first = 0 if goal.text.startswith(("the ", "a ", "an ")) else 1  # where its things begin
+    if cosine < SURE and other_word(statement, goal, match, near, first=first):
         return 0.0
-    other_things = {said.stems[y] for x, y in match.pairs.items() if x >= first} - {*wanted.stems}
-    if other_things & others or exchanged(said, wanted, match):
+    other_things = {statement.stems[y] for x, y in match.pairs.items() if x >= first} - {*goal.stems}
+    if other_things & others or exchanged(statement, goal, match):
         return 0.0
-    same = all(said.stems[y] == wanted.stems[x] for x, y in match.pairs.items())
+    same = all(statement.stems[y] == goal.stems[x] for x, y in match.pairs.items())
     # all of it is said or known, its verb at least is said
     return 0.98 if same and match.covered == 1 and 1 - first in match.pairs else cosine
 
@@ -154,12 +154,12 @@ def in_order_total(likes):
     return best[-1]
 
 
-def share_in_order(said, wanted):
+def share_in_order(sequence, goal):
     """The share of the wanted steps that are said in their order, 0 to 1 (longest common subsequence)."""
-    best = [0] * (len(wanted) + 1)
-    for step in said:
+    best = [0] * (len(goal) + 1)
+    for step in sequence:
         row = [0]
-        for j, other in enumerate(wanted):
+        for j, other in enumerate(goal):
             row.append(best[j] + 1 if step == other else max(row[j], best[j + 1]))
         best = row
-    return best[-1] / max(len(wanted), len(said), 1)
+    return best[-1] / max(len(goal), len(sequence), 1)

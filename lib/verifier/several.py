@@ -81,11 +81,11 @@ def cues_in(text, labels):
                 sign = START.search(text, max(0, m.start() - 30), m.start()) and SIGN.match(text, m.end())
                 cue = Cue(at, m.start(), sign.end() if sign else m.end(), bool(sign))
                 found.append((not sign, m.start() - m.end(), rank, cue))
-    kept = []
+    longest = []
     for *_, cue in sorted(found, key=lambda f: f[:3]):
-        if all(cue.end <= other.start or cue.start >= other.end for other in kept):
-            kept.append(cue)
-    return sorted(kept, key=lambda cue: cue.start)
+        if all(cue.end <= other.start or cue.start >= other.end for other in longest):
+            longest.append(cue)
+    return sorted(longest, key=lambda cue: cue.start)
 
 
 def names_of(label, labels):
@@ -120,15 +120,15 @@ def linked(text, labels, rest, vocabulary, question):
     parts, claimed = {}, [span for spans in steps.values() for span in spans]
     named = [c for c in cues_in(plain, labels) if c.label in rest and not overlaps((c.start, c.end), claimed)]
     for kind in MEASURED:
-        wanted = [at for at in rest if labels[at]["kind"] == kind]
-        values = values_in(plain, kind, labels[wanted[0]], question) if wanted else []
+        alike = [at for at in rest if labels[at]["kind"] == kind]
+        values = values_in(plain, kind, labels[alike[0]], question) if alike else []
         values = [span for span in values if not overlaps(span, claimed)]
-        for at, value in assigned(plain, values, wanted, named).items():
+        for at, value in assigned(plain, values, alike, named).items():
             parts[at] = around(plain, value, values)
             claimed.append(value)
         # one of several values of its kind: which, its parser decides
-        alone = [at for at in wanted if at not in parts]
-        if len(alone) == 1 and len(values) > len(wanted) and alone[0] not in {cue.label for cue in named}:
+        alone = [at for at in alike if at not in parts]
+        if len(alone) == 1 and len(values) > len(alike) and alone[0] not in {cue.label for cue in named}:
             parts[alone[0]] = blanked(plain, claimed)
     for at in rest:
         if at in steps:
@@ -153,23 +153,23 @@ def values_in(text, kind, label, question):
         return [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
     if kind == "time":
         return [(t.start, t.end) for t in find_times(text)]
-    asked, every = f"{question} {label['name'].replace('_', ' ')}".lower(), find_numbers(text)
-    return [(n.start, n.end) for n in every if as_asked(n, text, asked, len(every))]
+    subject, every = f"{question} {label['name'].replace('_', ' ')}".lower(), find_numbers(text)
+    return [(n.start, n.end) for n in every if as_asked(n, text, subject, len(every))]
 
 
-def assigned(text, values, wanted, cues):
+def assigned(text, values, alike, cues):
     """{label: its value}: to each label the value nearest to its name, each value once; those without a name
     get what is left, in order, if there are as many of both.
     """
-    links = [(distance(text, c, v), -c.start, c.label, v) for c in cues for v in values if c.label in wanted]
+    links = [(distance(text, c, v), -c.start, c.label, v) for c in cues for v in values if c.label in alike]
     found = {}
     for cost, _, at, value in sorted(links):
         if cost < FAR and at not in found and value not in found.values():
             found[at] = value
-    unnamed = [at for at in wanted if at not in found]
+    unnamed = [at for at in alike if at not in found]
     left = [value for value in values if value not in found.values()]
-    said = [text[slice(*value)] for value in left]
-    if unnamed and said == said[: len(unnamed)] * (len(said) // len(unnamed)):
+    values_left = [text[slice(*value)] for value in left]
+    if unnamed and values_left == values_left[: len(unnamed)] * (len(values_left) // len(unnamed)):
         left = left[: len(unnamed)]  # the same row of values again and again
     return found | (dict(zip(unnamed, left)) if len(unnamed) == len(left) else {})
 

@@ -28,18 +28,18 @@ class Signs(NamedTuple):
 WEIGHTS, BIAS = Signs(3.3, 3.1, 1.9, -3.6, -1.2, -3.1), -5.4
 
 
-def text_near(said, label, question, embed):
+def text_near(statement, label, question, embed):
     """(holds, score, why): the answer, or a sentence of it, says what the label says, and nothing against it.
 
     An embedding hardly sees one word exchanged, a "not", or who does what to whom; so its cosines are weighed
     with what the words of both say. The score is the likelihood of it, 0.6 where it just holds.
     """
-    wanted = label["value"]
-    if words_in(said.lower()) == words_in(wanted.lower()) != []:
+    goal = label["value"]
+    if words_in(statement.lower()) == words_in(goal.lower()) != []:
         return True, 1.0, "said word for word"
-    told = signs_of(said, wanted, question, embed)
-    score, signs = max((float(likelihood(signs)), signs) for signs, _ in told)
-    reason = next((reason for other, reason in told if other == signs), "")
+    sentence_signs = signs_of(statement, goal, question, embed)
+    score, signs = max((float(likelihood(signs)), signs) for signs, _ in sentence_signs)
+    reason = next((reason for other, reason in sentence_signs if other == signs), "")
     why = f"likelihood {score:.2f} (cosines {signs.joint:.2f}, {signs.added:.2f})" + (
         reason and f", {reason}"
     )
@@ -51,23 +51,23 @@ def likelihood(signs):
     return 1 / (1 + np.exp(-(np.dot(WEIGHTS, signs) + BIAS)) * (1 / LIKELIHOOD - 1))
 
 
-def signs_of(said, wanted, question, embed):
+def signs_of(statement, goal_text, question, embed):
     """[(Signs, reason)] of an answer and of each of its sentences; the reason is what it says against the
     label.
     """
-    asked = question.strip() or "What happens in the video?"
-    parts = list(dict.fromkeys([said, *sentences(said)]))[:SENTENCES]
-    goal, told = sentence_of(wanted), [sentence_of(part) for part in parts]
-    words = list(dict.fromkeys(w for sentence in (goal, *told) for w in sentence.words))
-    whole = [asked, f"{asked} {wanted}", *(f"{asked} {part}" for part in parts)]
+    context = question.strip() or "What happens in the video?"
+    parts = list(dict.fromkeys([statement, *sentences(statement)]))[:SENTENCES]
+    goal, statements = sentence_of(goal_text), [sentence_of(part) for part in parts]
+    words = list(dict.fromkeys(w for sentence in (goal, *statements) for w in sentence.words))
+    whole = [context, f"{context} {goal_text}", *(f"{context} {part}" for part in parts)]
     vectors = embed([*whole, *words])
-    single, known = dict(zip(words, vectors[len(whole) :])), frozenset(map(stem, words_in(asked.lower())))
+    single, known = dict(zip(words, vectors[len(whole) :])), frozenset(map(stem, words_in(context.lower())))
 
     def near(x, y):
         return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
 
     found = []
-    for sentence, vector in zip(told, vectors[2:]):
+    for sentence, vector in zip(statements, vectors[2:]):
         match = paired(sentence, goal, known, near)
         reasons = (
             against(sentence, goal),

@@ -177,17 +177,17 @@ def fitted(time, unit, duration, other=""):
     return min(max(value, 0.0), float(duration)) if duration else value
 
 
-def read_time(text, asked):
+def read_time(text, query):
     """The time a text concludes, or both ends where it names a range."""
-    text = timed(text, asked.duration)
+    text = timed(text, query.duration)
     found = find_times(text)
     if not found or HEDGED.search(text):
         return Found(None, "hedges" if found else "no time", not found)
     placed = [t for t in found if AT.search(text, max(0, t.start - 30), t.start)]
-    chosen = (placed or found)[0 if asked.marked else -1]
+    chosen = (placed or found)[0 if query.marked else -1]
     ranges = [(a, b) for a, b in zip(found, found[1:]) if TO.match(text[a.end : b.start])]
     a, b = ranges[0] if ranges else (chosen, chosen)
-    values = [fitted(a, asked.unit, asked.duration, b.unit), fitted(b, asked.unit, asked.duration, a.unit)]
+    values = [fitted(a, query.unit, query.duration, b.unit), fitted(b, query.unit, query.duration, a.unit)]
     if None in values:
         return Found(None, "a time that needs the clip's duration", True)
     return Found(tuple(values) if ranges else values[0])

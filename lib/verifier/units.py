@@ -45,11 +45,11 @@ def unit_asked(question):
     return UNITS.get(name) or UNITS.get(name.rstrip("s")) if name else None
 
 
-def factor(unit, asked):
+def factor(unit, target):
     """By what a number with a unit is to be multiplied to be in the unit asked for; None where it is another
     kind of thing. A length that nobody asked a unit of counts as it is, a time or a frame does not.
     """
     dimension, size = UNITS[unit]
-    if asked is None:
+    if target is None:
         return None if dimension in ("time", "frames", "rate", "pixels") else 1.0
-    return size / asked[1] if dimension == asked[0] else None
+    return size / target[1] if dimension == target[0] else None

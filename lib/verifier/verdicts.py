@@ -16,7 +16,7 @@ from lib.verifier.rules import number_near, overlap, time_near
 from lib.verifier.sequences import share_in_order
 from lib.verifier.several import parts_of
 from lib.verifier.texts import text_near
-from lib.verifier.words import Asked
+from lib.verifier.words import Query
 
 
 def vocabularies(records):
@@ -39,7 +39,7 @@ def check(label, conclusion, record, vocabulary, embed):
     of its kind was found.
     """
     duration, question = record.get("duration"), record.get("question", "")
-    found = parsed(conclusion, Asked(label, duration, question, vocabulary, embed, frame_of(record)))
+    found = parsed(conclusion, Query(label, duration, question, vocabulary, embed, frame_of(record)))
     if found.value is None:
         return result_of(False, 0.0, None, found.why), found.missing
     if label["kind"] == "text":
@@ -221,7 +221,7 @@ def verify_all(records, embedder=None, vocabulary=None):
     records, embed = iter(records), Embedder(embedder)
     while chunk := list(islice(records, CHUNK)):
         attempts = [attempt(record, vocabulary) for record in chunk]
-        texts = [text for _, wanted in attempts for text in wanted]
+        texts = [text for _, strings in attempts for text in strings]
         if texts:
             embed(texts)
         for record, (result, _) in zip(chunk, attempts):

@@ -28,7 +28,7 @@ class Found(NamedTuple):
     missing: bool = False
 
 
-class Asked(NamedTuple):
+class Query(NamedTuple):
     """What a parser may know besides the text."""
 
     label: dict

@@ -76,8 +76,8 @@ def read_reply(reply, cut_off=False):
     match = REPLY.fullmatch(reply.strip())
     if not match:
         return None
-    said = (" ".join(match[part].strip().strip("*_").split()) for part in ("question", "answer"))
-    return Written(*said, not cut_off or match.end("answer") < len(reply.strip()))
+    parts = (" ".join(match[part].strip().strip("*_").split()) for part in ("question", "answer"))
+    return Written(*parts, not cut_off or match.end("answer") < len(reply.strip()))
 
 
 def content_of(text):
@@ -130,8 +130,8 @@ def gives_away(written):
     """Whether the question says all that the answer does; one that leaves a choice may."""
     if re.search(r"\bor\b", written.question, re.I):
         return False
-    said = content_of(written.answer)
-    return bool(said) and set(said) <= set(content_of(written.question))
+    words = content_of(written.answer)
+    return bool(words) and set(words) <= set(content_of(written.question))
 
 
 def short_problem(written, text):
@@ -141,9 +141,9 @@ def short_problem(written, text):
     answer = written.answer.lower().strip(" .")
     if answer in ("yes", "no"):
         return None if YES_NO.match(written.question) else "yes or no to another question"
-    said = content_of(written.answer)
-    if not said:
+    words = content_of(written.answer)
+    if not words:
         return "a short answer without a word that means something"
-    if unknown := [word for word in said if word not in set(content_of(text))]:
+    if unknown := [word for word in words if word not in set(content_of(text))]:
         return f"does not follow from the text: {unknown[0]}"
     return None

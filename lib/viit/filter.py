@@ -84,8 +84,8 @@ def verdicts(cosines, drop=0.0, least=None, best=None):
 def row_of(clip, place, folder, number):
     """The row of a clip's caption, as 02 writes answers."""
     row = {"id": clip.id, **fields_of(place, folder)}
-    asked = {"question": CAPTION, "labels": [], "captions": [], "origin": "caption", "sample": number}
-    return {**row, **asked, "answer": clip.captions[number]}
+    question = {"question": CAPTION, "labels": [], "captions": [], "origin": "caption", "sample": number}
+    return {**row, **question, "answer": clip.captions[number]}
 
 
 def parsed():

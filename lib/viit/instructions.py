@@ -32,7 +32,9 @@ AGAIN = "the same question as another one of this clip"
 
 def text_of(clip):
     """What people said of a clip, as one text."""
-    return " ".join(said if said[-1:] in ".!?" else f"{said}." for said in clip.captions)[:LONGEST]
+    return " ".join(caption if caption[-1:] in ".!?" else f"{caption}." for caption in clip.captions)[
+        :LONGEST
+    ]
 
 
 def prompt_of(clip, kind, number, seed):
@@ -55,22 +57,22 @@ def row_of(clip, kind, number, place, folder):
     return {"id": f"{clip.id}#{kind}#{number}", **fields_of(place, folder), **about}
 
 
-def judged(row, said, text, asked):
-    """The row with its question and answer, kept or with the reason why not; `asked`: (clip, question) of
+def judged(row, reply, text, earlier):
+    """The row with its question and answer, kept or with the reason why not; `earlier`: (clip, question) of
     those that were written before.
     """
-    if "error" in said:
-        return {**row, "error": said["error"]}
-    written = read_reply(said["answer"], said.get("truncated", False))
+    if "error" in reply:
+        return {**row, "error": reply["error"]}
+    written = read_reply(reply["answer"], reply.get("truncated", False))
     why = problem_of(row["kind"], written, text)
     question, answer = written[:2] if written else ("", "")
     key = row["id"].rpartition("#")[0].rpartition("#")[0], question.lower()
-    if not why and key in asked:
+    if not why and key in earlier:
         why = AGAIN
-    asked.add(key)
+    earlier.add(key)
     turn = f"{question}\n{ONLY_ANSWER}" if row["kind"] == "short" and question else question
     row |= {"question": turn, "answer": answer, "keep": not why}
-    return {**row, "why": why, "reply": said["answer"]} if why else row
+    return {**row, "why": why, "reply": reply["answer"]} if why else row
 
 
 class Tally(Counter):
@@ -95,12 +97,12 @@ def write(args, output, clips, places):
     """Ask for what is not there yet, and write each row as its reply comes; returns the Tally."""
     rows, texts, prompts, tally = {}, {}, [], Tally()
     folder = os.path.dirname(os.path.abspath(args.output))
-    asked = set()
+    earlier = set()
     for part in parts_of(args.output):
         for _, row in records_in(part):
             if "question" in row:
                 question = row["question"].removesuffix(f"\n{ONLY_ANSWER}").lower()
-                asked.add((row["id"].rpartition("#")[0].rpartition("#")[0], question))
+                earlier.add((row["id"].rpartition("#")[0].rpartition("#")[0], question))
                 tally.add(row)
     for clip, place in zip(clips, places):
         for kind, number in units(args):
@@ -111,8 +113,8 @@ def write(args, output, clips, places):
     if prompts:
         print(f"first prompt ({len(prompts)} in all):\n  {prompts[0][1]}".replace("\n", "\n  "), flush=True)
     how = (args.batch_size, args.max_new_tokens, args.seed, args.dtype)
-    for key, said in ask_text(args.model, prompts, *how):
-        row = judged(rows[key], said, texts[key], asked)
+    for key, reply in ask_text(args.model, prompts, *how):
+        row = judged(rows[key], reply, texts[key], earlier)
         tally.add(row)
         output.write(row)
         output.check_budget(args.max_failures, len(prompts))
@@ -165,9 +167,9 @@ def main():
         keys = ((f"{clip.id}#{kind}#{n}", "", 0) for clip in clips for kind, n in units(args))
         reasons = {f"{kind}: {why or 'kept'}": number for (kind, why), number in tally.items()}
         output.finish(keys, args.max_failures, reasons=reasons)
-    kept = sum(number for (_, why), number in tally.items() if not why)
+    total = sum(number for (_, why), number in tally.items() if not why)
     print(*tally.lines(), sep="\n")
-    print(f"{args.output}: {kept} instructions kept, on {len(clips)} clips")
+    print(f"{args.output}: {total} instructions kept, on {len(clips)} clips")
 
 
 if __name__ == "__main__":

@@ -255,10 +255,10 @@ def loss_of(training, batch):
     texts, _ = gathered(texts, torch.tensor(there, device=device))
     words = np.array([" ".join(caption.lower().split()) for share in of_all(captions) for caption in share])
     same = torch.tensor(words[:, None] == words[None], dtype=torch.float32, device=device)
-    kept = marks.nonzero().flatten()
-    if len(kept) < 2:
+    places = marks.nonzero().flatten()
+    if len(places) < 2:
         return None
-    return contrast(clips[kept], texts[kept], training.model.logit_scale, same[kept][:, kept])
+    return contrast(clips[places], texts[places], training.model.logit_scale, same[places][:, places])
 
 
 def learn(training, loss):
@@ -370,8 +370,8 @@ def main():
         losses, lost, speed = train(args, clips, Path(output.part))
         output.finish(clips=len(clips), lost=lost, steps=len(losses), losses=losses, speed=speed)
     if world()[0] == 0:
-        kept = [loss for loss in losses if loss is not None]
-        ends = f", loss {np.mean(kept[:5]):.3f} -> {np.mean(kept[-5:]):.3f}" if kept else ""
+        finite = [loss for loss in losses if loss is not None]
+        ends = f", loss {np.mean(finite[:5]):.3f} -> {np.mean(finite[-5:]):.3f}" if finite else ""
         print(f"{args.output}: {len(losses)} steps on {len(clips)} clips, {len(lost)} lost{ends}")
 
 
