@@ -15,7 +15,7 @@ from families import LLAMA, SIDE, VISUAL, tokenizer
 from test_video import coded_clip
 
 from lib.viit.dual import CLASSES, contrast, load, similarities, tokens_of
-from lib.viit.train import steps_of
+from lib.viit.pairs import steps_of
 
 SMALL = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
 COLORS = ("red", "green", "blue", "grey")

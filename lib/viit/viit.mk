@@ -169,6 +169,7 @@ code_viit_base = $(code_base)
 code_viit_vision = $(code_finetune)
 code_viit_language = $(code_finetune)
 code_viit_caption = $(code_generate)
-code_viit_dual = lib/captions/*.py lib/muon.py lib/viit/train.py lib/viit/dual.py lib/video.py lib/streams.py
+code_viit_dual = lib/captions/*.py lib/muon.py lib/viit/train.py lib/viit/pairs.py lib/viit/dual.py \
+  lib/video.py lib/streams.py
 code_viit_score = $(code_evaluate)
 VIIT_NOTES := $(if $(VIIT_GOALS),viit_clips viit_clip viit_base viit_vision viit_language viit_caption viit_dual viit_score)
