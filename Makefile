@@ -104,7 +104,7 @@ smoke: | $(READY)  ## the same chain on a few clips, two cycles, in runs/smoke: 
 	$(PY) -m lib.tools.smoke $(if $(filter file,$(origin RUN)),runs/smoke,$(RUN))
 
 audit: | $(READY)  ## the verifier against human verdicts, beside the paper's rules and substring matching
-	$(PY) 04_verify.py --audit tests/audit/written.jsonl tests/audit/scored.jsonl
+	$(PY) 04_verify.py --audit tests/audit/written.jsonl tests/audit/scored.jsonl tests/audit/near.jsonl
 
 bench: | $(READY)  ## what the stages cost on this machine
 	$(PY) -m lib.tools.bench
@@ -140,11 +140,11 @@ asking = lib/prompts.py lib/thoughts.py lib/video.py lib/streams.py lib/records.
 code_prepare     = 01_prepare.py lib/records.py lib/video.py lib/streams.py lib/datasets/*.py lib/captions/*.py lib/demo/world.py
 code_base        = lib/prompts.py lib/muon.py lib/demo/*.py
 code_generate    = 02_generate.py $(asking)
-code_rationalize = 03_rationalize.py $(asking) lib/verifier/*.py lib/wordnet.py
-code_verify      = 04_verify.py lib/records.py lib/thoughts.py lib/verifier/*.py lib/wordnet.py
+code_rationalize = 03_rationalize.py $(asking) lib/verifier/*.py
+code_verify      = 04_verify.py lib/records.py lib/thoughts.py lib/verifier/*.py
 code_finetune    = 05_finetune.py $(asking) lib/training/*.py
 code_preferences = $(code_finetune)
-code_evaluate    = 06_eval.py $(asking) lib/verifier/*.py lib/wordnet.py lib/benchmarks/*.py
+code_evaluate    = 06_eval.py $(asking) lib/verifier/*.py lib/benchmarks/*.py
 $(foreach v,$(if $(GOALS),$(NOTES)),$(eval sum_$v := $(if $(code_$v),| code $(firstword $(shell cat $(code_$v) | cksum)))))
 ifeq (folder,$(strip $(DATASET)))
 sum_prepare += | videos $(firstword $(shell ls -LR '$(VIDEOS)' | cksum))# there is no annotation file to be newer

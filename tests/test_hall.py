@@ -29,7 +29,6 @@ HALL = {
     "confidence",
     "trackers",
     "muon",
-    "wordnet",
 }
 HALL |= {"verifier", "model"}
 WINGS = {"datasets", "audit", "benchmarks", "training", "viit", "demo", "tools"}

@@ -147,7 +147,7 @@ def vector(string):
     return (found / np.linalg.norm(found)).astype(np.float32)
 
 
-def embed(strings):
+def embed(strings, adapted=False):
     """Stands for the sentence embedder."""
     return np.array([vector(string) for string in strings]).reshape(-1, 8)
 

@@ -20,7 +20,7 @@ from conftest import ROOT, lines, sh
 
 from lib.prompts import label_text
 from lib.records import KINDS, StageError, line_of, record_problem
-from lib.verifier import Embedder, clean, final, iou, stem, verify, vocabularies
+from lib.verifier import Embedder, clean, embedding, final, iou, stem, verify, vocabularies
 from lib.verifier.spelled import digits
 from lib.verifier.verdicts import attempt
 
@@ -1617,8 +1617,8 @@ def test_why_of_a_wrong_number():
 def test_attempt_names_the_texts_that_verify_embeds():
     seen = []
 
-    def spy(strings):
-        seen.extend(strings)
+    def spy(strings, adapted=False):
+        seen.extend((string, adapted) for string in strings)
         return np.eye(len(strings), dtype=np.float32)
 
     for kind, value, settings in (
@@ -1654,6 +1654,35 @@ def test_embedder_gives_unit_vectors_and_remembers(embed):
         and (vectors[0] == vectors[2]).all()
     )
     assert vectors[0] @ vectors[1] > 0.6 and np.allclose(embed(["cycling"])[0], vectors[1], atol=1e-5)
+
+
+def test_the_adapter_keeps_apart_what_differs_in_a_word(embed):
+    others = (
+        ("The man opens the door.", "A guy pulls the door open.", "The man closes the door."),
+        (
+            "She pours milk into the bowl.",
+            "Milk goes from the jug into her bowl.",
+            "She spills the bowl of milk.",
+        ),
+        ("to keep the baby from falling", "So that the child does not fall.", "to make the baby fall asleep"),
+    )
+    leads = {}
+    for adapted in (False, True):
+        leads[adapted] = []
+        for label, same, other in others:
+            vectors = embed([label, same, other], adapted=adapted)
+            leads[adapted].append(float(vectors[1] @ vectors[0] - vectors[2] @ vectors[0]))
+    assert min(leads[True]) > 0 and all(a > b for a, b in zip(leads[True], leads[False])), leads
+
+
+def test_another_encoder_has_no_adapter_and_a_changed_adapter_is_refused(embed, tmp_path, monkeypatch):
+    other, text = Embedder(str(embedding.default_folder()), device="cpu"), ["The man opens the door."]
+    assert np.allclose(other(text, adapted=True), embed(text), atol=1e-5)
+    assert not np.allclose(embed(text, adapted=True), embed(text), atol=1e-2)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"changed")
+    monkeypatch.setattr(embedding, "ADAPTER", tmp_path)
+    with pytest.raises(StageError, match="adapter_model.safetensors: sha256 is"):
+        Embedder(device="cpu")(text)
 
 
 def test_final_answer_line_comes_first():
@@ -1901,7 +1930,7 @@ def processor_seconds():
 def test_no_string_raises_or_takes_long(count):
     draw, slow = random.Random(0), []
     limit = 12 * processor_seconds()
-    vectors = lambda strings: np.full((len(strings), 4), 0.5, np.float32)
+    vectors = lambda strings, adapted=False: np.full((len(strings), 4), 0.5, np.float32)
     for n in range(count):
         labels = [{"name": "it", **label} for label in draw.sample(FUZZED, 3 if n % 10 == 0 else 1)]
         record = {

@@ -23,7 +23,6 @@ WITHOUT = {
     "HEDGE_WORDS": ("HEDGES", frozenset()),
     "UNREAL_WORDS": ("UNREAL", frozenset()),
     "base forms (lemminflect)": ("base", lambda word: word),
-    "synonyms (WordNet)": ("synonyms", lambda a, b: False),
     "one slip of spelling (rapidfuzz)": ("slip", lambda a, b: False),
     "units": ("unit_behind", lambda text, end: None),
 }
@@ -49,7 +48,7 @@ class Without:
 
 def forget():
     """Empty what is remembered of words and vocabularies."""
-    for remembered in (words.stem, words.meanings, index):
+    for remembered in (words.stem, index):
         remembered.cache_clear()
 
 

@@ -8,7 +8,7 @@ WordNet is walked here.
 
 from functools import lru_cache
 
-from lib.wordnet import KINDS, line_of, offsets, opened, synset, uses
+from lib.benchmarks.wordnet import KINDS, line_of, offsets, opened, synset, uses
 
 # the endings that WordNet's own rules take off, and what they put there
 ENDINGS = {

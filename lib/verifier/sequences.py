@@ -10,7 +10,7 @@ from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time
 from lib.verifier.spelled import digits
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import Found, synonyms, words_in
+from lib.verifier.words import Found, words_in
 
 # A clause is a step from here on; the order given may be this much less likely than the likeliest one;
 # and from SURE on a clause is the step whatever word it has for another
@@ -109,7 +109,7 @@ def likenesses(parts, names, embed):
     others = frozenset().union(*(sentence.every for sentence in goals))
 
     def near(x, y):
-        return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
+        return float(single[x] @ single[y])
 
     likes = np.zeros(cosines.shape)
     for i, part in enumerate(parts):

@@ -1,85 +1,56 @@
-"""Texts: whether a sentence says what the label says, by its words and by embedding."""
+"""Texts: whether a sentence says what the label says, by embedding, and by what its words say against it."""
 
-from typing import NamedTuple
-
-import numpy as np
+from math import exp
 
 from lib.verifier.conclusion import sentences
-from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
+from lib.verifier.embedding import in_context
+from lib.verifier.meaning import against, exchanged, paired, sentence_of
 from lib.verifier.rules import LIKELIHOOD, tolerance_of
-from lib.verifier.words import stem, synonyms, words_in
+from lib.verifier.words import stem, words_in
 
 # Of a sentence as many as this of an answer are looked at
 SENTENCES = 8
-
-
-class Signs(NamedTuple):
-    """By what a sentence is known to say what a label says, or not to."""
-
-    joint: float  # cosine of (question + sentence) and (question + label)
-    added: float  # cosine of what sentence and label add to the question
-    covered: float  # the share of the label's words that it says, or ones like them
-    against: bool  # a denial, "or", an opposite, another number
-    other_word: bool  # a word in the place of one of the label
-    exchanged: bool  # who does what to whom
-
-
-# What each sign weighs, fitted by logistic regression: python -m lib.audit.weights tests/audit/written.jsonl
-WEIGHTS, BIAS = Signs(3.3, 3.1, 1.9, -3.6, -1.2, -3.1), -5.4
+# From a cosine to the logit of its likelihood, as lib/audit/adapter.py learned them with the adapter
+SLOPE, SHIFT = 12.05, -7.97
+# What a denial, "or", an opposite, another number, or exchanged roles take from the logit of a sentence that
+# says all words of the label; of one that says a part of them, the square of it
+AGAINST = 7.0
 
 
 def text_near(statement, label, question, embed):
-    """(holds, score, why): the answer, or a sentence of it, says what the label says, and nothing against it.
+    """(holds, score, why): the answer, or a sentence of it, says what the label says.
 
-    An embedding hardly sees one word exchanged, a "not", or who does what to whom; so its cosines are weighed
-    with what the words of both say. The score is the likelihood of it, 0.6 where it just holds.
+    The cosine is that of both behind their question, by an encoder that was taught what differs in a word
+    (lib/verifier/adapter). The score is the likelihood, 0.6 where it just holds.
     """
     goal = label["value"]
     if words_in(statement.lower()) == words_in(goal.lower()) != []:
         return True, 1.0, "said word for word"
-    sentence_signs = signs_of(statement, goal, question, embed)
-    score, signs = max((float(likelihood(signs)), signs) for signs, _ in sentence_signs)
-    reason = next((reason for other, reason in sentence_signs if other == signs), "")
-    why = f"likelihood {score:.2f} (cosines {signs.joint:.2f}, {signs.added:.2f})" + (
-        reason and f", {reason}"
-    )
+    parts = list(dict.fromkeys([statement, *sentences(statement)]))[:SENTENCES]
+    target, *vectors = embed([in_context(text, question) for text in (goal, *parts)], adapted=True)
+    cosines = [float(vector @ target) for vector in vectors]
+    signs = signs_against(parts, goal, question, embed)
+    logits = [SLOPE * cosine + SHIFT - cost for cosine, (cost, _) in zip(cosines, signs)]
+    best = logits.index(max(logits))
+    score = 1 / (1 + exp(-logits[best]) * (1 / LIKELIHOOD - 1))
+    reason = signs[best][1]
+    why = f"likelihood {score:.2f} (cosine {cosines[best]:.2f})" + (reason and f", {reason}")
     return score >= tolerance_of(label, LIKELIHOOD), score, why
 
 
-def likelihood(signs):
-    """How likely it is that a sentence of these signs says what the label says, 0.6 where it just holds."""
-    return 1 / (1 + np.exp(-(np.dot(WEIGHTS, signs) + BIAS)) * (1 / LIKELIHOOD - 1))
-
-
-def signs_of(statement, goal_text, question, embed):
-    """[(Signs, reason)] of an answer and of each of its sentences; the reason is what it says against the
-    label.
-    """
-    context = question.strip() or "What happens in the video?"
-    parts = list(dict.fromkeys([statement, *sentences(statement)]))[:SENTENCES]
-    goal, statements = sentence_of(goal_text), [sentence_of(part) for part in parts]
+def signs_against(parts, goal, question, embed):
+    """[(what it takes from the logit, reason)] of what the words of each sentence say against the label."""
+    goal, statements = sentence_of(goal), [sentence_of(part) for part in parts]
     words = list(dict.fromkeys(w for sentence in (goal, *statements) for w in sentence.words))
-    whole = [context, f"{context} {goal_text}", *(f"{context} {part}" for part in parts)]
-    vectors = embed([*whole, *words])
-    single, known = dict(zip(words, vectors[len(whole) :])), frozenset(map(stem, words_in(context.lower())))
+    vectors, known = dict(zip(words, embed(words))), frozenset(map(stem, words_in(question.lower())))
 
     def near(x, y):
-        return 1.0 if synonyms(x, y) else float(single[x] @ single[y])
+        return float(vectors[x] @ vectors[y])
 
     found = []
-    for sentence, vector in zip(statements, vectors[2:]):
-        match = paired(sentence, goal, known, near)
-        reasons = (
-            against(sentence, goal),
-            other_word(sentence, goal, match, near),
-            "the roles are exchanged" if exchanged(sentence, goal, match) else "",
-        )
-        added = unit(vector - vectors[0]) @ unit(vectors[1] - vectors[0])
-        signs = Signs(float(vector @ vectors[1]), float(added), match.covered, *map(bool, reasons))
-        found.append((signs, next(filter(None, reasons), "")))
+    for each in statements:
+        match = paired(each, goal, known, near)
+        turned = "the roles are exchanged" if exchanged(each, goal, match) else ""
+        reason = against(each, goal) or turned
+        found.append((AGAINST * match.covered**2 if reason else 0.0, reason))
     return found
-
-
-def unit(vector):
-    """A vector at length 1."""
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)

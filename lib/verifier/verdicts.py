@@ -189,13 +189,13 @@ def unheard(labels, verdict, why):
 
 
 class Notes:
-    """An embedder that only notes which strings it is to embed; all its vectors are zero."""
+    """An embedder that only notes which strings it is to embed, adapted or not; all its vectors are zero."""
 
     def __init__(self):
         self.strings = []
 
-    def __call__(self, strings):
-        self.strings.extend(strings)
+    def __call__(self, strings, adapted=False):
+        self.strings.extend((string, adapted) for string in strings)
         return np.zeros((len(strings), 1), np.float32)
 
 
@@ -221,8 +221,7 @@ def verify_all(records, embedder=None, vocabulary=None):
     records, embed = iter(records), Embedder(embedder)
     while chunk := list(islice(records, CHUNK)):
         attempts = [attempt(record, vocabulary) for record in chunk]
-        texts = [text for _, strings in attempts for text in strings]
-        if texts:
-            embed(texts)
+        for adapted in (False, True):
+            embed(text for _, strings in attempts for text, how in strings if how == adapted)
         for record, (result, _) in zip(chunk, attempts):
             yield result or verify(record, vocabulary, embed)

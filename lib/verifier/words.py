@@ -17,7 +17,6 @@ from lib.verifier.wordlists import (
     PARTICLES,
     SPELLINGS,
 )
-from lib.wordnet import KINDS, offsets
 
 
 class Found(NamedTuple):
@@ -78,19 +77,6 @@ def stem(word):
 def stems(words):
     """The stems of a text's words, as a set."""
     return frozenset(map(stem, words.split()))
-
-
-@lru_cache(maxsize=50_000)
-def meanings(word):
-    """Every synset of WordNet that a word or its base form is in."""
-    return frozenset(
-        (kind, at) for kind in KINDS for form in {word, base(word)} for at in offsets(form, kind)
-    )
-
-
-def synonyms(a, b):
-    """Whether two words have a meaning in common: "shut" and "closed"."""
-    return not meanings(a).isdisjoint(meanings(b))
 
 
 # Words that a name may be said without
