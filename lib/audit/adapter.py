@@ -1,9 +1,10 @@
 """The LoRA adapter with which the sentences of text labels are embedded (lib/verifier/adapter): the packaged
 MiniLM, taught on labels and answers to bring near what says the same and to keep apart what does not.
 
-    python -m lib.audit.adapter tests/audit/texts.jsonl tests/audit/written.jsonl -o lib/verifier/adapter
+    python -m lib.audit.adapter tests/audit/texts.jsonl tests/audit/written.jsonl -o runs/adapter
 
-Twenty minutes on two cores. What it prints is noted in lib/verifier/embedding.py and texts.py.
+Twenty minutes on two cores. To use it, put the folder in place of lib/verifier/adapter, and what is printed
+into embedding.py and texts.py beside it.
 """
 
 import argparse
@@ -11,11 +12,16 @@ import hashlib
 import json
 import random
 from pathlib import Path
+from typing import NamedTuple
+
+from sklearn.linear_model import LogisticRegression
 
 from lib.audit.audit import read_cases
 from lib.process import progress, run
+from lib.records import StageError
 from lib.verifier import verify
 from lib.verifier.embedding import Embedder, default_folder, in_context
+from lib.verifier.texts import signs_of
 from lib.verifier.verdicts import Notes
 
 EPOCHS, BATCH, RANK, RATE, SEED = 5, 24, 4, 1e-3, 0
@@ -24,25 +30,39 @@ LAYERS = "query key value attention.output.dense intermediate.dense output.dense
 ORDINARY = "written.jsonl"
 
 
+class Pair(NamedTuple):
+    """A label and what an answer finally says."""
+
+    question: str
+    label: str
+    statement: str
+    true: bool  # whether they say the same
+    weight: float
+
+
 def pairs_of(paths):
-    """[(label in the context of its question, answer in the same, whether it says the label, its weight)] of
-    the text cases of audit files, without those that words decide.
+    """The Pairs of the text cases of audit files, without those that words decide. Raises StageError where
+    there are none.
     """
     pairs = []
     for path in map(Path, paths):
         for case in read_cases(path):
             kinds, result = [label["kind"] for label in case["labels"]], verify(case, {}, Notes())
-            said = result["checks"][0]["parsed"]
-            if kinds == ["text"] and said and "word for word" not in result["why"]:
-                texts = [in_context(text, case["question"]) for text in (case["labels"][0]["value"], said)]
-                pairs.append((*texts, float(case["human"]), 1.0 + (path.name == ORDINARY)))
+            statement = result["checks"][0]["parsed"]
+            if kinds == ["text"] and statement and "word for word" not in result["why"]:
+                label, weight = case["labels"][0]["value"], 1.0 + (path.name == ORDINARY)
+                pairs.append(Pair(case["question"], label, statement, case["human"], weight))
+    if not pairs:
+        raise StageError(
+            f"{', '.join(paths)}: no case has a text as its one label; expected some to train with"
+        )
     return pairs
 
 
 def batches_of(pairs, seed):
     """Batches of pairs of like lengths, in random order."""
     rng = random.Random(seed)
-    order = sorted(pairs, key=lambda pair: len(pair[1]) + 30 * rng.random())
+    order = sorted(pairs, key=lambda pair: len(pair.statement) + 30 * rng.random())
     batches = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
     rng.shuffle(batches)
     return batches
@@ -66,17 +86,24 @@ def train(model, pairs):
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     model.train()
     for batch in progress(steps, len(steps), "adapter"):
-        labels, answers, truths, weights = zip(*batch)
-        a, b = (model(model.preprocess([*texts]))["sentence_embedding"] for texts in (labels, answers))
+        sides = ([in_context(text, pair.question) for text in pair[1:3]] for pair in batch)
+        a, b = (model(model.preprocess([*texts]))["sentence_embedding"] for texts in zip(*sides))
         logits = line[0] * functional.cosine_similarity(a, b) + line[1]
-        targets = (torch.tensor(values) for values in (truths, weights))
-        loss = functional.binary_cross_entropy_with_logits(logits, *targets)
+        truths, weights = (torch.tensor(values) for values in zip(*(map(float, pair[3:]) for pair in batch)))
+        loss = functional.binary_cross_entropy_with_logits(logits, truths, weights)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(own, 1.0)
         optimizer.step()
         schedule.step()
     return line.tolist()
+
+
+def plain_weights(pairs, embedder):
+    """(weights, shift) of the signs of an encoder without an adapter, by logistic regression."""
+    signs = [signs_of(pair.statement, pair.label, pair.question, embedder)[0][0] for pair in pairs]
+    fitted = LogisticRegression(C=10).fit(signs, [pair.true for pair in pairs])
+    return fitted.coef_[0], fitted.intercept_[0]
 
 
 def main():
@@ -86,25 +113,28 @@ def main():
     parser.add_argument("paths", nargs="+", help="audit files, such as tests/audit/texts.jsonl")
     parser.add_argument("-o", "--output", required=True, type=Path, help="the adapter's folder")
     args = parser.parse_args()
+    if args.output.exists():
+        raise StageError(f"{args.output}: exists, and nothing is replaced; expected the name of a new folder")
     import torch
     from peft import LoraConfig
     from safetensors.torch import save_file
 
     pairs, embedder = pairs_of(args.paths), Embedder(str(default_folder()), device="cpu")
-    embedder.load()
+    weights, plain_shift = plain_weights([pair for pair in pairs if pair.weight > 1] or pairs, embedder)
     torch.manual_seed(SEED)
     shape = {"r": RANK, "lora_alpha": 2 * RANK, "target_modules": LAYERS}
     embedder.model.add_adapter(LoraConfig(**shape, lora_dropout=0.05))
     slope, shift = train(embedder.model, pairs)
-    args.output.mkdir(parents=True, exist_ok=True)
+    args.output.mkdir(parents=True)
     # as short as every version of peft reads it
     config = json.dumps({"peft_type": "LORA", **shape, "inference_mode": True}, indent=1)
     (args.output / "adapter_config.json").write_text(config + "\n")
     file = args.output / "adapter_model.safetensors"
     state = embedder.model.get_adapter_state_dict()
     save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, file)
-    print(f"{file}: from {len(pairs)} pairs; SLOPE, SHIFT = {slope:.2f}, {shift:.2f}")
-    print(f"ADAPTER_SHA256 = {hashlib.sha256(file.read_bytes()).hexdigest()}")
+    print(f"{file}: from {len(pairs)} pairs; its sha256 is {hashlib.sha256(file.read_bytes()).hexdigest()}")
+    print(f"ADAPTED: cosine {slope:.2f}, shift {shift:.2f}")
+    print(f"PLAIN: {', '.join(f'{weight:.1f}' for weight in weights)}, shift {plain_shift:.1f}")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ class Embedder:
 
     def __init__(self, name=None, device=None):
         self.name, self.device, self.model = name, device, None
+        self.adapts = name is None  # whether there is an adapter for its model
         self.vectors = OrderedDict()
 
     def load(self):
@@ -83,7 +84,7 @@ class Embedder:
             why = why_not(source, error)
             raise StageError(f"--embedder {source}: {why}; expected a sentence encoder") from error
         self.model.max_seq_length = min(self.model.max_seq_length or TOKENS, TOKENS)
-        if self.name is None:
+        if self.adapts:
             weights = ADAPTER / "adapter_model.safetensors"
             check_weights(weights, ADAPTER_SHA256, "take it from the repository again")
             self.model.load_adapter(str(ADAPTER))
@@ -93,7 +94,7 @@ class Embedder:
         """The strings' vectors, pooled as their model says and L2-normalised: (n, d) float32."""
         if self.model is None:
             self.load()
-        adapted = adapted and self.name is None
+        adapted = adapted and self.adapts
         if adapted:
             self.model.enable_adapters()
         try:
