@@ -34,7 +34,7 @@ def test_an_adapter_is_trained_and_loads_in_place_of_ours(texts, tmp_path, monke
     cases.write_text("".join(json.dumps(case) + "\n" for case in texts[:30]))
     train(monkeypatch, cases, "-o", folder)
     printed = capsys.readouterr().out
-    assert "ADAPTED: cosine" in printed and "PLAIN:" in printed
+    assert "ADAPTED:" in printed and "PLAIN:" in printed
     sha = printed.split("sha256 is ")[1].split()[0]
     monkeypatch.setattr(embedding, "ADAPTER", folder)
     monkeypatch.setattr(embedding, "ADAPTER_SHA256", sha)

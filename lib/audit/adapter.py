@@ -1,10 +1,10 @@
 """The LoRA adapter with which the sentences of text labels are embedded (lib/verifier/adapter): the packaged
 MiniLM, taught on labels and answers to bring near what says the same and to keep apart what does not.
 
-    python -m lib.audit.adapter tests/audit/texts.jsonl tests/audit/written.jsonl -o runs/adapter
+    python -m lib.audit.adapter tests/audit/texts.jsonl -o runs/adapter
 
 Twenty minutes on two cores. To use it, put the folder in place of lib/verifier/adapter, and what is printed
-into embedding.py and texts.py beside it.
+into embedding.py and meaning.py beside it.
 """
 
 import argparse
@@ -21,13 +21,11 @@ from lib.process import progress, run
 from lib.records import StageError
 from lib.verifier import verify
 from lib.verifier.embedding import Embedder, default_folder, in_context
-from lib.verifier.texts import signs_of
+from lib.verifier.meaning import sentence_of, signs_of
 from lib.verifier.verdicts import Notes
 
 EPOCHS, BATCH, RANK, RATE, SEED = 5, 24, 4, 1e-3, 0
 LAYERS = "query key value attention.output.dense intermediate.dense output.dense".split()
-# Ordinary answers count twice: the others were written to be hard
-ORDINARY = "written.jsonl"
 
 
 class Pair(NamedTuple):
@@ -37,7 +35,6 @@ class Pair(NamedTuple):
     label: str
     statement: str
     true: bool  # whether they say the same
-    weight: float
 
 
 def pairs_of(paths):
@@ -50,8 +47,7 @@ def pairs_of(paths):
             kinds, result = [label["kind"] for label in case["labels"]], verify(case, {}, Notes())
             statement = result["checks"][0]["parsed"]
             if kinds == ["text"] and statement and "word for word" not in result["why"]:
-                label, weight = case["labels"][0]["value"], 1.0 + (path.name == ORDINARY)
-                pairs.append(Pair(case["question"], label, statement, case["human"], weight))
+                pairs.append(Pair(case["question"], case["labels"][0]["value"], statement, case["human"]))
     if not pairs:
         raise StageError(
             f"{', '.join(paths)}: no case has a text as its one label; expected some to train with"
@@ -89,8 +85,8 @@ def train(model, pairs):
         sides = ([in_context(text, pair.question) for text in pair[1:3]] for pair in batch)
         a, b = (model(model.preprocess([*texts]))["sentence_embedding"] for texts in zip(*sides))
         logits = line[0] * functional.cosine_similarity(a, b) + line[1]
-        truths, weights = (torch.tensor(values) for values in zip(*(map(float, pair[3:]) for pair in batch)))
-        loss = functional.binary_cross_entropy_with_logits(logits, truths, weights)
+        truths = torch.tensor([float(pair.true) for pair in batch])
+        loss = functional.binary_cross_entropy_with_logits(logits, truths)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(own, 1.0)
@@ -100,10 +96,14 @@ def train(model, pairs):
 
 
 def plain_weights(pairs, embedder):
-    """(weights, shift) of the signs of an encoder without an adapter, by logistic regression."""
-    signs = [signs_of(pair.statement, pair.label, pair.question, embedder)[0][0] for pair in pairs]
+    """What an encoder without an adapter weighs, by logistic regression; meaning.PLAIN."""
+    vectors = embedder([in_context(text, pair.question) for pair in pairs for text in pair[1:3]])
+    signs = [
+        signs_of(float(a @ b), sentence_of(pair.statement), sentence_of(pair.label))[0][:2]
+        for a, b, pair in zip(vectors[::2], vectors[1::2], pairs)
+    ]
     fitted = LogisticRegression(C=10).fit(signs, [pair.true for pair in pairs])
-    return fitted.coef_[0], fitted.intercept_[0]
+    return *fitted.coef_[0], *fitted.intercept_
 
 
 def main():
@@ -120,7 +120,7 @@ def main():
     from safetensors.torch import save_file
 
     pairs, embedder = pairs_of(args.paths), Embedder(str(default_folder()), device="cpu")
-    weights, plain_shift = plain_weights([pair for pair in pairs if pair.weight > 1] or pairs, embedder)
+    plain = plain_weights(pairs, embedder)
     torch.manual_seed(SEED)
     shape = {"r": RANK, "lora_alpha": 2 * RANK, "target_modules": LAYERS}
     embedder.model.add_adapter(LoraConfig(**shape, lora_dropout=0.05))
@@ -133,8 +133,9 @@ def main():
     state = embedder.model.get_adapter_state_dict()
     save_file({name: tensor.half().contiguous() for name, tensor in state.items()}, file)
     print(f"{file}: from {len(pairs)} pairs; its sha256 is {hashlib.sha256(file.read_bytes()).hexdigest()}")
-    print(f"ADAPTED: cosine {slope:.2f}, shift {shift:.2f}")
-    print(f"PLAIN: {', '.join(f'{weight:.1f}' for weight in weights)}, shift {plain_shift:.1f}")
+    print(
+        f"ADAPTED: {slope:.2f} of the cosine, {shift:.2f} of 1; PLAIN: {', '.join(f'{w:.1f}' for w in plain)}"
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import re
 
 from lib.verifier.denials import words_of
-from lib.verifier.words import OPPOSITES, OPTIONAL, Found, stem
+from lib.verifier.words import OPTIONAL, Found, opposed, stem
 
 # "it does", "they are not"
 BRIEFLY = r"(?:it|he|she|they|there) (?:do|does|did|is|are|was|were|has|have|can)"
@@ -96,7 +96,7 @@ def part_holds(part, subject):
     """
     tokens = words_of(part)
     stems = [stem(t) for t in tokens]
-    opposites = {s: OPPOSITES.get(s, set()) & set(stems) for s in subject if s not in stems}
+    opposites = {s: {t for t in stems if opposed(s, t)} for s in subject if s not in stems}
     opposites = {s: words for s, words in opposites.items() if words}
     named = [s for s in subject if s in stems or s in opposites]
     # "he" and "it" stand for one of them each

@@ -65,49 +65,27 @@ def by_corners(text):
 
 def by_rows(text):
     """Boxes told by four numbers in a row, or by two points of two numbers each."""
-    groups, found = rows(text), []
-    at = 0
-    while at < len(groups):
-        group = groups[at]
-        if (
-            len(group) == 2
-            and at + 1 < len(groups)
-            and len(groups[at + 1]) == 2
-            and set(re.findall("[a-z]+", text[group[-1].end : groups[at + 1][0].start])) <= BETWEEN
-        ):
-            group, at = group + groups[at + 1], at + 1
-        if len(group) == 4:
-            values = [n.value / (100 if n.percent else 1) for n in group]
-            found.append((values, group[0].start, group[-1].end))
-        at += 1
-    return found
-
-
-def rows(text):
-    """The numbers of a text in groups with nothing of weight between their members."""
     groups = []
     for n in find_numbers(text, PLAIN):
         gap = text[groups[-1][-1].end : n.start] if groups else ""
-        if (
-            groups
-            and len(gap) <= 45
-            and not re.search(r"[\[({<.\n]", gap)
-            and set(re.findall("[a-z]+", gap)) <= BETWEEN
-        ):
+        if groups and len(groups[-1]) < 4 and set(re.findall(r"[a-z]+|\n", gap)) <= BETWEEN:
             groups[-1].append(n)
         else:
             groups.append([n])
-    return groups
+    return [
+        ([n.value / (100 if n.percent else 1) for n in group], group[0].start, group[-1].end)
+        for group in groups
+        if len(group) == 4
+    ]
 
 
 def by_axes(text):
     """A box told as two spans with their axes, in either order: "x from 0.2 to 0.6, y from ...", "5% to 45%
     of the width and ...", "vertically ...".
     """
-    spans = [*SPAN.finditer(text)]
-    axes = [bool(m[1]) for m in AXIS.finditer(text)]
-    axes = [a for i, a in enumerate(axes) if i == 0 or axes[i - 1] != a]
-    if len(spans) != 2 or len(axes) != 2 or re.search(r"\bcent(?:er|re)\b", text):
+    spans, axes = [*SPAN.finditer(text)], [bool(m[1]) for m in AXIS.finditer(text)]
+    axes = [axis for i, axis in enumerate(axes) if axes[i - 1 : i] != [axis]]
+    if len(spans) != 2 or len(axes) != 2:
         return []
     ends = [[float(m[k]) / (100 if m[2] or m[4] else 1) for k in (1, 3)] for m in spans]
     (x1, x2), (y1, y2) = ends if axes[0] else ends[::-1]

@@ -22,20 +22,15 @@ DECIDED = re.compile(
 )
 # "option B", "(B)", "B"
 LETTERS = re.compile(
-    r"\b(?:option|choice|answer|letter)s? \(?([A-Z]|[b-z](?=\W|$))\b\)?|\(([A-Za-z])\)"
+    r"\b(?:option|choice|answer|letter|caption|statement)s? \(?([A-Z]|[b-z](?=\W|$))\b\)?|\(([A-Za-z])\)"
     r"|(?<![\w'])([A-Z])(?![\w'])"
 )
-NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 # "the first statement", "the last option"
 RANKS = ["first", "second", "third", "fourth", "fifth"]
 RANKED = re.compile(rf"\b({'|'.join(RANKS)}|last) (?:option|choice|statement|caption|answer)\b")
-# A line of a list of options: "B. moving right", and the sign of the one that is chosen
-LISTED = re.compile(r"^\W*([A-Z])[.):] ?(.*)$", re.M)
-CHECKED = re.compile(
-    r"<-|\u2713|\u2714|\u2705|\[x\]|\bthis one\b|\((?:correct|right|chosen|selected)\)"
-    r"|(?:^|[:,|-]|\bis) ?(?:yes|correct|right|true|fits|matches)\b[^,;]{0,30}$",
-    re.I,
-)
+NUMERAL = re.compile(r"\d+(?:\.\d+)?")
+# A line of a list of options: "B. moving right"
+LISTED = re.compile(r"^\W*([A-Z])[.):] ?.*$", re.M)
 ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|or)\b")
 
@@ -45,17 +40,13 @@ def read_choice(text, query):
     neither is there, the option clearly nearest in meaning.
     """
     options = tuple(options_of(query.label))
-    if options_listed(text):
-        return chosen_of(text)
+    lines = LISTED.findall(text)
+    if len(set(lines)) == len(lines) > 2 and not LISTED.sub("", text).strip():
+        return Found(None, "a list of options")
     text = affirmed(text)
     letters = letters_of(text, ascii_uppercase[: len(options)])
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
-    counts = [digits(option).strip(" .") for option in options]
-    words = (
-        by_count(bare, options, counts, query)
-        if all(map(NUMERAL.fullmatch, counts))
-        else Found(None, "", True)
-    )
+    words = by_count(bare, options, query)
     words = member(bare, options) if words.missing else words
     if len(letters) > 1:
         return Found(None, "several options: " + ", ".join(sorted(letters)))
@@ -72,41 +63,30 @@ def read_choice(text, query):
     return Found(None, "no option" if words.missing else words.why, words.missing)
 
 
-def by_count(text, options, counts, query):
-    """The option that is the number which a text concludes; `counts`: the options as digits."""
+def by_count(text, options, query):
+    """The option that is the number which a text concludes, where all options are numbers."""
+    counts = [digits(option).strip(" .") for option in options]
+    if not all(map(NUMERAL.fullmatch, counts)):
+        return Found(None, "", True)
     found = read_number(text, query._replace(label={**query.label, "value": 1}))
-    if found.value is None or isinstance(found.value, tuple) or f"{found.value:g}" not in counts:
-        return Found(None, "no number among the options", True)
-    return Found(options[counts.index(f"{found.value:g}")])
+    said = f"{found.value:g}" if isinstance(found.value, float) else ""
+    return Found(options[counts.index(said)]) if said in counts else Found(None, "no such number", True)
 
 
 def letters_of(text, allowed):
-    """The letters of options that a text names: the one it begins with, else all of them."""
+    """The letters of options that a text names: the one it decides for or begins with, else all of them."""
+    decided = {m[1] or m[2] for m in DECIDED.finditer(text)} & {*allowed}
+    if len(decided) == 1:
+        return decided
     lead = LEADING.match(text)
     letter = lead and lead[lead.lastindex].upper()
     if letter and letter in allowed and not ANOTHER.match(text, lead.end()):
         return {letter}
-    decided = {m[1] or m[2] for m in DECIDED.finditer(text)} & {*allowed}
-    if len(decided) == 1:
-        return decided
-    found = set()
-    for m in RANKED.finditer(text.lower()):
-        found |= set(allowed[-1:] if m[1] == "last" else allowed[RANKS.index(m[1]) :][:1])
+    ranks = RANKED.findall(text.lower())
+    found = {allowed[-1] if rank == "last" else allowed[RANKS.index(rank) :][:1] for rank in ranks} - {""}
     for m in LETTERS.finditer(text):
         letter = (m[1] or m[2] or m[3]).upper()
         article = m[3] in ("A", "I") and not ARTICLE_ENDS.match(text, m.end())
         if letter in allowed and not article and not HEDGED.search(text, max(0, m.start() - 25), m.start()):
             found.add(letter)
     return found
-
-
-def options_listed(text):
-    """Whether a text is a list of options, three or more, with nothing behind it."""
-    lines = [*LISTED.finditer(text)]
-    return len({m[1] for m in lines}) == len(lines) > 2 and not text[lines[-1].end() :].strip()
-
-
-def chosen_of(text):
-    """The one of a list of options that has a sign of choice."""
-    checked = [m[1] for m in LISTED.finditer(text) if CHECKED.search(m[2])]
-    return Found(checked[0]) if len(checked) == 1 else Found(None, "a list of options")

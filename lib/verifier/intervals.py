@@ -39,9 +39,8 @@ def read_interval(text, query):
     pairs = pairs_of(text, found, query.unit, query.duration)
     if not pairs:
         return Found(None, "no two times that make an interval" if found else "no interval", True)
-    if query.marked and any(
-        re.match(r"[^.(]{0,12}\bor\b", text[p[2] : q[1]]) for p, q in zip(pairs, pairs[1:])
-    ):
+    between = [text[p[2] : q[1]] for p, q in zip(pairs, pairs[1:])]
+    if query.marked and any(re.match(r"[^.(]{0,12}\bor\b", gap) for gap in between):
         return Found(None, "several intervals")
     values = [ends for ends, *_ in pairs if ends[1] > ends[0]]
     if not values:
@@ -78,7 +77,5 @@ def ends_of(text, a, b, alone=False):
         first = a._replace(unit=b.unit, value=a.value * scale)
     if LASTING.match(gap) or LATER.match(text, b.end):
         return first, b._replace(value=first.value + b.value)
-    if LASTING.match(before[-15:]) and STARTING.search(gap):
-        return b, a._replace(value=a.value + b.value)
     loose = LOOSE_PAIR.match(gap) and (STARTING.search(before) or STARTS.search(gap))
     return (first, b) if loose or PAIR.match(gap) or alone and TWO_EVENTS.match(gap) else None

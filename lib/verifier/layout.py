@@ -1,10 +1,8 @@
 """Layout: JSON, tables, headings and typography as plain lines of "name: value"."""
 
-import ast
 import json
 import re
 import unicodedata
-import warnings
 
 from lib.verifier.languages import with_english_signs
 from lib.verifier.words import spaced
@@ -38,8 +36,7 @@ BOXED = re.compile(
     r"|<\|begin_of_box\|>([^<]{0,600})<\|end_of_box\|>",
     re.I,
 )
-# "\\frac{3}{4}"; "Answer: <walking>", as a prompt's own form was shown
-FRACTION = re.compile(r"\\[dt]?frac ?\{(-?\d{1,9}(?:\.\d{1,9})?)\}\{(\d{1,9}(?:\.\d{1,9})?)\}")
+# "Answer: <walking>", as a prompt's own form was shown
 ANGLED = re.compile(r"(\banswer[^\w\n<]{0,6}:[^\w\n<]{0,6})<([^<>/\n]{1,80})>", re.I)
 # A line that is a heading: "## Steps", "**Steps**"
 HEADING = re.compile(r"^ ?(?:#+ ?\**|\*\*)([^*\n:]{1,60}?)(?:\*\*)? ?$", re.M)
@@ -73,7 +70,7 @@ def clean(answer):
     if TICKED.search(text):
         text = CROSSED.sub("", text)
     if "\\" in text or "<" in text:
-        text = ANGLED.sub(r"\1\2", FRACTION.sub(quotient, text))
+        text = ANGLED.sub(r"\1\2", text)
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
         text = with_objects_told(text)
@@ -83,12 +80,6 @@ def clean(answer):
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
-
-
-def quotient(match):
-    """A fraction of LaTeX as a decimal number."""
-    below = float(match[2])
-    return f"{float(match[1]) / below:.6g}" if below else match[0]
 
 
 def cut(text):
@@ -131,19 +122,11 @@ def with_objects_told(text):
 
 
 def parse_object(text, at):
-    """(value, end) of the JSON object or list that begins at a place of a text, Python's own form of it
-    included; (None, at) where there is none.
-    """
+    """(value, end) of the JSON object or list that begins at a place of a text, or (None, at)."""
     try:
         return json.JSONDecoder().raw_decode(text, at)
     except (ValueError, RecursionError):
-        end = text.rfind("]" if text[at] == "[" else "}") + 1
-        try:
-            with warnings.catch_warnings(action="ignore"):  # "3and" is no decimal: that is not for users
-                value = ast.literal_eval(text[at : min(end, at + 1500)])
-        except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
-            return None, at
-        return (value, end) if isinstance(value, (dict, list)) else (None, at)
+        return None, at
 
 
 def tell(value):
@@ -151,29 +134,21 @@ def tell(value):
     if isinstance(value, dict):
         return tell_object(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        lines = [tell_object(v, bare=True) for v in value]
-        return " -> ".join(lines) if all(":" not in line for line in lines) else "\n".join(lines)
+        lines = [tell_object(v) for v in value]
+        return "\n".join(lines)
     if isinstance(value, list):
         lines = [tell(v) for v in value]
         words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
-        nested = any(isinstance(v, list) for v in value)
-        return " -> ".join(lines) if words else ", ".join(lines) if nested else f"[{', '.join(lines)}]"
+        return " -> ".join(lines) if words else f"[{', '.join(lines)}]"
     return SIGNS[value] if value is None or isinstance(value, bool) else str(value)
 
 
-def tell_object(value, bare=False):
-    """A JSON object as "name: value; ..."; `bare`: without the name of its only value."""
+def tell_object(value):
+    """A JSON object as "name: value; ..."."""
     chosen = [key for key, v in value.items() if v is True or re.match(r"(?i)(?:yes|true|correct)\b", str(v))]
     if len(value) > 1 and chosen and all(len(str(key)) == 1 for key in value):
         return f"Answer: {' or '.join(map(str, chosen))}"  # {"A": false, "B": true}
     fields = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
-    if bare:
-        steps = {
-            k: v for k, v in fields.items() if k.lower() not in ("step", "number") or not COUNT.match(str(v))
-        }
-        fields = steps or fields
-        if len(fields) == 1:
-            return tell(next(iter(fields.values())))
     # the value that answers stands last, where it is read as the answer
     parts = [
         ("Answer" if key.lower() in ANSWERING else spaced(key), field(key, v)) for key, v in fields.items()
@@ -197,11 +172,6 @@ def field(key, value):
 ROW = re.compile(r"^ ?\|?(.*?\|.*?)\|? ?$")
 RULE = re.compile(r"^[ |:+-]*-[ |:+-]*$")
 
-# Headers that say nothing of what stands below them
-PLAIN = re.compile(
-    r"(?:item|aspect|attribute|field|label|name|property|metric|category|key|parameter|type)?$", re.I
-)
-
 
 def with_tables_told(text):
     """A text with its markdown tables as lines: a row of names above one of values as "name: value", rows of
@@ -221,8 +191,7 @@ def with_tables_told(text):
 def tell_table(rows):
     """The lines of a table given by its rows of cells."""
     body = [row for row in rows if not RULE.match("|".join(row))]
-    if len(body) == 2 < len(rows) and (len(body[0]) > 2 or not PLAIN.match(body[0][0])):
+    if len(body) == 2 < len(rows) and len(body[0]) > 2:
         return ["; ".join(f"{name}: {cell}" for name, cell in zip(*body))]
     body = body[len(body) < len(rows) and len(body) > 1 :]
-    numbered = all(COUNT.match(row[0].strip(".")) for row in body)
-    return [f"{row[0].strip('.')}{'. ' if numbered else ': '}{', '.join(row[1:])}" for row in body]
+    return [f"{row[0].strip('.')}: {', '.join(row[1:])}" for row in body]

@@ -1,37 +1,37 @@
-"""Meaning: whether two sentences say the same thing, and what one says against the other.
-
-A sentence embedding hardly sees one word exchanged, a "not", or who does what to whom. So the words of two
-sentences are paired (one stem, or vectors of single words that are near), and what is left over is looked at:
-a denial in one alone, opposites, another number, a word in the place of another, two roles exchanged.
+"""Meaning: how surely a sentence says what another says, by the cosine of their embeddings, and by what its
+words say against the other, which no embedding shows surely: a denial, "or", an opposite, another number,
+exchanged roles.
 """
 
 import re
 from itertools import product
+from math import exp
 from typing import NamedTuple
 
 from lib.verifier.denials import words_of
 from lib.verifier.spelled import digits
 from lib.verifier.words import ANTONYMS, BEING, OPTIONAL, PRONOUNS, opposed, stem, words_in
 
-# Cosine of single words that mean the same
-NEAR = 0.57
 # Words that are no content of their own
-NOTHING = OPTIONAL | PRONOUNS | BEING | {"no"}
+NOTHING = OPTIONAL | PRONOUNS | BEING | {"no", "not"}
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
-# "from green to yellow", "from left to right"
+# "from green to yellow"
 CHANGE = re.compile(r"\bfrom (?:the |an? )?(\w+) (?:side )?to (?:the |an? )?(\w+)")
-
-
 # "to protect her hands" and "so that she does not burn her hands" say the same
 AVOIDING = frozenset(map(stem, ("avoid", "prevent", "protect", "escape")))
+
+
+# What weighs in the logit of the likelihood: a cosine; where something is said against it the square of the
+# share of the words that are said or opposed; and 1. Of the encoder with its adapter, and of another one.
+# Fitted by lib/audit/adapter.py, but for the -7
+ADAPTED, PLAIN = (12.17, -7.0, -7.53), (9.0, -2.6, -7.5)
 
 
 class Sentence(NamedTuple):
     """A sentence made ready to compare."""
 
     text: str
-    words: tuple  # its words of content
-    stems: tuple  # their stems
+    stems: tuple  # of its words of content
     every: frozenset  # the stems of all its words
     denied: bool
 
@@ -40,42 +40,29 @@ def sentence_of(text):
     """The Sentence of a text."""
     text = digits(text)
     tokens = words_of(text)
-    words = tuple(t for t in tokens if t[0].isalnum() and t not in NOTHING and t != "not")
+    stems = tuple(stem(t) for t in tokens if t[0].isalnum() and t not in NOTHING)
     denied = any(t in ("not", "no") for t in tokens)
-    return Sentence(text, words, tuple(map(stem, words)), frozenset(map(stem, words_in(text))), denied)
+    return Sentence(text, stems, frozenset(map(stem, words_in(text))), denied)
 
 
-class Paired(NamedTuple):
-    """Two sentences word by word."""
-
-    pairs: dict  # place in the wanted sentence -> place in the said one
-    unsaid: tuple  # places of wanted words that are not said, and not known from the question
-    added: tuple  # places of said words that answer none
-    covered: float  # the share of wanted words that are said or known
+def likelihood(cosine, statement, goal, embed):
+    """(how surely one Sentence says what another says, what it says against it)."""
+    signs, reason = signs_of(cosine, statement, goal)
+    weights = ADAPTED if getattr(embed, "adapts", True) else PLAIN
+    return 1 / (1 + exp(-sum(w * sign for w, sign in zip(weights, signs)))), reason
 
 
-def paired(statement, goal, known, similarity):
-    """Pairs the words of two Sentences; `known`: stems that need no saying; `similarity(word, word)`."""
-    pairs = {}
-    for by_stem in (True, False):
-        for j, (word, own) in enumerate(zip(goal.words, goal.stems)):
-            for i, (other, its) in enumerate(zip(statement.words, statement.stems)):
-                free = j not in pairs and i not in pairs.values()
-                if free and (
-                    own == its if by_stem else similarity(word, other) >= NEAR and not opposed(own, its)
-                ):
-                    pairs[j] = i
-    unsaid = [
-        j for j, s in enumerate(goal.stems) if j not in pairs and s not in known and s not in statement.stems
-    ]
-    added = [i for i, s in enumerate(statement.stems) if i not in pairs.values() and s not in known]
-    return Paired(pairs, tuple(unsaid), tuple(added), 1 - len(unsaid) / max(len(goal.words), 1))
+def signs_of(cosine, statement, goal):
+    """What is weighed of two Sentences, and what one says against the other."""
+    reason = against(statement, goal)
+    if not reason:
+        return (cosine, 0.0, 1.0), reason
+    same = sum(any(s == other or opposed(s, other) for other in statement.every) for s in goal.stems)
+    return (cosine, (same / max(len(goal.stems), 1)) ** 2, 1.0), reason
 
 
 def against(statement, goal):
-    """What one Sentence says against another, as a reason, or an empty string: a denial, "or", opposites,
-    another number.
-    """
+    """What one Sentence says against another, as a reason, or an empty string."""
     if statement.denied != goal.denied:
         denying, other = (statement, goal) if statement.denied else (goal, statement)
         if not AVOIDING & (other.every - denying.every):
@@ -83,36 +70,27 @@ def against(statement, goal):
     if re.search(r"\bor\b", statement.text) and not re.search(r"\bor\b", goal.text):
         return "hedges"
     # one more particle of a sentence that says much else is no evidence
-    much = len(statement.words) > len(goal.words) + 2
+    much = len(statement.stems) > len(goal.stems) + 2
     for s, other in product(sorted(goal.every - statement.every), sorted(statement.every - goal.every)):
         if opposed(s, other) and not (much and other in ANTONYMS.get(s, ())):
             return f"{other} against {s}"
-    changes = [[(stem(a), stem(b)) for a, b in CHANGE.findall(x.text)] for x in (statement, goal)]
+    changes = [{(stem(a), stem(b)) for a, b in CHANGE.findall(x.text)} for x in (statement, goal)]
     if any((b, a) in changes[0] for a, b in changes[1]):
         return "the change is turned round"
-    figures, others = ({w for w in x.words if w[0].isdigit()} for x in (goal, statement))
-    return "another number" if figures and others and not figures & others else ""
+    figures, others = ({w for w in x.stems if w[0].isdigit()} for x in (goal, statement))
+    if figures and others and not figures & others:
+        return "another number"
+    return "the roles are exchanged" if exchanged(statement, goal) else ""
 
 
-def other_word(statement, goal, match, similarity, first=0):
-    """A word said in the place of a wanted one, from the `first` on, between the same neighbours."""
-    places = {-1: -1, **match.pairs, len(goal.words): len(statement.words)}
-    for j, i in product([j for j in match.unsaid if j >= first], match.added):
-        slot = places.get(j - 1) == i - 1 and places.get(j + 1) == i + 1
-        other = slot and similarity(statement.words[i], goal.words[j]) < NEAR
-        if other or opposed(statement.stems[i], goal.stems[j]):
-            return f"{statement.words[i]} for {goal.words[j]}"
-    return ""
-
-
-def exchanged(statement, goal, match):
+def exchanged(statement, goal):
     """Whether what stands before a word in one sentence stands behind it in the other, and the other way
     round; a passive turned.
     """
     turned = bool(PASSIVE.search(statement.text)) != bool(PASSIVE.search(goal.text))
-    for j, i in match.pairs.items():
-        before = [match.pairs[k] for k in range(j) if k in match.pairs]
-        behind = [match.pairs[k] for k in range(j + 1, len(goal.words)) if k in match.pairs]
+    places = [statement.stems.index(s) for s in dict.fromkeys(goal.stems) if s in statement.stems]
+    for n, i in enumerate(places):
+        before, behind = places[:n], places[n + 1 :]
         if before and behind:
             crossed = any(k > i for k in before) and any(k < i for k in behind)
             straight = all(k < i for k in before) and all(k > i for k in behind)

@@ -62,12 +62,10 @@ def placed(form, i, tokens, stems, places, sentence):
     """Where a form's stems are around its anchor at i: near enough, in one sentence, nothing there that says
     the opposite; or None.
     """
-    own = form.needed.index(stems[i])
     here = [[j for j in places[s] if sentence[j] == sentence[i]] for s in form.needed]
     if not all(here):
         return None
-    # Rather in the form's own order
-    at = [min(js, key=lambda j: abs(j - i) + 2 * ((j > i) != (k > own))) for k, js in enumerate(here)]
+    at = [min(js, key=lambda j: abs(j - i)) for js in here]
     # Each next stem is looked for after the one before, behind a number after it
     if form.ordered:
         for k in range(1, len(at)):
@@ -77,14 +75,12 @@ def placed(form, i, tokens, stems, places, sentence):
     between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
     if first < 0 or between > form.reach or len(set(at)) < len(set(form.needed)):
         return None
-    if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
-        return None  # "the cat barks and the dog runs" is not "the dog barks"
     if form.ordered and "by" in tokens[first:last] and "by" not in form.words:
         return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left
     around = {s for k, s in enumerate(stems[: last + 2]) if k >= first and tokens[k - 1] != "from"}
     excluding = {opposite for w in form.words for opposite in ANTONYMS.get(w, ())} - {*form.words}
-    if excluding & around and not {"not", "from"} & set(tokens[last : last + 2]):
+    if excluding & around and not {"not", "from"} & {*tokens[last : last + 2]}:
         return None
     return tuple(at)
 
@@ -99,12 +95,7 @@ def stance(tokens, stems, first, last, own=()):
             break
         if token not in own and (token == "not" or token == "no" and i < first):
             return "denied"
-        if (
-            token == "from"
-            and tokens[i + 1 : last] in ([], ["the"])
-            and stems[last] in ANTONYMS
-            and "from" not in own
-        ):
+        if token == "from" not in own and stems[last] in ANTONYMS and not {*tokens[i + 1 : last]} - {"the"}:
             return "denied"  # "from left to right" goes right
         if token in HEDGES:
             return "hedged"

@@ -25,10 +25,9 @@ NO_AMOUNT = re.compile(
 # What a scale, bound or name leads: "out of a possible 100", "range from 5 to 9", "more than 3", "frame 3"
 SCALE = re.compile(
     r"(?:\bout of(?: a)?(?: total| possible| maximum)?(?: of)?|\d ?/|\d of(?: the| a)?"
-    r"|\b(?:scale|rang(?:e|es|ing)|max(?:imum)?|limits?|allowed|tolerance)\b[^.;\d]{0,12}"
-    r"(?:-?[\d.]+ ?(?:to|-|and))?"
+    r"|\b(?:scale|rang(?:e|es|ing))\b[^.;\d]{0,12}(?:-?[\d.]+ ?(?:to|-|and))?"
     r"|[<>\u2264\u2265]|\b(?:more|less|fewer) than|\bat (?:least|most)|\b(?:over|under|above|below)"
-    r"|#|\b(?:step|frames?|option|figure|scene|part|question|top|player|version)) ?$"
+    r"|#|\b(?:step|frames?|option)) ?$"
 )
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|might|could be|may be|not sure|unsure|either)\b", re.I)
@@ -39,20 +38,12 @@ NONE = re.compile(
 )
 # a question that counts
 COUNTS = re.compile("how (?:many|often|much)|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
-# "= 63", "times 3.15 gives us 63", "adds up to 63", where there is a sum: a cook "adds 3 eggs"
-ARITHMETIC = re.compile(r"=|\b(?:times|multiplied|divided|plus|minus|sum)\b")
-RESULT = re.compile(
-    r"(?:=|\b(?:equals|(?:giv|yield|mak|result|com|amount|add)(?:es?|s|ing)(?: up)?(?: to| in)?)"
-    r"(?: (?:us|a|the|total|score|of|final|about))*) ?$"
-)
-# "a total of 3", "so there are 3"
-TOTAL = re.compile(r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$")
+# "a total of 3", "so there are 3", "= 63", "gives us 63"
+TOTAL = re.compile(r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives))[^.\d]{0,12}$")
 # "24 x " before a number, " in total" behind one
 OPERATED = re.compile(r"[x*/+\u00d7\u00f7] ?$")
 IN_ALL = re.compile(r" ?(?:[a-z-]+ )?(?:in total|altogether|in all|overall)\b")
 OPERATOR = re.compile(r" ?(?:[x*/\u00d7\u00f7+]|-(?= )|times\b|multiplied\b|divided\b|plus\b|minus\b)")
-# "3/4", "3 out of 4"
-RATIO = re.compile(r"(?<![\d.])(\d{1,4}) ?(?:/|out of|of) ?(\d{1,4})(?![\d.])")
 
 
 class Number(NamedTuple):
@@ -78,16 +69,13 @@ def find_numbers(text, pattern=NUMBER):
 
 def read_number(text, query):
     """The number a text concludes, or the two ends of a range; never a scale ("out of 100"), an ordinal, or
-    a frame or time unless asked for. Of a label that is a part of one, "75%" and "3/4" are 0.75.
+    a frame or time unless asked for. Of a label that is a part of one, "75%" is 0.75.
     """
     whole, text = text, digits(affirmed(text))
     question = f"{query.question} {query.label['name'].replace('_', ' ')}".lower()
     share = 0 < abs(query.label["value"]) < 1
-    ratio = share and RATIO.search(text)
-    if ratio and float(ratio[2]):
-        return Found(float(ratio[1]) / float(ratio[2]))
     every = find_numbers(text)
-    usable = [used for m in every if (used := as_asked(m, text, question, len(every), share))]
+    usable = [used for m in every if (used := as_asked(m, text, question, share))]
     if not usable and COUNTS.search(question) and none_of(whole.lower(), counted(question)):
         return Found(0.0)
     if not usable:
@@ -112,9 +100,9 @@ def none_of(text, things):
     )
 
 
-def as_asked(number, text, question, count, share=False):
-    """One of `count` numbers of a text as an answer, in the unit asked for; None for a scale, a bound, a unit
-    of another kind, the numbering of a list.
+def as_asked(number, text, question, share=False):
+    """A number of a text as an answer, in the unit asked for; None for a scale, a bound, a unit
+    of another kind.
     """
     if NO_AMOUNT.match(text, number.end) or SCALE.search(text, max(0, number.start - 40), number.start):
         return None
@@ -122,9 +110,6 @@ def as_asked(number, text, question, count, share=False):
         OPERATOR.match(text, number.end) or OPERATED.search(text, 0, number.start)
     ):
         return None  # of "24 x 3 = 72" the result
-    first = text[: number.start].endswith("\n") or not number.start and count > 1
-    if first and re.match(r"[.)] [a-z]", text[number.end : number.end + 3]):
-        return None
     scale = 0.01 if share and number.percent else 1.0
     if unit := unit_behind(text, number.end):
         scale = factor(unit, unit_asked(question))
@@ -133,24 +118,17 @@ def as_asked(number, text, question, count, share=False):
 
 def settled(text, usable, question, marked):
     """Of several numbers the one concluded: in the field of what the question counts, the result of a sum,
-    next to what is counted, at the start of the line; else first or last.
+    next to what is counted; else first or last.
     """
     things = counted(question)
     if headed := [m for m in usable if things & set(map(stem, words_before(text, m.start)))]:
         return headed[0 if marked else -1]
-    leads = (TOTAL, RESULT) if ARITHMETIC.search(text) else (TOTAL,)
-    results = [m for m in usable if any(lead.search(text, max(0, m.start - 40), m.start) for lead in leads)]
+    results = [m for m in usable if TOTAL.search(text, max(0, m.start - 40), m.start)]
     results = [m for m in results if not OPERATOR.match(text, m.end)]
     results = [m for m in usable if IN_ALL.match(text, m.end)] or results
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if results or near:
         return (results or near)[-1 if results or not marked else 0]
-    # "four: two in front and two behind"
-    whole = sum(m.value for m in usable)
-    if totals := [m for m in usable if len(usable) > 2 and abs(2 * m.value - whole) < 1e-9]:
-        return totals[0]
-    if marked and text.lstrip(" (").startswith(text[usable[0].start : usable[0].end]):
-        return usable[0]
     return usable[0 if marked else -1]
 
 

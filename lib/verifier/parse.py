@@ -9,9 +9,9 @@ import re
 
 from lib.verifier.booleans import led, read_boolean
 from lib.verifier.boxes import read_box
-from lib.verifier.choices import options_listed, read_choice
+from lib.verifier.choices import LISTED, read_choice
 from lib.verifier.classes import read_class
-from lib.verifier.conclusion import CONCLUDING, corrected, sentences
+from lib.verifier.conclusion import CONCLUDING, corrected
 from lib.verifier.intervals import read_interval
 from lib.verifier.numbers import read_number
 from lib.verifier.sequences import read_sequence
@@ -22,8 +22,6 @@ from lib.verifier.words import Found, content, stem, words_in
 ITEM = re.compile(r"\W*(?:\d|\w[^:.\n]{0,40}:(?!\d))")
 # Where the clause of one event ends and that of another begins
 CLAUSE = re.compile(r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before)\b|,? and (?=the\b)")
-# "seems to enter at 3 s ... is in fact seen at 13 s"
-REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
 DIGIT = re.compile(r"\d")
 # A line of a table: "sawing wood: no", "B push the door: yes, at 3 s"
 VERDICT = re.compile(r"^[^\w\n]*(.{1,80}?)(?::| -) ?(yes|no)\b", re.M | re.I)
@@ -48,23 +46,19 @@ def parsed(conclusion, query):
     query = query._replace(marked=conclusion.marked)
     # Without an answer line a class or sequence is what the conclusion or the whole text asserts, not what
     # the last sentence happens to mention
-    brief = kind == "text" and len(sentences(conclusion.texts[-1])) <= 3
-    whole = not conclusion.marked and (kind in ("class", "sequence") or brief)
-    whole = whole or kind == "choice" and options_listed(conclusion.texts[-1])
+    whole = not conclusion.marked and kind in ("class", "sequence", "text")
+    whole = whole or kind == "choice" and len(LISTED.findall(conclusion.texts[-1])) > 2
     whole = whole or kind == "boolean" and led(conclusion.texts[-1])
     whole = whole or kind == "interval" and isinstance(query.label["value"][0], list)
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
-    concluded = any(CONCLUDING.search(text) for text in texts)
-    if kind in LOCATED and not concluded and (line := line_asked(conclusion.texts[-1], query)):
+    if kind in LOCATED and (line := line_asked(conclusion.texts[-1], query)):
         texts = [line, *texts]
     if kind in ("class", "choice") and (row := row_chosen(conclusion.texts[-1])):
         texts = [row]
-    # what any of them says by words goes before what one of them means
-    for embed in (None, query.embed) if kind == "choice" else (query.embed,):
-        for text in (*texts, conclusion.texts[-1]):
-            found = PARSERS[kind](corrected(text), query._replace(embed=embed))
-            if not found.missing:
-                return found
+    for text in (*texts, conclusion.texts[-1]):
+        found = PARSERS[kind](corrected(text), query)
+        if not found.missing:
+            return found
     return found
 
 
@@ -81,7 +75,7 @@ def line_asked(text, query):
     """
     words = set(content(words_in(f"{query.label['name']} {query.question}".lower())))
     lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
-    if query.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
+    if query.label["kind"] in ("interval", "time") and len(lines) < 2:
         lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
     shared = [len(words & set(map(stem, words_in(line.lower())))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

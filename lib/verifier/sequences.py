@@ -5,16 +5,16 @@ from scipy.optimize import linear_sum_assignment
 
 from lib.verifier.classes import member
 from lib.verifier.denials import words_of
-from lib.verifier.meaning import against, exchanged, other_word, paired, sentence_of
+from lib.verifier.embedding import in_context
+from lib.verifier.meaning import likelihood, sentence_of
 from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time
 from lib.verifier.spelled import digits
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import Found, words_in
+from lib.verifier.words import Found
 
-# A clause is a step from here on; the order given may be this much less likely than the likeliest one;
-# and from SURE on a clause is the step whatever word it has for another
-LIKE, SLACK, SURE = 0.4, 0.1, 0.85
+# From this likelihood on a clause is a step
+LIKE = 0.4
 
 
 def read_sequence(text, query):
@@ -83,75 +83,31 @@ def aligned(text, goal, names, embed):
     # a clause that says another known step says none of these
     others = [n for n in range(len(names)) if n not in columns]
     says_other = (likes[:, others] == 1).any(axis=1) & (own < 1).all(axis=1)
-    own[says_other] = 0
     rows, steps = linear_sum_assignment(-own)
     taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
     if not taken:
         return None
     taken |= {-1 - int(row): int(row) for row in np.flatnonzero(says_other)}
-    if len(taken) == len(goal) and min(taken) >= 0:
-        best = sum(own[row, step] for step, row in taken.items())
-        if in_order_total(own) >= best - SLACK:
-            return Found(list(goal))
     order = sorted(taken, key=taken.get)
     sequence = [goal[n] if n >= 0 else names[others[int(np.argmax(likes[-1 - n, others]))]] for n in order]
     return Found(without_repetitions(sequence))
 
 
 def likenesses(parts, names, embed):
-    """How surely each clause is each step, by name, by its words, by cosine: (clauses, steps)."""
+    """How surely each clause is each step, by name, else by what its words say: (clauses, steps)."""
+    vectors = embed([in_context(text, "") for text in (*parts, *names)], adapted=True)
+    cosines = vectors[: len(parts)] @ vectors[len(parts) :].T
     statements, goals = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
-    words = list(dict.fromkeys(w for sentence in (*statements, *goals) for w in sentence.words))
-    vectors = embed([*parts, *names, *words])
-    single = dict(zip(words, vectors[len(parts) + len(names) :]))
-    cosines = vectors[: len(parts)] @ vectors[len(parts) : len(parts) + len(names)].T
-    every = frozenset().union(*(sentence.every for sentence in statements))
-    others = frozenset().union(*(sentence.every for sentence in goals))
-
-    def near(x, y):
-        return float(single[x] @ single[y])
-
     likes = np.zeros(cosines.shape)
-    for i, part in enumerate(parts):
-        # "it", or no word at all, is something that is named elsewhere
-        elliptic = len(statements[i].words) == 1 or {"it", "them", "item"} & set(words_in(part))
-        for j, name in enumerate(names):
-            named = member(part, (name,))
-            # "2.5 somersaults pike" is said by its words alone
-            if not named.missing or name[0].isdigit():
-                likes[i, j] = float(bool(named.value))
-            elif not against(statements[i], goals[j]):
-                match = paired(statements[i], goals[j], every if elliptic else (), near)
-                likes[i, j] = likeness(statements[i], goals[j], match, float(cosines[i, j]), near, others)
+    for i, j in np.ndindex(likes.shape):
+        named = member(parts[i], (names[j],))
+        # "2.5 somersaults pike" is said by its words alone
+        if not named.missing or names[j][0].isdigit():
+            likes[i, j] = bool(named.value)
+        else:
+            likes[i, j], reason = likelihood(float(cosines[i, j]), statements[i], goals[j], embed)
+            likes[i, j] *= not reason
     return likes
-
-
-def likeness(statement, goal, match, cosine, near, others):
-    """How surely one clause is one step. Another verb may say the same step, another thing does not, least of
-    all one of another step: "the cat barks" where the dog barks and a cat runs away. `others`: all stems of
-    all steps.
-    """
-    first = 0 if goal.text.startswith(("the ", "a ", "an ")) else 1  # where its things begin
-    if cosine < SURE and other_word(statement, goal, match, near, first=first):
-        return 0.0
-    other_things = {statement.stems[y] for x, y in match.pairs.items() if x >= first} - {*goal.stems}
-    if other_things & others or exchanged(statement, goal, match):
-        return 0.0
-    same = all(statement.stems[y] == goal.stems[x] for x, y in match.pairs.items())
-    # all of it is said or known, its verb at least is said
-    return 0.98 if same and match.covered == 1 and 1 - first in match.pairs else cosine
-
-
-def in_order_total(likes):
-    """The largest total likeness of an assignment of all steps to clauses in the steps' own order."""
-    best = np.zeros(len(likes) + 1)
-    for j in range(likes.shape[1]):
-        reached = np.full(len(likes) + 1, -np.inf)
-        for i in range(j + 1, len(likes) + 1):
-            own = best[i - 1] + likes[i - 1, j] if likes[i - 1, j] >= LIKE else -np.inf
-            reached[i] = max(reached[i - 1], own)
-        best = reached
-    return best[-1]
 
 
 def share_in_order(sequence, goal):

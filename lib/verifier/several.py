@@ -26,12 +26,10 @@ SIGN = re.compile(r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::\n?|=(?!=)|-
 # What begins a field: a line, a bullet, ";", ",", "and"
 START = re.compile(
     r"(?:^|[\n;,.(]|\band|\bwith|\bto)[ ]?(?:[-*#>\d.()]+ ?)*"
-    r"(?:(?:the|its|and|overall|final|estimated) )*(?:(?!start|end|begin)[a-z]+ )?$"
+    r"(?:(?:the|its|and|overall|final|estimated|number of|total) )*(?:(?!start|end|begin)[a-z]+ )?$"
 )
 # Where a field of one value ends: a line, a field of something else ("; start: 3")
 FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
-# What stands at the end of a field and belongs to the next: "; and the "
-TRAILING = re.compile(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$")
 # The measured kinds, as they claim their values; further than FAR from a name none is its own
 MEASURED, FAR = ("box", "interval", "time", "number"), 40
 # Where a clause ends that a value stands in
@@ -63,7 +61,6 @@ def parts_of(text, labels, vocabulary, question=""):
         if labels[cue.label]["kind"] != "sequence":  # a list goes on
             ending = FIELD_END.search(low, cue.end, end)
             end = ending.start() if ending else end
-        end = TRAILING.search(low, cue.end, end).start()
         if text[cue.end : end].strip(" \n.,;-*"):
             parts[cue.label] = text[cue.end : end]
             taken.append((cue.start, end))
@@ -95,7 +92,7 @@ def names_of(label, labels):
     own = label["name"].lower().replace("_", " ").strip()
     others = [other for other in labels if other is not label]
     taken = {word for other in others for word in re.findall(r"\w+", other["name"].lower().replace("_", " "))}
-    names = [own, own + "s", own.removesuffix("s"), own.removesuffix("es")]
+    names = [own, own + "s", own.removesuffix("s")]
     names += [w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken]
     names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
     return [re.escape(n) for n in dict.fromkeys(names) if n]
@@ -118,7 +115,7 @@ def linked(text, labels, rest, vocabulary, question):
     lists = [at for at in rest if labels[at]["kind"] == "sequence"]
     steps = {at: mentions_in(plain, vocabulary_of(labels[at], vocabulary)) for at in lists}
     parts, claimed = {}, [span for spans in steps.values() for span in spans]
-    named = [c for c in cues_in(plain, labels) if c.label in rest and not overlaps((c.start, c.end), claimed)]
+    named = [cue for cue in cues_in(plain, labels) if cue.label in rest]
     for kind in MEASURED:
         alike = [at for at in rest if labels[at]["kind"] == kind]
         values = values_in(plain, kind, labels[alike[0]], question) if alike else []
@@ -128,15 +125,14 @@ def linked(text, labels, rest, vocabulary, question):
             claimed.append(value)
         # one of several values of its kind: which, its parser decides
         alone = [at for at in alike if at not in parts]
-        if len(alone) == 1 and len(values) > len(alike) and alone[0] not in {cue.label for cue in named}:
+        if len(alone) == 1 and len(values) > len(alike):
             parts[alone[0]] = blanked(plain, claimed)
     for at in rest:
         if at in steps:
-            parts[at] = blanked(plain, [span for span in claimed if span not in steps[at]])
+            parts[at] = plain
         elif labels[at]["kind"] not in MEASURED:
-            parts[at] = worded(
-                text, at, labels, [c for c in cues_in(text.lower(), labels) if c.label in rest], vocabulary
-            )
+            cues = [cue for cue in cues_in(text.lower(), labels) if cue.label in rest]
+            parts[at] = worded(text, at, labels, cues, vocabulary)
     return parts
 
 
@@ -153,8 +149,8 @@ def values_in(text, kind, label, question):
         return [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
     if kind == "time":
         return [(t.start, t.end) for t in find_times(text)]
-    subject, every = f"{question} {label['name'].replace('_', ' ')}".lower(), find_numbers(text)
-    return [(n.start, n.end) for n in every if as_asked(n, text, subject, len(every))]
+    subject = f"{question} {label['name'].replace('_', ' ')}".lower()
+    return [(n.start, n.end) for n in find_numbers(text) if as_asked(n, text, subject)]
 
 
 def assigned(text, values, alike, cues):
@@ -168,9 +164,6 @@ def assigned(text, values, alike, cues):
             found[at] = value
     unnamed = [at for at in alike if at not in found]
     left = [value for value in values if value not in found.values()]
-    values_left = [text[slice(*value)] for value in left]
-    if unnamed and values_left == values_left[: len(unnamed)] * (len(values_left) // len(unnamed)):
-        left = left[: len(unnamed)]  # the same row of values again and again
     return found | (dict(zip(unnamed, left)) if len(unnamed) == len(left) else {})
 
 
@@ -180,9 +173,8 @@ def distance(text, cue, value):
     """
     behind = value[0] >= cue.end
     gap = text[cue.end : value[0]] if behind else text[value[1] : cue.start]
-    near = 0 if behind else 0.5 - 3 * bool(re.fullmatch(r"[ -]?(?:[a-z-]+ )?", gap))
     across = 6 * len(re.findall(r"[,(]|\band\b|\bwith\b|\bwhile\b|\bbut\b", gap))
-    return len(gap.split()) + near + across + FAR * bool(re.search(r"[.;!?](?!\d)|\n", gap))
+    return len(gap.split()) + 0.5 * (not behind) + across + FAR * bool(re.search(r"[.;!?](?!\d)|\n", gap))
 
 
 def around(text, value, others):
@@ -195,15 +187,14 @@ def around(text, value, others):
 
 def worded(text, at, labels, cues, vocabulary):
     """The part of a text that says a label of words: all of it, unless another label of its kind could be
-    meant; then what stands by its name, or its place in a list that has as many.
+    meant; then what stands by its name.
     """
     alike = [n for n, other in enumerate(labels) if rivals(labels[at], other, vocabulary)]
     if alike == [at]:
         return text
     own = [cue for cue in cues if cue.label == at]
     if not own:
-        listed = [part for part in re.split(r"[,;\n]|\band\b", text) if part.strip(" .")]
-        return listed[alike.index(at)] if len(listed) == len(alike) and not cues else None
+        return None
     cue = own[-1]
     end = min((c.start for c in cues if c.start >= cue.end and c.label != at), default=len(text))
     # the next name's own sentence is not this one's

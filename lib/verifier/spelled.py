@@ -1,6 +1,6 @@
 """Numbers in words, as digits: "twenty-five", "two point five", "twice", "the third second".
 
-Number words are read by text2num; what is ours are the idioms, and where "one" is no number.
+Number words are read by text2num; what is ours are the idioms.
 """
 
 import re
@@ -19,12 +19,8 @@ SPELLED = re.compile(
     rf"\b(?:a (?=hundred|thousand|million))?(?:{WORD})\b(?:[ -](?:and )?(?:{WORD})\b){{0,8}}"
     rf"(?: point(?: (?:{'|'.join(SMALL[:10])})\b){{1,6}})?"
 )
-# "no one", "the one", "one of them"
-PRONOUN = re.compile(
-    r"\b(?:no|the|this|that|each|every|any|which|other|another) one\b"
-    r"|\b(?:the|this|that|another|a) \w+ one\b"
-    r"|\bone (?:of|can|could|another|by|side|hand|end|would|may|might|must|sees?)\b"
-)
+# "no one", "the one"
+PRONOUN = re.compile(r"\b(no|the|this|that|each|every|any|which|other|another) one\b")
 IDIOMS = {
     "once": "1 times",
     "twice": "2 times",
@@ -61,11 +57,10 @@ MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
 
 def digits(text):
     """Lower-case text with its number words as digits: "twenty-five" -> 25, "two point five" -> 2.5, "twice"
-    -> 2 times; "one" the pronoun stays.
+    -> 2 times.
     """
     text = ORDINAL.sub(figure, text.lower())
-    text = PRONOUN.sub(lambda m: re.sub(r"\bone\b", "single-item", m[0]), text)
-    text = IDIOM.sub(idiom, text)
+    text = IDIOM.sub(idiom, PRONOUN.sub(r"\1 single-item", text))
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
     text = HALF.sub(half, SPELLED.sub(figure, text))
     return with_digits(text)

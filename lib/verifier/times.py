@@ -25,47 +25,19 @@ END = (
     rf"(?! of (?!(?:the|this) {CLIP}))(?: of th\w+ {CLIP})?"
     rf"|th(?:e|is) {CLIP} (?:ends|is over|finishes)(?! at \d)"
 )
-LENGTHS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
-RANKS = {"first": 1, "second": 2, "middle": 2, "third": 3, "fourth": 4}
-
-
-def stretch(match):
-    """ "first half" as "0% to 50%"."""
-    count = LENGTHS[match[2]]
-    rank = RANKS.get(match[1], count)
-    return f"{100 * (rank - 1) / count:.6g}% to {100 * rank / count:.6g}%"
-
-
 # Places in a clip in words, and as times; in this order, because the later ones read what the earlier wrote
 POSITIONS = [
     (re.compile(pattern), written)
     for pattern, written in (
         (r"\bsecond (\d{1,4}(?:\.\d)?)\b(?! ?(?:s|seconds?)\b)", r"\1 s"),
-        (r"(?<!\d )\bminute (\d{1,3})\b(?![:.]\d| and)", r"\1 min"),
-        (r"(\d) ?\.\.+ ?(\d)", r"\1 to \2"),
         # "from the 20th to the 31st second"
         (r"\b(\d{1,3})(?:st|nd|rd|th)[ -]second\b", r"\1 s"),
         (r"\b(\d{1,3})(?:st|nd|rd|th)(?= (?:to|until|and|through) (?:the )?\d{1,4} s\b)", r"\1 s"),
         # a clip's own length
         (rf"\b\d[\d.]*[- ](?:seconds?|minutes?|s|min)[- ](?:long )?{CLIP}\b", "clip"),
-        # "throughout the whole video", "from the start to the end"
-        (
-            r"\b(?:throughout|(?:the )?(?:whole|entire|full)(?: length of| duration of)?)"
-            rf"(?: the)?(?: whole| entire| full)? (?:{CLIP}|duration|time)\b"
-            r"|\bfrom (?:the )?(?:start|beginning) to (?:the )?(?:end|finish)\b",
-            " 0% to 100% ",
-        ),
-        (rf"\b(first|second|middle|third|fourth|last|final|latter) ({'|'.join(LENGTHS)})\b", stretch),
         (rf"(\d+(?:\.\d+)?) ?(?:seconds?|secs?|s) before (?:{END})", r"minus \1"),
         (r"(?<!for the )\bfirst (?=\d[\d.]* ?s)", "0% to "),
         (r"\b(?:last|final) (\d+(?:\.\d+)?) ?(?:seconds?|secs?|s)\b", r"minus \1 to 100%"),
-        (r"\b(?:last|final) second\b", "minus 1 to 100%"),
-        # "from 25 seconds onwards", "4 s to the end"
-        (
-            r"(?<![\d.:])(\d[\d.:]{0,12}) ?(?:seconds?|secs?|s)?(?: mark)?(?: and)? (?:onwards?|on\b(?! )"
-            rf"|(?:to|(?:un)?til+|through) (?:{END}))",
-            r"\1 s to 100%",
-        ),
         (rf"(?<!near )(?<!towards )(?<!toward )(?<!before )\b(?:{END})", "100%"),
         # "from the beginning of the video (0 s)"
         (
@@ -77,8 +49,7 @@ POSITIONS = [
     )
 ]
 PLACE_WORDS = re.compile(
-    r"half|way|into|third|quarter|fifth|tenth|first|last|final|end|start|begin|middle|mid|on(?:wards?)?\b"
-    rf"|whole|entire|full|throughout|\.\.|\d(?:st|nd|rd|th)|{CLIP}|minute|second \d"
+    rf"half|mid|first|last|final|end|finish|start|begin|over|\d(?:st|nd|rd|th)|{CLIP}|second \d"
 )
 # What a bare number that is a time stands behind: "at 3", "[2", "from about 3", "2 - "
 CUE = re.compile(
@@ -87,25 +58,15 @@ CUE = re.compile(
     r"|after|t|start|end|seconds?|timestamp|mark|through|up))[ \"'(]*$"
     r"|\d(?: ?-| ?,) ?$"
 )
-# "3 people", but not "3 to", "3 mark"
-NOUN = re.compile(
-    r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|is|as|which|then|with|seconds|up"
-    r"|onwards|of the (?:video|clip)|\()\b)[a-z]{2,}"
-)
 ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
 # "2 to 5 seconds", read at the 2
 AHEAD = re.compile(
     r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
 )
 QUOTES = re.compile(r"[<>\"' ]+")
-# "two thirds into the video", "0.7 of the clip"
-PART = re.compile(
-    r"(?<![\d.])(0?\.\d+) (?:of (?:the |its )?(?:way|video|clip|duration|length)|into|through)\b"
-)
-MINUS = re.compile(r"minus (\d+(?:\.\d+)?)")
-AT = re.compile(r"\bat (?:the |about |around |approximately |roughly )*$")
 # between the ends of a range
 TO = re.compile(r"^ ?(?:-|to|or|and) ?$")
+MINUS = re.compile(r"minus (\d+(?:\.\d+)?)")
 
 
 class Time(NamedTuple):
@@ -143,17 +104,16 @@ def find_times(text):
 def means_time(text, number):
     """Whether a number without a unit is a time, by what stands around it."""
     before = text[max(0, number.start() - 20) : number.start()]
-    return bool(AHEAD.match(text, number.end()) or CUE.search(before) and not NOUN.match(text, number.end()))
+    return bool(AHEAD.match(text, number.end()) or CUE.search(before))
 
 
 def timed(text, duration):
-    """Lower-case text with words for places in a clip ("first half", "until the end") as per cent and number
+    """Lower-case text with words for places in a clip ("halfway", "until the end") as per cent and number
     words as digits, without what it denies.
     """
     text = digits(QUOTES.sub(" ", ARROW.sub(" to ", affirmed(text))))
     if not PLACE_WORDS.search(text):
         return text
-    text = PART.sub(lambda m: f"{100 * float(m[1]):g}% ", text)
     for pattern, written in POSITIONS:
         text = pattern.sub(written, text)
     if not duration:
@@ -183,8 +143,7 @@ def read_time(text, query):
     found = find_times(text)
     if not found or HEDGED.search(text):
         return Found(None, "hedges" if found else "no time", not found)
-    placed = [t for t in found if AT.search(text, max(0, t.start - 30), t.start)]
-    chosen = (placed or found)[0 if query.marked else -1]
+    chosen = found[0 if query.marked else -1]
     ranges = [(a, b) for a, b in zip(found, found[1:]) if TO.match(text[a.end : b.start])]
     a, b = ranges[0] if ranges else (chosen, chosen)
     values = [fitted(a, query.unit, query.duration, b.unit), fitted(b, query.unit, query.duration, a.unit)]

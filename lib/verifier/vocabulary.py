@@ -24,8 +24,6 @@ class Index(NamedTuple):
 
     anchors: dict  # stem -> the forms that need it
     frequency: dict  # stem -> in how many forms it is
-    joined: frozenset  # one-word forms, which a text may write as two
-    dressed: tuple  # names with parentheses, lower case, and what is left without them
 
 
 class Form(NamedTuple):
@@ -40,21 +38,17 @@ class Form(NamedTuple):
 
 
 PARENTHESES = re.compile(r" ?\([^()]{0,200}\)")
-# "catching or throwing frisbee"
-EITHER = re.compile(r"(\w+ing) or (\w+ing)( .*)?$")
 
 
 def spoken(name, whole=False):
     """The word lists by which a class name may be said: without its parentheses (unless `whole`), either
-    side of a slash or "or", several words as one.
+    side of a slash, several words as one.
     """
     # as answers are read: macOS writes names decomposed
     name = spaced(unicodedata.normalize("NFKC", name)).replace(" & ", " and ")
     name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
     parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
     forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
-    for m in [m for form in forms if (m := EITHER.match(form))]:
-        forms += [m[1] + (m[3] or ""), m[2] + (m[3] or "")]
     lists = [[t for t in words_of(form) if t[0].isalnum()] for form in forms]
     return [*lists, ["".join(lists[0])]] if len(lists) == 1 and 1 < len(lists[0]) < 5 else lists
 
@@ -85,20 +79,12 @@ def index(names, aliases=()):
     return Index(
         anchors,
         frequency,
-        frozenset(form.needed[0] for known in anchors.values() for form in known if len(form.needed) == 1),
-        tuple(
-            (name.lower(), PARENTHESES.sub("", name.lower()))
-            for name in names
-            if " (" in name and bare[PARENTHESES.sub("", name)] == 1
-        ),
     )
 
 
 def form_of(name, words, owners):
     """The Form of a name said by `words`, or None without a word; `owners`: stems -> the names they say."""
     needed = stems = content(words)
-    if len(owners[tuple(stems)]) > 1:
-        needed = [stem(w) for w in words if w not in ("a", "an", "the", "some")]
     if not needed:
         return None
     figured = words[0][0].isdigit()
