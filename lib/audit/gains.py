@@ -24,6 +24,7 @@ WITHOUT = {
     "UNREAL_WORDS": ("UNREAL", frozenset()),
     "base forms (lemminflect)": ("base", lambda word: word),
     "one slip of spelling (rapidfuzz)": ("slip", lambda a, b: False),
+    "what counts against a text or step": ("against", lambda statement, goal: ""),
     "units": ("unit_behind", lambda text, end: None),
 }
 

@@ -30,6 +30,8 @@ START = re.compile(
 )
 # Where a field of one value ends: a line, a field of something else ("; start: 3")
 FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
+# What stands at the end of a field and belongs to the next: "; and the "
+TRAILING = re.compile(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$")
 # The measured kinds, as they claim their values; further than FAR from a name none is its own
 MEASURED, FAR = ("box", "interval", "time", "number"), 40
 # Where a clause ends that a value stands in
@@ -61,6 +63,7 @@ def parts_of(text, labels, vocabulary, question=""):
         if labels[cue.label]["kind"] != "sequence":  # a list goes on
             ending = FIELD_END.search(low, cue.end, end)
             end = ending.start() if ending else end
+        end = TRAILING.search(low, cue.end, end).start()
         if text[cue.end : end].strip(" \n.,;-*"):
             parts[cue.label] = text[cue.end : end]
             taken.append((cue.start, end))
