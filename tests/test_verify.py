@@ -167,7 +167,7 @@ DECIDED_BY_WORDS = table(
             "class",
             "catching or throwing frisbee",
             {"options": ACTIONS},
-            ["Answer: throwing and catching a frisbee"],
+            ["Answer: throwing a frisbee", "Answer: throwing and catching a frisbee"],
             ["Answer: throwing a ball"],
         ),
         (
@@ -321,6 +321,7 @@ DECIDED_BY_WORDS = table(
                 "Answer: 3 minutes",
                 "Answer: 3 s or 7 s",
                 "Answer: not at 3 s but at 6 s",
+                "Answer: 3 people",
                 "Answer: at the end",
                 "Answer: It doesn't hit at 3 s.",
                 "It hits at 3.2 s.\nAnswer: 8 s",
@@ -357,6 +358,7 @@ DECIDED_BY_WORDS = table(
                 "Answer: 6 to 8 seconds",
                 "Answer: 2 seconds",
                 "Answer: frames 2 to 5",
+                "Answer: 2 to 5 people",
                 "Answer: not from 2 to 5 s but from 6 to 8 s",
                 "Answer: 2 to 5 s or 6 to 8 s",
                 "Answer: 2 to 5 minutes",
@@ -557,7 +559,14 @@ DECIDED_BY_MEANING = table(
             "riding a bike",
             {"options": ACTIONS},
             ["Answer: cycling", "Answer: pedaling a bicycle"],
-            ["Answer: driving a car"],
+            ["Answer: fixing a bike", "Answer: driving a car"],
+        ),
+        (
+            "class",
+            "playing guitar",
+            {"options": ACTIONS},
+            [],
+            ["Answer: holding a guitar", "Answer: tuning a guitar"],
         ),
         ("class", "eating cake", {"options": ACTIONS}, [], ["Answer: eating pizza", "Answer: baking bread"]),
         (
@@ -572,7 +581,7 @@ DECIDED_BY_MEANING = table(
             "B",
             {"options": ["He is hungry", "To help the child stand up", "He is tired"]},
             ["Answer: helping the child stand up"],
-            [],
+            ["Answer: to look at the child"],
         ),
         (
             "sequence",
@@ -993,8 +1002,14 @@ def test_two_letters_or_a_doubt_are_no_choice():
     options = {"options": ["pull the rope", "push the cart", "climb the wall"]}
     for answer in ("Answer: (A) or (B)", "Answer: A. or B.", "A and B are right"):
         assert judged(answer, "choice", "A", **options)["verdict"] != "correct", answer
-    for answer in ("So it's rowing, or perhaps canoeing.",):
+    for answer in ("So it's rowing, or perhaps canoeing.", "It is some kind of sport."):
         assert judged(answer, "class", "rowing", options=["rowing", "sawing"])["verdict"] != "correct", answer
+
+
+def test_what_will_happen_is_about_to():
+    answer, options = "He is about to open the door.", {"options": ["open the door", "close the door"]}
+    assert judged(answer, "choice", "A", "What will he do next?", **options)["verdict"] == "correct"
+    assert judged(answer, "choice", "A", "What did he do?", **options)["verdict"] != "correct"
 
 
 def test_what_is_only_near_an_answer_is_none(embed):
@@ -1018,6 +1033,34 @@ def test_headings_are_names_of_several_labels():
     assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "correct"
     labels[1]["value"] = 21
     assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "wrong"
+
+
+def test_prose_is_no_timeline():
+    answer = "The woman seems to enter the room at 0:03, by her shadow.\nShe is in fact first seen at 0:13."
+    question = "When does the woman enter the room?"
+    assert judged(answer, "time", 3.0, question, duration=60.0)["verdict"] == "wrong"
+    assert judged(answer, "time", 13.0, question, duration=60.0)["verdict"] == "correct"
+
+
+@pytest.mark.parametrize("before", ["Dog 1:", "1.", "At 3:", "Frame 12", "Box 2 of 2 is"])
+def test_a_number_before_a_box_is_none_of_its_own(before):
+    value = [0.05, 0.4, 0.5, 0.95]
+    assert judged(f"Answer: {before} {value}", "box", value)["verdict"] == "correct"
+
+
+@pytest.mark.parametrize(
+    "steps, answer, ok",
+    [
+        (["the dog barks", "the cat runs away"], "The dog barks and the cat runs away.", True),
+        (["the dog barks", "the cat runs away"], "The cat barks and the dog runs away.", False),
+        (["wash hands", "slice bread"], "He washes his hands and cuts the bread.", True),
+        (["wash hands", "slice bread"], "He washes the dishes and cuts the bread.", False),
+        (["wave the wand", "pull out a rabbit"], "1. Waves the wand\n2. Pulls out a bunny", True),
+        (["wave the wand", "pull out a rabbit"], "1. Waves the wand\n2. Pulls out a dove", False),
+    ],
+)
+def test_who_does_what_in_a_step_matters(steps, answer, ok, embed):
+    assert (judged(answer, "sequence", steps, embed=embed)["verdict"] == "correct") == ok
 
 
 def test_a_range_is_not_a_negative_number():

@@ -3,7 +3,7 @@ MiniLM, taught on labels and answers to bring near what says the same and to kee
 
     python -m lib.audit.adapter tests/audit/texts.jsonl -o runs/adapter
 
-Twenty minutes on two cores. To use it, put the folder in place of lib/verifier/adapter, and what is printed
+Some 25 minutes on two cores. To use it, put the folder in place of lib/verifier/adapter, and what is printed
 into embedding.py and meaning.py beside it.
 """
 

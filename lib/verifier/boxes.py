@@ -65,18 +65,39 @@ def by_corners(text):
 
 def by_rows(text):
     """Boxes told by four numbers in a row, or by two points of two numbers each."""
+    groups, found = rows(text), []
+    at = 0
+    while at < len(groups):
+        group = groups[at]
+        if (
+            len(group) == 2
+            and at + 1 < len(groups)
+            and len(groups[at + 1]) == 2
+            and set(re.findall("[a-z]+", text[group[-1].end : groups[at + 1][0].start])) <= BETWEEN
+        ):
+            group, at = group + groups[at + 1], at + 1
+        if len(group) == 4:
+            values = [n.value / (100 if n.percent else 1) for n in group]
+            found.append((values, group[0].start, group[-1].end))
+        at += 1
+    return found
+
+
+def rows(text):
+    """The numbers of a text in groups with nothing of weight between their members."""
     groups = []
     for n in find_numbers(text, PLAIN):
         gap = text[groups[-1][-1].end : n.start] if groups else ""
-        if groups and len(groups[-1]) < 4 and set(re.findall(r"[a-z]+|\n", gap)) <= BETWEEN:
+        if (
+            groups
+            and len(gap) <= 45
+            and not re.search(r"[\[({<.\n]", gap)
+            and set(re.findall("[a-z]+", gap)) <= BETWEEN
+        ):
             groups[-1].append(n)
         else:
             groups.append([n])
-    return [
-        ([n.value / (100 if n.percent else 1) for n in group], group[0].start, group[-1].end)
-        for group in groups
-        if len(group) == 4
-    ]
+    return groups
 
 
 def by_axes(text):

@@ -13,15 +13,20 @@ from lib.verifier.languages import by_characters
 from lib.verifier.mentions import mentions
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import Found, opposed, spaced, stem, words_in
+from lib.verifier.words import OPTIONAL, Found, opposed, spaced, stem, words_in
 
 # Cosine of a text and the name that it means, its lead over the rest of the vocabulary, and what is needed
 # where there is no rest
 LEAST, MARGIN, ALONE = 0.3, 0.05, 0.75
+# Words of a brief phrase, and the cosine of what it says in place of a word of a name
+BRIEF, EXCHANGED = 5, 0.5
 # "legs straight, hips bent: this is a pike"
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
 # "rowing, or perhaps canoeing"
 OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even)\b", re.I)
+# "some kind of sport", "something"
+VAGUE = re.compile(r"\b(?:some|any|certain) (?:kind|sort|type) of\b|\bsome(?:thing|how|where)[ .!]*$", re.I)
+SMALL = frozenset(map(stem, OPTIONAL))
 
 
 def read_class(text, query):
@@ -85,6 +90,8 @@ def nearest(text, names, embed):
     described = len(tokens) > 25 or len(sentences(phrase)) > 1
     if not phrase or not described and {"not", "no", "or"} & set(tokens) or HEDGED.search(phrase):
         return None
+    if VAGUE.search(phrase):
+        return None
     stems = {stem(t) for t in tokens}
     plain = [spaced(name) for name in names]
     vectors, owns = embed([phrase, *plain]), [{stem(w) for w in words_in(name.lower())} for name in plain]
@@ -92,5 +99,19 @@ def nearest(text, names, embed):
     contrary = [any(opposed(a, b) for a in own - stems for b in stems - own) for own in owns]
     similar = np.where(contrary, -1.0, vectors[1:] @ vectors[0])
     best = int(np.argmax(similar))
+    # it says a word of another member: "eating pizza" where there is "making pizza"
+    if not described and (stems - owns[best] - SMALL) & index(names).frequency.keys():
+        return None
+    if len(tokens) <= BRIEF and exchanged(tokens, words_in(plain[best].lower()), embed):
+        return None
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
     return Found(names[best]) if similar[best] >= LEAST and similar[best] - rest >= MARGIN else None
+
+
+def exchanged(tokens, words, embed):
+    """Whether a phrase shares a word with a name and says something else in place of the others: "fixing a
+    bike" for "riding a bike".
+    """
+    phrase, own = ({stem(w): w for w in text if w not in OPTIONAL} for text in (tokens, words))
+    only = [" ".join(w for s, w in a.items() if s not in b) for a, b in ((phrase, own), (own, phrase))]
+    return bool(phrase.keys() & own.keys() and all(only)) and float(np.dot(*embed(only))) < EXCHANGED

@@ -8,6 +8,8 @@ from itertools import product
 from math import exp
 from typing import NamedTuple
 
+import numpy as np
+
 from lib.verifier.denials import words_of
 from lib.verifier.spelled import digits
 from lib.verifier.words import ANTONYMS, BEING, OPTIONAL, PRONOUNS, opposed, stem, words_in
@@ -15,6 +17,8 @@ from lib.verifier.words import ANTONYMS, BEING, OPTIONAL, PRONOUNS, opposed, ste
 # Words that are no content of their own
 NOTHING = OPTIONAL | PRONOUNS | BEING | {"no", "not"}
 PASSIVE = re.compile(r"\b(?:is|are|was|were|been|being|gets?|got) (?:\w+ly )?\w+(?: [^.;,]{0,30}?)? by\b")
+# Cosine of two words below which they are two things
+OTHER = 0.5
 # "from green to yellow"
 CHANGE = re.compile(r"\bfrom (?:the |an? )?(\w+) (?:side )?to (?:the |an? )?(\w+)")
 # "to protect her hands" and "so that she does not burn her hands" say the same
@@ -31,7 +35,8 @@ class Sentence(NamedTuple):
     """A sentence made ready to compare."""
 
     text: str
-    stems: tuple  # of its words of content
+    words: tuple  # its words of content
+    stems: tuple  # their stems
     every: frozenset  # the stems of all its words
     denied: bool
 
@@ -40,9 +45,9 @@ def sentence_of(text):
     """The Sentence of a text."""
     text = digits(text)
     tokens = words_of(text)
-    stems = tuple(stem(t) for t in tokens if t[0].isalnum() and t not in NOTHING)
+    words = tuple(t for t in tokens if t[0].isalnum() and t not in NOTHING)
     denied = any(t in ("not", "no") for t in tokens)
-    return Sentence(text, stems, frozenset(map(stem, words_in(text))), denied)
+    return Sentence(text, words, tuple(map(stem, words)), frozenset(map(stem, words_in(text))), denied)
 
 
 def likelihood(cosine, statement, goal, embed):
@@ -81,6 +86,18 @@ def against(statement, goal):
     if figures and others and not figures & others:
         return "another number"
     return "the roles are exchanged" if exchanged(statement, goal) else ""
+
+
+def other_thing(statement, goal, embed):
+    """Whether two Sentences begin alike and differ in one word, which is another thing: "wash dishes" for
+    "wash hands".
+    """
+    only = [
+        [word for word, s in zip(a.words, a.stems) if s not in b.every]
+        for a, b in ((statement, goal), (goal, statement))
+    ]
+    alike = statement.stems[:1] == goal.stems[:1] and [*map(len, only)] == [1, 1]
+    return alike and float(np.dot(*embed([*only[0], *only[1]]))) < OTHER
 
 
 def exchanged(statement, goal):

@@ -75,6 +75,8 @@ def placed(form, i, tokens, stems, places, sentence):
     between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
     if first < 0 or between > form.reach or len(set(at)) < len(set(form.needed)):
         return None
+    if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
+        return None  # "the cat barks and the dog runs" is not "the dog barks"
     if form.ordered and "by" in tokens[first:last] and "by" not in form.words:
         return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left
@@ -95,7 +97,8 @@ def stance(tokens, stems, first, last, own=()):
             break
         if token not in own and (token == "not" or token == "no" and i < first):
             return "denied"
-        if token == "from" not in own and stems[last] in ANTONYMS and not {*tokens[i + 1 : last]} - {"the"}:
+        leaving = token == "from" and tokens[i + 1 : last] in ([], ["the"]) and "from" not in own
+        if leaving and stems[last] in ANTONYMS:
             return "denied"  # "from left to right" goes right
         if token in HEDGES:
             return "hedged"

@@ -25,9 +25,10 @@ NO_AMOUNT = re.compile(
 # What a scale, bound or name leads: "out of a possible 100", "range from 5 to 9", "more than 3", "frame 3"
 SCALE = re.compile(
     r"(?:\bout of(?: a)?(?: total| possible| maximum)?(?: of)?|\d ?/|\d of(?: the| a)?"
-    r"|\b(?:scale|rang(?:e|es|ing))\b[^.;\d]{0,12}(?:-?[\d.]+ ?(?:to|-|and))?"
+    r"|\b(?:scale|rang(?:e|es|ing)|max(?:imum)?|limits?|allowed|tolerance)\b[^.;\d]{0,12}"
+    r"(?:-?[\d.]+ ?(?:to|-|and))?"
     r"|[<>\u2264\u2265]|\b(?:more|less|fewer) than|\bat (?:least|most)|\b(?:over|under|above|below)"
-    r"|#|\b(?:step|frames?|option)) ?$"
+    r"|#|\b(?:step|frames?|option|figure|scene|part|question|top|player|version)) ?$"
 )
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
 HEDGED = re.compile(r"\b(?:maybe|perhaps|possibly|might|could be|may be|not sure|unsure|either)\b", re.I)

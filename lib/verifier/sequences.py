@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from lib.verifier.classes import member
 from lib.verifier.denials import words_of
 from lib.verifier.embedding import in_context
-from lib.verifier.meaning import likelihood, sentence_of
+from lib.verifier.meaning import likelihood, other_thing, sentence_of
 from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time
 from lib.verifier.spelled import digits
@@ -83,6 +83,7 @@ def aligned(text, goal, names, embed):
     # a clause that says another known step says none of these
     others = [n for n in range(len(names)) if n not in columns]
     says_other = (likes[:, others] == 1).any(axis=1) & (own < 1).all(axis=1)
+    own[says_other] = 0
     rows, steps = linear_sum_assignment(-own)
     taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
     if not taken:
@@ -98,7 +99,8 @@ def likenesses(parts, names, embed):
     vectors = embed([in_context(text, "") for text in (*parts, *names)], adapted=True)
     cosines = vectors[: len(parts)] @ vectors[len(parts) :].T
     statements, goals = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
-    likes = np.zeros(cosines.shape)
+    likes, every = np.zeros(cosines.shape), [frozenset(goal.stems) for goal in goals]
+    others = [frozenset().union(*every[:j], *every[j + 1 :]) - own for j, own in enumerate(every)]
     for i, j in np.ndindex(likes.shape):
         named = member(parts[i], (names[j],))
         # "2.5 somersaults pike" is said by its words alone
@@ -106,7 +108,10 @@ def likenesses(parts, names, embed):
             likes[i, j] = bool(named.value)
         else:
             likes[i, j], reason = likelihood(float(cosines[i, j]), statements[i], goals[j], embed)
-            likes[i, j] *= not reason
+            # "the cat barks", where the dog barks and a cat runs away
+            mistaken = others[j] & statements[i].every and {*goals[j].stems} - statements[i].every
+            mistaken = mistaken or other_thing(statements[i], goals[j], embed)
+            likes[i, j] *= not (reason or mistaken)
     return likes
 
 

@@ -190,14 +190,15 @@ def around(text, value, others):
 
 def worded(text, at, labels, cues, vocabulary):
     """The part of a text that says a label of words: all of it, unless another label of its kind could be
-    meant; then what stands by its name.
+    meant; then what stands by its name, or its place in a list that has as many.
     """
     alike = [n for n, other in enumerate(labels) if rivals(labels[at], other, vocabulary)]
     if alike == [at]:
         return text
     own = [cue for cue in cues if cue.label == at]
     if not own:
-        return None
+        listed = [part for part in re.split(r"[,;\n]|\band\b", text) if part.strip(" .")]
+        return listed[alike.index(at)] if len(listed) == len(alike) and not cues else None
     cue = own[-1]
     end = min((c.start for c in cues if c.start >= cue.end and c.label != at), default=len(text))
     # the next name's own sentence is not this one's

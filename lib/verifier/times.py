@@ -58,6 +58,11 @@ CUE = re.compile(
     r"|after|t|start|end|seconds?|timestamp|mark|through|up))[ \"'(]*$"
     r"|\d(?: ?-| ?,) ?$"
 )
+# "3 people", but not "3 to", "3 mark"
+NOUN = re.compile(
+    r" (?!(?:to|and|until|till|or|through|in|into|mark|when|where|is|as|which|then|with|seconds|up"
+    r"|onwards|of the (?:video|clip)|\()\b)[a-z]{2,}"
+)
 ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
 # "2 to 5 seconds", read at the 2
 AHEAD = re.compile(
@@ -104,7 +109,7 @@ def find_times(text):
 def means_time(text, number):
     """Whether a number without a unit is a time, by what stands around it."""
     before = text[max(0, number.start() - 20) : number.start()]
-    return bool(AHEAD.match(text, number.end()) or CUE.search(before))
+    return bool(AHEAD.match(text, number.end()) or CUE.search(before) and not NOUN.match(text, number.end()))
 
 
 def timed(text, duration):

@@ -38,17 +38,21 @@ class Form(NamedTuple):
 
 
 PARENTHESES = re.compile(r" ?\([^()]{0,200}\)")
+# "catching or throwing frisbee"
+EITHER = re.compile(r"(\w+ing) or (\w+ing)( .*)?$")
 
 
 def spoken(name, whole=False):
     """The word lists by which a class name may be said: without its parentheses (unless `whole`), either
-    side of a slash, several words as one.
+    side of a slash or "or", several words as one.
     """
     # as answers are read: macOS writes names decomposed
     name = spaced(unicodedata.normalize("NFKC", name)).replace(" & ", " and ")
     name = name.lower() if whole or name.startswith("(") else re.sub(r"\([^()]{0,200}\)", " ", name.lower())
     parts = [[side for side in part.split("/") if len(side) > 1] or [part] for part in name.split()[:40]]
     forms = [" ".join(choice) for choice, _ in zip(product(*parts), range(8))]
+    for m in [m for form in forms if (m := EITHER.match(form))]:
+        forms += [m[1] + (m[3] or ""), m[2] + (m[3] or "")]
     lists = [[t for t in words_of(form) if t[0].isalnum()] for form in forms]
     return [*lists, ["".join(lists[0])]] if len(lists) == 1 and 1 < len(lists[0]) < 5 else lists
 
