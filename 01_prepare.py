@@ -75,8 +75,7 @@ def own_records(args):
         found = own.table(path, args.question) if args.dataset == "csv" else own.lines(path)
     for where, record in found:
         problem = record if isinstance(record, str) else record_problem(record)
-        # keys that stages write are the user's here
-        problem = problem or content_problem(record, left_out=())
+        problem = problem or content_problem(record, foreign=True)
         if not problem and record.get("split") not in (None, "train", "test"):
             problem = f"split {record['split']!r:.60}, expected train or test"
         if problem:

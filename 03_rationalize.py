@@ -146,7 +146,8 @@ def main():
     model = open_model(args.model, **model_options(args))  # loaded at the first question
     settings = {**settings_of(args), **model.identity}
     _, first = next(read_jsonl(args.input), (0, {}))
-    answers = bool({"answer", "error"} & first.keys())
+    # a question of 01 may have an `answer` of its dataset
+    answers = "origin" in first and bool({"answer", "error"} & first.keys())
     about = {"styles": ["rationalized", "direct"], "uses": [args.model], "shard": shard_of(args)}
     with Output(
         args.output, settings, [args.input], args.overwrite, trust=args.trust_code, **about

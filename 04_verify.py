@@ -37,7 +37,7 @@ def stream(inputs, output, limit=None):
         for number, record in read_jsonl(path):
             if problem := answer_problem(record):
                 raise StageError(f"{path}:{number}: {problem}")
-            record.setdefault("origin", "direct")
+            record["origin"] = record.get("origin") or "direct"
             key = hash(key_of(record))
             if key in first:
                 raise StageError(
@@ -80,16 +80,44 @@ def answered_in(paths, embedder):
     return ids
 
 
+def noting(apart, records):
+    """Passes records on; adds to `apart` the ids of questions whose direct answers do not stand together, as
+    with a file a sample.
+    """
+    last, seen = None, set()
+    for record in records:
+        if record.get("origin") == "direct" and record["id"] != last:
+            apart |= {record["id"]} & seen
+            seen.add(record["id"])
+            last = record["id"]
+        yield record
+
+
+def results_of(records, vocabulary, replies, args):
+    """Yields (record, result) of `verify_all`, with the judge's replies."""
+    records, same = tee(records)  # tee holds what verify_all has read ahead: one chunk
+    judged = same if replies is None else (with_judgements(record, replies) for record in same)
+    return zip(records, verify_all(judged, args.embedder, vocabulary))
+
+
+def rates_of(ids, inputs, vocabulary, replies, args):
+    """{id: pass rate} of these questions, over all inputs."""
+    rights, records = defaultdict(list), stream(inputs, args.output, args.limit)
+    direct = (record for record in records if record["id"] in ids and record["origin"] == "direct")
+    for record, result in results_of(direct, vocabulary, replies, args) if ids else ():
+        rights[record["id"]].append(result["verdict"] == "correct")
+    return {name: sum(right) / len(right) for name, right in rights.items()}
+
+
 def results(inputs, args):
     """Yields the verified records, group by group of adjacent answers to one question."""
-    vocabulary = vocabularies(labelled(inputs, args))
+    apart = set()
+    vocabulary = vocabularies(noting(apart, labelled(inputs, args)))
     replies = replies_of(inputs, vocabulary, args)
-    # tee holds what verify_all has read ahead: one chunk
-    records, same = tee(stream(inputs, args.output, args.limit))
-    judged = same if replies is None else (with_judgements(record, replies) for record in same)
-    pairs = zip(records, verify_all(judged, args.embedder, vocabulary))
+    rates = rates_of(apart, inputs, vocabulary, replies, args)
+    pairs = results_of(stream(inputs, args.output, args.limit), vocabulary, replies, args)
     verified = ({**record, **result} for record, result in pairs)
-    chosen, dropped, rates = Counter(), answered_in(args.drop_answered, args.embedder), {}
+    chosen, dropped = Counter(), answered_in(args.drop_answered, args.embedder)
     for name, group in groupby(verified, key=lambda record: record["id"]):
         group = list(group)
         rate = rate_passes(group, rates)
@@ -126,12 +154,11 @@ def different_first(answers):
 
 def rate_passes(group, rates):
     """Set `pass_rate` in a group of results on one question: the share of its direct answers that are right,
-    as far as they stand together or before in the files; 0 without any. `rates` remembers it by id.
+    0 without any before it. `rates` remembers it by id, and knows those of answers that stand apart.
     """
     direct = [record["verdict"] == "correct" for record in group if record["origin"] == "direct"]
-    if direct:
-        rates[group[0]["id"]] = sum(direct) / len(direct)
-    rate = rates.get(group[0]["id"], 0.0)
+    rate = sum(direct) / len(direct) if direct else 0.0
+    rate = rates.setdefault(group[0]["id"], rate) if direct else rates.get(group[0]["id"], 0.0)
     for record in group:
         record["pass_rate"] = round(rate, 4)
     return rate
@@ -272,6 +299,10 @@ def main():
     if not args.audit:
         refuse_given(parser, args, ["cases"], "it is for --audit")
     if args.audit or args.tried:
+        args.inputs = args.inputs or None
+        obeyed = {"tried", "embedder"} if args.tried else {"audit", "cases", "seed", "embedder"}
+        alone = "beside --try nothing obeys it" if args.tried else "beside --audit nothing obeys it"
+        refuse_given(parser, args, sorted(vars(args).keys() - obeyed), alone)
         from lib.audit import audit, try_one
 
         if args.tried:

@@ -157,8 +157,13 @@ def times_problem(record):
 
 
 UNLABELLED = "01_prepare.py --dataset captions: for 02 --style caption, 05 and lib.viit alone"
-# what stages write, which may be any text, or read as theirs
-WRITTEN = ("answer", "thought", "error", "checks", "why")
+# of an answer: to the question, to the question with its label, or of a clip that is to be described
+ORIGINS = ("direct", "rationalized", "caption")
+# what stages write and read as theirs
+WRITTEN = (
+    *("answer", "thought", "error", "tokens", "truncated", "thought_truncated", "origin", "sample", "seed"),
+    *("checks", "verdict", "pass_rate", "keep", "why"),
+)
 OURS = {
     "boxes": str,
     "frame_size": list,
@@ -169,10 +174,13 @@ OURS = {
 COORDINATES = ("fraction", "1000", "pixels")  # of boxes
 
 
-def content_problem(record, plain=False, left_out=WRITTEN):
+def content_problem(record, plain=False, foreign=False):
     """What of a record cannot stand in a file of JSON in UTF-8, or would be taken for a stage's, or None.
-    `plain`: its line shows that its content is JSON in UTF-8.
+    `plain`: its line shows that its content is JSON in UTF-8; `foreign`: no stage wrote it.
     """
+    for key in WRITTEN if foreign else ():
+        if record.get(key) is not None:
+            return f"{key} is {record[key]!r:.60}: stages use that key; give yours another name"
     for key, kind in OURS.items():
         if record.get(key) is not None and not isinstance(record[key], kind):
             return f"{key} is {record[key]!r:.60}: stages use that key; give yours another name"
@@ -181,7 +189,7 @@ def content_problem(record, plain=False, left_out=WRITTEN):
     if plain:
         return None
     try:
-        given = {key: value for key, value in record.items() if key not in left_out}
+        given = {key: value for key, value in record.items() if key not in WRITTEN}
         json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         near = error.object[max(0, error.start - 30) : error.end + 10]
@@ -239,6 +247,8 @@ def answer_problem(record, plain=False, unlabelled=False):
     for key, kind in {"answer": str, "thought": str, "origin": str, "sample": int}.items():
         if not isinstance(record.get(key), (kind, type(None))):
             return f"{key} is {record[key]!r:.60}, expected {'a number' if kind is int else 'a text'}"
+    if record.get("origin") not in (None, *ORIGINS):
+        return f"origin is {record['origin']!r:.60}, expected one of {', '.join(ORIGINS)}"
     if record.get("keep") and record.get("answer") is None:
         return "keep is set, but there is no answer to keep"
     return None

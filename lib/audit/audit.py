@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 from lib.audit.baselines import official, substring
 from lib.prompts import frame_of, label_text
-from lib.records import StageError, read_jsonl, record_problem
+from lib.records import StageError, answer_problem, is_text, read_jsonl, record_problem
 from lib.verifier import Embedder, verify_all
 
 
@@ -14,16 +14,24 @@ def read_cases(path):
     StageError.
     """
     cases = []
-    for number, case in read_jsonl(path):
-        problem = record_problem({"video": "none needed", **case} if isinstance(case, dict) else case)
-        if problem is None and not (
-            isinstance(case.get("answer"), str) and isinstance(case.get("human"), bool)
-        ):
-            problem = 'an audit file needs an "answer" and "human": true or false on every line'
-        if problem:
+    for number, case in read_jsonl(path, foreign=True):
+        if problem := case_problem(case):
             raise StageError(f"{path}:{number}: {problem}")
-        cases.append({"origin": "direct", **case})
+        cases.append({**case, "origin": case.get("origin") or "direct"})
+    if not cases:
+        raise StageError(f"{path}: no cases; expected one JSON object a line")
     return cases
+
+
+def case_problem(case):
+    """What is wrong with a case of an audit file, or None."""
+    if problem := record_problem({"video": "none needed", **case} if isinstance(case, dict) else case):
+        return problem
+    if not (isinstance(case.get("answer"), str) and isinstance(case.get("human"), bool)):
+        return 'an audit file needs an "answer" and "human": true or false on every line'
+    if not is_text(case.get("kind", "none")) or case.get("kind") == "all":
+        return f"kind is {case['kind']!r:.60}, expected the word under which the case is counted, not all"
+    return answer_problem({"video": "none needed", **case})
 
 
 def kind_of(case):
@@ -85,11 +93,12 @@ def print_table(path, table):
     for kind, count in sorted(table.items(), key=lambda item: (item[0] == "all", item[0])):
         accepted = count["accepted"]
         both, n = accepted[True, True], accepted.total()
-        precision = both / max(both + accepted[True, False], 1)
-        recall = both / max(both + accepted[False, True], 1)
+        said, meant = both + accepted[True, False], both + accepted[False, True]
+        # of nothing accepted, and of no right answer, there is no share
+        shares = [f"{both / of:.3f}" if of else "-" for of in (said, meant)]
         rates = [count[name] / n for name in ("right", "official", "substring")]
         others = "".join(f"{rate:{width}.3f}" for rate, width in zip(rates, (9, 9, 10)))
-        print(f"{kind:10} {n:5} {precision:9.3f} {recall:7.3f}{others}")
+        print(f"{kind:10} {n:5} {shares[0]:>9} {shares[1]:>7}{others}")
 
 
 def count_up(cases, results, embed):
@@ -139,10 +148,12 @@ def audit(paths, embedder, seed, show_cases):
             for case, result in zip(control, verify_all(control, embedder))
             if result["verdict"] == "correct"
         ]
-        share = 100 * len(passed) / max(len(control), 1)
+        share = (
+            f"{100 * len(passed) / len(control):.1f} %" if control else "no two records to exchange labels"
+        )
         print(
             f"wrong-label control: {len(passed)} of {len(control)} right answers pass with another record's "
-            f"labels ({share:.1f} %)"
+            f"labels ({share})"
         )
         if show_cases:
             differ = [(c, r) for c, r in zip(cases, results) if (r["verdict"] == "correct") != c["human"]]

@@ -1,8 +1,7 @@
 """One answer read aloud: 04_verify.py --try '{"labels": [...], "answer": "..."}'."""
 
-import json
-
 from lib.records import StageError, answer_problem, record_problem
+from lib.table import parsed_json
 from lib.thoughts import said_in
 from lib.verifier import Embedder, clean, final, parts_of, verify, vocabularies
 
@@ -14,9 +13,9 @@ def try_one(text, embedder):
     Raises StageError (exit code 2) for what is no record with an answer.
     """
     try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise StageError(f"--try: not JSON ({error}); found {text[:60]!r}", code=2) from None
+        given = parsed_json("--try", text)
+    except StageError as error:
+        raise StageError(error, code=2) from None
     record = {**USUAL, **given} if isinstance(given, dict) else given
     problem = record_problem(record) or answer_problem(record)
     if problem is None and not isinstance(record.get("answer"), str):
