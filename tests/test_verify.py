@@ -1027,6 +1027,67 @@ def test_what_is_only_near_an_answer_is_none(embed):
         assert judged(said, "text", label, embed=embed)["verdict"] == "wrong", said
 
 
+@pytest.mark.parametrize(
+    "value, options, answer, ok",
+    [
+        ("petting cat", ["petting cat", "bowling"], "Answer: petting a dog", False),
+        ("catching fish", ["catching fish", "bowling"], "Answer: feeding birds", False),
+        ("riding horse", ["riding horse", "bowling"], "Answer: riding a camel", False),
+        ("washing dishes", ["washing dishes", "drying dishes"], "doing the dishes", True),
+        ("mowing lawn", ["mowing lawn", "bowling"], "Answer: cutting the grass", True),
+        ("opening bottle (not wine)", ["opening bottle (not wine)", "opening wine bottle"],
+         "It is beer and not wine, so the class is opening bottle (not wine).", True),
+        ("diving", ["Diving", "diving", "running"], "The person is diving.", True),
+        ("ice_skating", ["ice_skating", "ice skating", "running"], "Answer: ice skating", True),
+        ("cafe\u0301 visit", ["caf\u00e9 visit", "running"], "Answer: a caf\u00e9 visit", True),
+    ],
+)  # fmt: skip
+def test_the_nearest_class_must_be_near(value, options, answer, ok, embed):
+    found = judged(answer, "class", value, options=options, embed=embed)
+    assert (found["verdict"] == "correct") == ok, found
+
+
+@pytest.mark.parametrize(
+    "letter, options, answer, ok",
+    [
+        ("A", ["cat", "dog"], "I see it. Answer: zebra", False),
+        ("B", ["cat", "dog"], "Answer: horse", False),
+        ("A", ["a car", "a bus"], "Answer: an automobile", True),
+        ("B", ["upward", "downward"], "Not A: the ceiling gets further away.", True),
+        ("B", ["upward", "downward", "left"], "Not A.", False),
+        ("B", ["upward", "downward", "left"], "Neither A nor C.", True),
+        ("C", ["faster", "slower", "constant"], "Neither A nor B can be right, and (C) is my answer.", True),
+    ],
+)
+def test_an_option_is_near_or_left_over(letter, options, answer, ok, embed):
+    found = judged(answer, "choice", letter, options=options, embed=embed)
+    assert (found["verdict"] == "correct") == ok, found
+
+
+FALLS = "When does the second runner fall?"
+
+
+@pytest.mark.parametrize(
+    "kind, value, question, answer, ok",
+    [
+        ("number", 8, "How long?", "Respuesta: 8,9", False),
+        ("number", 0.75, "Which share?", "Answer: 0,75", True),
+        ("number", 8.5, "Which score?", "La puntuaci\u00f3n es 8,5.", True),
+        ("number", 63000, "How many?", "Answer: 63,000", True),
+        ("interval", [0, 4], "When?", "Answer: 3,0 to 4,0 seconds", False),
+        ("interval", [3.5, 7.5], "When?", "Respuesta: del segundo 3,5 al 7,5", True),
+        ("interval", [2, 5], "When?", "Answer: 2,5", True),
+        ("interval", [20, 50], "When?", "It starts at twenty seconds and ends at fifty seconds.", True),
+        ("interval", [80, 100], "When?", "From one minute twenty to one minute forty.", True),
+        ("time", 41, FALLS, "The first runner falls at 9 seconds. The second one falls at 41 seconds.", True),
+        ("time", 41, FALLS, "The second runner falls at 9 seconds, the third one at 41 seconds.", False),
+        ("number", 84.15, "Which score?", "Three times 25.5 and 3.3 more, we get 84.15.", True),
+    ],
+)
+def test_decimal_commas_units_and_sums(kind, value, question, answer, ok):
+    assert (judged(answer, kind, value, question, 120.0)["verdict"] == "correct") == ok
+
+
 def test_headings_are_names_of_several_labels():
     labels = [{"name": name, "kind": "number", "value": v} for name, v in (("difficulty", 3), ("score", 63))]
     answer = "### Difficulty\n3.0\n\n### Score\nThree times 7.0, so 7.0 x 3 x 3.0 = 63.0"
@@ -1048,6 +1109,10 @@ def test_a_number_before_a_box_is_none_of_its_own(before):
     assert judged(f"Answer: {before} {value}", "box", value)["verdict"] == "correct"
 
 
+DOG = ["wet the dog", "apply shampoo", "rinse the dog", "dry the dog"]
+WASHING = ["wash the clothes", "hang the clothes", "fold the clothes"]
+
+
 @pytest.mark.parametrize(
     "steps, answer, ok",
     [
@@ -1057,6 +1122,19 @@ def test_a_number_before_a_box_is_none_of_its_own(before):
         (["wash hands", "slice bread"], "He washes the dishes and cuts the bread.", False),
         (["wave the wand", "pull out a rabbit"], "1. Waves the wand\n2. Pulls out a bunny", True),
         (["wave the wand", "pull out a rabbit"], "1. Waves the wand\n2. Pulls out a dove", False),
+        (DOG, "He wets the dog, applies shampoo, rinses it with the hose and dries it.", True),
+        (DOG, "He wets the dog, applies shampoo, scolds it and dries it.", False),
+        (WASHING, "The clothes are washed by hand, hung on a line and folded.", True),
+        (WASHING, "The clothes are washed by hand, burnt in a stove and folded.", False),
+        (["iron the shirt", "hang up the shirt"], "She hangs up the shirt after ironing it.", True),
+        (["iron the shirt", "hang up the shirt"], "Before she irons the shirt, she hangs it up.", False),
+        (
+            ["peel the potato", "wash the potato"],
+            "He peels the potato, rinses the knife and dries it.",
+            False,
+        ),
+        (["kick off", "score a goal"], "They kick off. Barely a minute later a goal is scored.", True),
+        (["kick off", "score a goal"], "kick off, score a goal: which came first can't be made out.", False),
     ],
 )
 def test_who_does_what_in_a_step_matters(steps, answer, ok, embed):
@@ -1791,6 +1869,56 @@ def test_try_reads_one_answer_aloud():
     assert "(not read)" in said and "verdict   correct" in said and "part  ' 63'" in said
     done = sh("04_verify.py", "--try", '{"labels": []}', check=False)
     assert done.returncode == 2 and "labels" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "labels" in done.stderr and "Traceback" not in done.stderr
+    for text in ("[" * 100_000, '{"labels": ' + "9" * 5000 + "}", '{"labels": [], "labels": []}'):
+        done = sh("04_verify.py", "--try", text, check=False)
+        assert done.returncode == 2 and "--try: " in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--audit", "a.jsonl", "--judge", "x"],
+        ["--audit", "a.jsonl", "--judgements", "x"],
+        ["--audit", "a.jsonl", "--limit", "3"],
+        ["b.jsonl", "--audit", "a.jsonl"],
+        ["--try", "{}", "--audit", "a.jsonl"],
+        ["--try", "{}", "-o", "v.jsonl"],
+    ],
+)
+def test_what_nothing_obeys_is_refused(flags):
+    done = sh("04_verify.py", *flags, check=False)
+    assert done.returncode == 2 and "nothing obeys it" in done.stderr
+
+
+CASE = {"id": "a", "question": "How many?", "labels": [{"name": "n", "kind": "number", "value": 3}]}
+
+
+@pytest.mark.parametrize(
+    "more, problem",
+    [
+        ({"human": None}, 'an audit file needs an "answer" and "human"'),
+        ({"kind": None}, "kind is None"),
+        ({"kind": ["x"]}, "kind is ['x']"),
+        ({"kind": "all"}, "kind is 'all'"),
+        ({"thought": 5}, "thought is 5"),
+        ({"origin": "rationalised"}, "origin is 'rationalised', expected one of direct, rationalized"),
+    ],
+)
+def test_a_case_that_is_none_is_refused_with_its_line(more, problem, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text("\ufeff" + json.dumps({**CASE, "answer": "3", "human": True, **more}) + "\n\n", "utf-8")
+    done = sh("04_verify.py", "--audit", path, check=False)
+    assert done.returncode == 1 and f"{path}:1: {problem}" in done.stderr
+
+
+def test_shares_of_nothing_are_no_figures(tmp_path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(json.dumps({**CASE, "answer": "Answer: 4", "human": False}))
+    said = sh("04_verify.py", "--audit", path).stdout
+    assert re.search(r"number +1 +- +- +1\.000", said) and "no two records to exchange labels" in said
+    path.write_text("")
+    assert "no cases" in sh("04_verify.py", "--audit", path, check=False).stderr
 
 
 # ---------------------------------------------------------------- the audit
@@ -2004,3 +2132,10 @@ def test_answers_are_kept_by_the_pass_rate_of_their_question(tmp_path):
     assert kept("--keep-pass-rate", "0.1", "0.9") == [("half", 0)]
     assert "100% of the direct answers to its question are right" in lines(tmp_path / "v.jsonl")[0]["why"]
     assert sh(*command, "--keep-pass-rate", "0.9", "0.1", check=False).returncode == 2
+    assert sh(*command, "--keep-pass-rate", "0.9", "0.1", check=False).returncode == 2
+    # a file for each sample: the answers to a question stand apart
+    for number in (0, 1):
+        own = [row for row in rows if row["sample"] == number]
+        (tmp_path / f"{'gh'[number]}.jsonl").write_bytes(b"".join(map(line_of, own)))
+    command.insert(2, tmp_path / "h.jsonl")
+    assert kept("--keep-pass-rate", "0.1", "0.9") == [("half", 0)]

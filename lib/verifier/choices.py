@@ -32,7 +32,7 @@ NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 # A line of a list of options: "B. moving right"
 LISTED = re.compile(r"^\W*([A-Z])[.):] ?.*$", re.M)
 ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
-ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|or)\b")
+ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|n?or)\b")
 
 
 def read_choice(text, query):
@@ -43,7 +43,7 @@ def read_choice(text, query):
     lines = LISTED.findall(text)
     if len(set(lines)) == len(lines) > 2 and not LISTED.sub("", text).strip():
         return Found(None, "a list of options")
-    text = affirmed(text)
+    whole, text = text, affirmed(text)
     letters = letters_of(text, ascii_uppercase[: len(options)])
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
     words = by_count(bare, options, query)
@@ -57,6 +57,10 @@ def read_choice(text, query):
         return Found(None, f"letter {min(letters)} but the words of {min(meant)}")
     if letters or meant:
         return Found(min(letters or meant))
+    # "Not A" leaves B of two
+    denied = letters_of(whole, ascii_uppercase[: len(options)]) - letters
+    if words.missing and len(denied) == len(options) - 1:
+        return Found(min({*ascii_uppercase[: len(options)]} - denied))
     near = nearest(text, options, query.embed) if words.missing and query.embed else None
     if near:
         return Found(ascii_uppercase[options.index(near.value)])

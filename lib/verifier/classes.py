@@ -12,14 +12,17 @@ from lib.verifier.denials import words_of
 from lib.verifier.languages import by_characters
 from lib.verifier.mentions import mentions
 from lib.verifier.numbers import HEDGED
-from lib.verifier.vocabulary import index, vocabulary_of
+from lib.verifier.vocabulary import PARENTHESES, index, vocabulary_of
 from lib.verifier.words import OPTIONAL, Found, opposed, spaced, stem, words_in
 
 # Cosine of a text and the name that it means, its lead over the rest of the vocabulary, and what is needed
 # where there is no rest
 LEAST, MARGIN, ALONE = 0.3, 0.05, 0.75
-# Words of a brief phrase, and the cosine of what it says in place of a word of a name
-BRIEF, EXCHANGED = 5, 0.5
+# Words of a brief phrase, its least cosine, and those of what it says in place of a word of a name: of what
+# is done ("chopping" for "cutting"), and of what it is done to, where a dog is near to a cat
+BRIEF, LEAST_BRIEF, DEED, THING = 5, 0.55, 0.5, 0.7
+# "doing the dishes" for "washing dishes"
+LIGHT = frozenset(map(stem, "do make perform practice have take".split()))
 # "legs straight, hips bent: this is a pike"
 SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
 # "rowing, or perhaps canoeing"
@@ -53,6 +56,10 @@ def member(text, vocabulary, aliases=()):
     known, text = index(vocabulary, aliases), text.lower()
     if found := by_characters(text, vocabulary):
         return found
+    for name in vocabulary:
+        # "opening bottle (not wine)", as it is written, denies no wine bottle
+        if "(not " in name:
+            text = text.replace(name.lower(), PARENTHESES.sub("", name.lower()))
     tokens = words_of(text)
     found = mentions(tokens, known) or mentions(respelled(tokens, known), known)
     asserted = sorted({m.name for m in found if m.stance == "asserted"})
@@ -105,7 +112,8 @@ def nearest(text, names, embed):
     if len(tokens) <= BRIEF and exchanged(tokens, words_in(plain[best].lower()), embed):
         return None
     rest = float(np.partition(similar, -2)[-2]) if len(names) > 1 else ALONE - MARGIN
-    return Found(names[best]) if similar[best] >= LEAST and similar[best] - rest >= MARGIN else None
+    least = LEAST_BRIEF if len(tokens) <= BRIEF else LEAST
+    return Found(names[best]) if similar[best] >= least and similar[best] - rest >= MARGIN else None
 
 
 def exchanged(tokens, words, embed):
@@ -113,5 +121,8 @@ def exchanged(tokens, words, embed):
     bike" for "riding a bike".
     """
     phrase, own = ({stem(w): w for w in text if w not in OPTIONAL} for text in (tokens, words))
-    only = [" ".join(w for s, w in a.items() if s not in b) for a, b in ((phrase, own), (own, phrase))]
-    return bool(phrase.keys() & own.keys() and all(only)) and float(np.dot(*embed(only))) < EXCHANGED
+    only = [{s: w for s, w in a.items() if s not in b} for a, b in ((phrase, own), (own, phrase))]
+    if not (phrase.keys() & own.keys() and all(only)) or only[0].keys() <= LIGHT:
+        return False
+    least = DEED if next(iter(phrase)) in only[0] else THING
+    return float(np.dot(*embed([" ".join(words.values()) for words in only]))) < least

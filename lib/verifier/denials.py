@@ -7,7 +7,9 @@ DENYING = re.compile(
     r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from"
     r"|rul(?:e|es|ed|ing) out|(?:absence|lack|no sign) of|(?:fail|refus|declin|hesitat)(?:s|es?|ed|ing)? to"
     r"|unlike|unable to|except|cannot|excluding|neither|nor|never|without|nobody|nothing"
-    r"|no one|about to|hardly|barely|nearly|rarely|seldom)\b|n't\b"
+    r"|no one|about to|rarely|seldom"
+    # but "barely a minute later"
+    r"|(?:hardly|barely|nearly)(?! (?:an?|one|\d+) (?:seconds?|minutes?|moment)))\b|n't\b"
 )
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
 
@@ -19,7 +21,7 @@ def words_of(text):
 
 # "neither 3 nor 4", "not at 3 s but", "rather than A", "no red ball"
 DENIED_PART = re.compile(
-    r"\bneither\b[^;.\n]*|(?:\b(?:not|never|fail(?:s|ed)? to)"
+    r"\bneither\b(?:(?!, (?:and|so|but)\b)[^;.\n])*|(?:\b(?:not|never|fail(?:s|ed)? to)"
     r"|(?<!with )\bno(?= (?!doubt|question|more|less|fewer|later|earlier|longer|idea|one\b|need)"
     r"[a-z\d]+ [a-z\d])|\brather than|\binstead of|\bas opposed to|\bunlike)\b "
     # up to its "but", else the one value or the rest of the clause

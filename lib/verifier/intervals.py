@@ -34,7 +34,9 @@ def read_interval(text, query):
     """[start, end] in the label's unit: that of a final line, the last of a free text; reversed ends are put
     right. A list of them where the label is one, or where the line names several.
     """
-    text, several = timed(text, query.duration), isinstance(query.label["value"][0], list)
+    several = isinstance(query.label["value"][0], list)
+    # two numbers alone are the ends: "2,5"
+    text = timed(re.sub(r"(?a)^(\D*\d+),(\d+\D*)$", r"\1 to \2", text), query.duration)
     found = find_times(text)
     pairs = pairs_of(text, found, query.unit, query.duration)
     if not pairs:

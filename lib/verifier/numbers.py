@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from lib.verifier.denials import affirmed
-from lib.verifier.spelled import digits
+from lib.verifier.spelled import digits, with_points
 from lib.verifier.units import NAMES, factor, unit_asked, unit_behind
 from lib.verifier.words import Found, stem
 
@@ -40,7 +40,9 @@ NONE = re.compile(
 # a question that counts
 COUNTS = re.compile("how (?:many|often|much)|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
 # "a total of 3", "so there are 3", "= 63", "gives us 63"
-TOTAL = re.compile(r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives))[^.\d]{0,12}$")
+TOTAL = re.compile(
+    r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives?|gets?))[^.\d]{0,12}$"
+)
 # "24 x " before a number, " in total" behind one
 OPERATED = re.compile(r"[x*/+\u00d7\u00f7] ?$")
 IN_ALL = re.compile(r" ?(?:[a-z-]+ )?(?:in total|altogether|in all|overall)\b")
@@ -72,7 +74,7 @@ def read_number(text, query):
     """The number a text concludes, or the two ends of a range; never a scale ("out of 100"), an ordinal, or
     a frame or time unless asked for. Of a label that is a part of one, "75%" is 0.75.
     """
-    whole, text = text, digits(affirmed(text))
+    whole, text = text, with_points(digits(affirmed(text)))
     question = f"{query.question} {query.label['name'].replace('_', ' ')}".lower()
     share = 0 < abs(query.label["value"]) < 1
     every = find_numbers(text)

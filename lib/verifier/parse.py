@@ -21,10 +21,14 @@ from lib.verifier.words import Found, content, stem, words_in
 # A line of a list: "0:10-0:20 He writes", "- 3 s", "event: he writes; start: 10"
 ITEM = re.compile(r"\W*(?:\d|\w[^:.\n]{0,40}:(?!\d))")
 # Where the clause of one event ends and that of another begins
-CLAUSE = re.compile(r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before)\b|,? and (?=the\b)")
+CLAUSE = re.compile(
+    r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before)\b|,? and (?=the\b)|, (?=the \w+ one\b)"
+)
 # "seems to enter at 3 s ... is in fact seen at 13 s"
 REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
 DIGIT = re.compile(r"\d")
+# "at 9 seconds" says nothing of "the second runner"
+UNIT = re.compile(r"(?<=\d)[ -](?:second|minute)s?\b")
 # A line of a table: "sawing wood: no", "B push the door: yes, at 3 s"
 VERDICT = re.compile(r"^[^\w\n]*(.{1,80}?)(?::| -) ?(yes|no)\b", re.M | re.I)
 # Kinds of which an answer may name many places, each with what is there
@@ -79,5 +83,5 @@ def line_asked(text, query):
     lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
     if query.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
         lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
-    shared = [len(words & set(map(stem, words_in(line.lower())))) for line in lines]
+    shared = [len(words & set(map(stem, words_in(UNIT.sub("", line.lower()))))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

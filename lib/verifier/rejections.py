@@ -14,7 +14,7 @@ REFUSAL = re.compile(
     \b(?:
       i(?:'m|[ ]am)[ ](?:sorry|unable|not[ ]able|not[ ]sure|unsure|uncertain) | as[ ]an[ ]ai\b
       | (?:i[ ]|be[ ])?(?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't|unable[ ]to)[ ](?:be[ ])?
-        (?:determine|tell|see|know|answer|identif|view|watch|provide|access|assist|help)
+        (?:determine|tell|see|know|answer|identif|view|watch|provide|access|assist|help|made[ ]out|make[ ]out)
       | (?:it[ ]is|it's|is)[ ](?:unclear\b|(?:not[ ]possible|impossible|difficult|hard)[ ]to[ ]
         (?:determine|tell|say|know|answer|identify))
       | (?:not|n't)[ ](?:\w+[ ])?(?:enough|sufficient)[ ]information | insufficient[ ]information

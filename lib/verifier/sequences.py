@@ -1,5 +1,7 @@
 """Sequences: the steps that a text names, in the order of time, by words or by meaning."""
 
+import re
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
@@ -11,10 +13,16 @@ from lib.verifier.mentions import mentions
 from lib.verifier.order import clauses, in_time
 from lib.verifier.spelled import digits
 from lib.verifier.vocabulary import index, vocabulary_of
-from lib.verifier.words import Found
+from lib.verifier.words import Found, base, content, stem, words_in
 
 # From this likelihood on a clause is a step
 LIKE = 0.4
+# "dry the dog", "take out the old battery": what is acted upon, up to a preposition
+THING = re.compile(
+    r"[a-z]+ (?:(?:up|down|on|off|out|in|away|over) )?"
+    r"((?:(?!(?:in|into|on|onto|to|from|with|at|over|for)\b)[a-z-]+(?: |$)){1,4})"
+)
+PRONOUN = re.compile(r"\b(?:it|them|they(?='re| are| were))\b")
 
 
 def read_sequence(text, query):
@@ -44,7 +52,12 @@ def steps(text, names):
     starts = [0]
     for token in tokens:
         starts.append(starts[-1] + len(token) + 1)
-    order = in_time(" ".join(tokens), [(starts[m.first], starts[m.last + 1] - 1) for m in found])
+    spans, end = [], -1
+    for m in found:
+        # "hangs up the shirt after ironing it": the second begins behind the first
+        spans.append((starts[m.first if m.first > end else m.last], starts[m.last + 1] - 1))
+        end = m.last
+    order = in_time(" ".join(tokens), spans)
     return without_repetitions([found[i].name for i in order])
 
 
@@ -96,23 +109,45 @@ def aligned(text, goal, names, embed):
 
 def likenesses(parts, names, embed):
     """How surely each clause is each step, by name, else by what its words say: (clauses, steps)."""
-    vectors = embed([in_context(text, "") for text in (*parts, *names)], adapted=True)
-    cosines = vectors[: len(parts)] @ vectors[len(parts) :].T
-    statements, goals = [sentence_of(part) for part in parts], [sentence_of(name) for name in names]
-    likes, every = np.zeros(cosines.shape), [frozenset(goal.stems) for goal in goals]
+    said = [[with_thing(parts, i, name) for name in names] for i in range(len(parts))]
+    texts = list(dict.fromkeys([*names, *(text for row in said for text in row)]))
+    vectors = dict(zip(texts, embed([in_context(text, "") for text in texts], adapted=True)))
+    sentence = {text: sentence_of(text) for text in texts}
+    likes, every = np.zeros((len(parts), len(names))), [frozenset(sentence[name].stems) for name in names]
     others = [frozenset().union(*every[:j], *every[j + 1 :]) - own for j, own in enumerate(every)]
     for i, j in np.ndindex(likes.shape):
-        named = member(parts[i], (names[j],))
+        text, name = said[i][j], names[j]
+        named = member(text, (name,))
         # "2.5 somersaults pike" is said by its words alone
-        if not named.missing or names[j][0].isdigit():
+        if not named.missing or name[0].isdigit():
             likes[i, j] = bool(named.value)
         else:
-            likes[i, j], reason = likelihood(float(cosines[i, j]), statements[i], goals[j], embed)
+            cosine = float(vectors[text] @ vectors[name])
+            likes[i, j], reason = likelihood(cosine, sentence[text], sentence[name], embed)
             # "the cat barks", where the dog barks and a cat runs away
-            mistaken = others[j] & statements[i].every and {*goals[j].stems} - statements[i].every
-            mistaken = mistaken or other_thing(statements[i], goals[j], embed)
+            mistaken = others[j] & sentence[text].every and every[j] - sentence[text].every
+            mistaken = mistaken or other_thing(sentence[text], sentence[name], embed)
             likes[i, j] *= not (reason or mistaken)
     return likes
+
+
+def with_thing(parts, i, name):
+    """A clause with the thing of a step in place of its "it", where the clause before says that thing: "dries
+    it with a towel" as "dries the dog with a towel", and before a participle alone: "hung on a line".
+    """
+    thing, words = THING.match(name), words_in(parts[i])
+    bare = bool(words) and base(words[0]) != words[0] and not words[0].endswith(("s", "ing"))
+    if thing and (bare or PRONOUN.search(parts[i])):
+        needed = {*content(words_in(thing[1]))}
+        for part in reversed(parts[:i]):
+            words = words_in(part)
+            if needed <= {*map(stem, words)}:
+                said = PRONOUN.sub(thing[1], parts[i], count=1)
+                return f"{thing[1]} {said}" if bare and said == parts[i] else said
+            # a clause that says something else in between: "rinses the knife and dries it"
+            if len(words) > 2 and not PRONOUN.search(part):
+                break
+    return parts[i]
 
 
 def share_in_order(sequence, goal):

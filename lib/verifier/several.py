@@ -15,7 +15,7 @@ from lib.verifier.denials import affirmed
 from lib.verifier.intervals import find_intervals
 from lib.verifier.numbers import as_asked, find_numbers
 from lib.verifier.sequences import mentions_in
-from lib.verifier.spelled import digits
+from lib.verifier.spelled import digits, with_points
 from lib.verifier.times import find_times, timed
 from lib.verifier.vocabulary import vocabulary_of
 
@@ -114,7 +114,7 @@ def blanked(text, spans):
 def linked(text, labels, rest, vocabulary, question):
     """{label: its part} of the labels in `rest`, by the nearest name, by kind, by what is left."""
     timely = any(labels[at]["kind"] in ("interval", "time") for at in rest)
-    plain = timed(text, None) if timely else digits(affirmed(text))
+    plain = timed(text, None) if timely else with_points(digits(affirmed(text)))
     lists = [at for at in rest if labels[at]["kind"] == "sequence"]
     steps = {at: mentions_in(plain, vocabulary_of(labels[at], vocabulary)) for at in lists}
     parts, claimed = {}, [span for spans in steps.values() for span in spans]

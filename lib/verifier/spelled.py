@@ -55,6 +55,15 @@ HALF = re.compile(
 MANY = re.compile(r"(?<![\d.])(\d{1,9}(?:\.\d{1,9})?) ?(thousand|million|k)\b")
 
 
+# "8,5" outside brackets; but "63,000", "1,2,3"
+DECIMAL_COMMA = re.compile(r"\[[^\]\n]*\]|\([^)\n]*\)|(?<![\w.,])(\d{1,6}),(\d{1,2})(?!\d|[.,]\d)")
+
+
+def with_points(text):
+    """A text with its decimal commas as points: "8,5" -> "8.5"."""
+    return DECIMAL_COMMA.sub(lambda m: f"{m[1]}.{m[2]}" if m[1] else m[0], text)
+
+
 def digits(text):
     """Lower-case text with its number words as digits: "twenty-five" -> 25, "two point five" -> 2.5, "twice"
     -> 2 times.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lib.verifier.denials import affirmed
 from lib.verifier.numbers import HEDGED, MOST
-from lib.verifier.spelled import digits
+from lib.verifier.spelled import digits, with_points
 from lib.verifier.words import Found
 
 SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
@@ -14,7 +14,9 @@ TIME = re.compile(
     r"(?<![\w.:/])(?:(?P<clock>\d{1,2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?)(?!\d|:\d)"
     # "2 minutes and 5.5 seconds"
     r"|(?P<minutes>\d{1,3}) ?(?:minutes?|mins?|m),? ?(?:and )?"
-    r"(?P<rest>\d{1,2}(?:\.\d{1,6})?) ?(?:seconds?|secs?|s)\b"
+    r"(?P<rest>\d{1,2}(?:\.\d{1,6})?)"
+    # and "one minute forty"
+    r"(?: ?(?:seconds?|secs?|s)\b|(?= (?:and|to|until|till|in)\b|[.,;)]? ?$|[.,;)] ))"
     # "3.2 seconds", "50%", "3"
     r"|(?P<number>\d{0,6}\.\d{1,9}|\d{1,6})(?:(?: ?-?(?P<unit>%|percent|per cent"
     r"|(?:hours?|hrs?|minutes?|mins?|milliseconds?|seconds?|secs?|ms|[hms])\b))(?!\w|:\d)|(?![\w:]|\.\d)))"
@@ -116,7 +118,7 @@ def timed(text, duration):
     """Lower-case text with words for places in a clip ("halfway", "until the end") as per cent and number
     words as digits, without what it denies.
     """
-    text = digits(QUOTES.sub(" ", ARROW.sub(" to ", affirmed(text))))
+    text = with_points(digits(QUOTES.sub(" ", ARROW.sub(" to ", affirmed(text)))))
     if not PLACE_WORDS.search(text):
         return text
     for pattern, written in POSITIONS:

@@ -16,7 +16,18 @@ def vocabulary_of(label, vocabulary):
     its own.
     """
     own = label["value"] if isinstance(label["value"], list) else [label["value"]]
-    return tuple(dict.fromkeys([*(label.get("options") or vocabulary.get(label["name"]) or ()), *own]))
+    return distinct(tuple(label.get("options") or vocabulary.get(label["name"]) or ()), tuple(own))
+
+
+@lru_cache(maxsize=512)
+def distinct(names, own):
+    """Names, and a label's own: of those that no answer could tell apart ("Diving", "diving", "DIVING_") the
+    label's.
+    """
+    alike = {}
+    for name in (*names, *own):
+        alike[" ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())] = name
+    return tuple(alike.values())
 
 
 class Index(NamedTuple):

@@ -26,7 +26,8 @@ OPPOSITE_WORDS = """
 open close|open shut|push pull|grow shrink|increase decrease|same different|give take|fast slow|
 quickly slowly|enter leave|full empty|fill empty|big small|large small|happy sad|hot cold|warm cold|wet dry|
 stand sit|hit miss|catch miss|catch drop|throw catch|add remove|put remove|put take|wear remove|insert remove|
-attach remove|install remove|start stop|begin stop|begin end|start end|win lose|first last|rise fall|
+insert take|attach remove|install remove|start stop|begin stop|begin end|start end|win lose|first last|
+rise fall|
 raise lower|lift lower|succeed fail|laugh cry|smile frown|clean dirty|dark bright|early late|awake asleep|
 approach leave|arrive leave|come leave|build destroy|assemble dismantle|appear vanish|appear disappear|
 pick drop|loosen tighten|accelerate brake|indoors outdoors|inside outdoors|all none|always never|more less|
