@@ -118,7 +118,19 @@ class Output:
             done = Path(folder or self.path) / "DONE"
             text = done.read_text().strip() if done.is_file() else None
             return text is not None and text == meta.get("identity", text)
-        return os.path.isfile(self.path) and meta.get("output_sha256") == sha256(self.path)
+        return not self._changed(meta)
+
+    def _changed(self, meta):
+        """What is not as it was finished, of a file and of those beside it: ["x.jsonl is gone"]."""
+        folder, found = os.path.dirname(self.path), []
+        digests = {self.path: meta.get("output_sha256")}
+        digests |= {os.path.join(folder, name): digest for name, digest in meta.get("beside", {}).items()}
+        for path, digest in digests.items():
+            if not os.path.isfile(path):
+                found.append(f"{path} is gone")
+            elif sha256(path) != digest:
+                found.append(f"{path} was changed")
+        return found
 
     def _others(self, old):
         """The names of what differs from the content `old`, code that is trusted aside: that is noted."""
@@ -184,10 +196,16 @@ class Output:
         if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
             if begun is None:
                 os.unlink(self.note)
+            meta = self._meta()
+            if not self.folder and content_of(meta) and not self._others(content_of(meta)):
+                raise StageError(
+                    f"{self.path}: was finished with these settings, and since then "
+                    f"{', '.join(self._changed(meta))}; --overwrite makes all of it anew"
+                )
             raise StageError(
                 f"{self.path}: exists already, made with other settings:\n"
-                f"{differences(content_of(self._meta()), self.content)}\n  write elsewhere with -o, or "
-                "replace it with --overwrite" + self._way_out(content_of(self._meta()))
+                f"{differences(content_of(meta), self.content)}\n  write elsewhere with -o, or "
+                "replace it with --overwrite" + self._way_out(content_of(meta))
             )
         there = self._has_begun()
         if self.resume and begun is None and there:
@@ -280,7 +298,9 @@ class Output:
             if self.folder:
                 self._replace_folder(counts)
             elif keys is None:
-                self._write_meta(output_sha256=sha256(self.part), **counts)
+                digests = {os.path.basename(path): sha256(made) for made, path in beside}
+                about = {"beside": digests} if digests else {}
+                self._write_meta(output_sha256=sha256(self.part), **about, **counts)
                 for made, path in [*beside, (self.part, self.path)]:
                     os.replace(made, path)
             elif self.shard == WHOLE or self._is_last():
