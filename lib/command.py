@@ -221,7 +221,7 @@ def check_flags(parser, args):
     """Bad usage (exit code 2) for values no stage can obey, before any work."""
     for name, least in LEAST.items():
         value = getattr(args, name, None)
-        if value is not None and value < least:
+        if value is not None and not value >= least:  # nan is neither
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
     if getattr(args, "model", None) and hasattr(args, "fps"):
         check_frames(parser, args)

@@ -6,6 +6,7 @@ import json
 import os
 from array import array
 from codecs import BOM_UTF8 as BOM
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 
 import numpy as np
 
@@ -254,17 +255,20 @@ def answer_problem(record, plain=False, unlabelled=False):
     return None
 
 
-def read_jsonl(path, foreign=False):
+def read_jsonl(path, foreign=False, lenient=False):
     """Yields (line number, object) of a JSONL file, as jsonl_lines."""
-    return ((number, value) for number, value, _ in jsonl_lines(path, foreign))
+    return ((number, value) for number, value, _ in jsonl_lines(path, foreign, lenient))
 
 
-def jsonl_lines(path, foreign=False):
+def jsonl_lines(path, foreign=False, lenient=False):
     """Yields (line number, object, line) of a JSONL file, split on \\n only.
 
     `foreign`: no stage of ours wrote it; then blank lines, and a last line without its end, are no sign of a
-    torn file. Raises StageError with path:line for anything that is not one object a line.
+    torn file. Raises StageError with path:line for a line that is not JSON; `lenient`: such a line has the
+    StageError in place of its object, unless the file as a whole is something else.
     """
+    if os.path.isdir(path):
+        raise StageError(f"{path}: a folder, expected a file of one JSON object a line")
     if not os.path.isfile(path):
         begun = os.path.exists(f"{path}.part")
         hint = f"; the stage that writes it is not finished ({path}.part exists)" if begun else ""
@@ -284,8 +288,30 @@ def jsonl_lines(path, foreign=False):
                 )
             # a number of thousands of digits, lists in thousands of lists
             except (ValueError, RecursionError) as error:
-                raise StageError(f"{where}: not JSON ({error}); found {line[:60]!r}") from None
+                advice = "; save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+                value = StageError(f"{where}: not JSON ({error}); found {line[:60]!r}{advice}")
+                if number == 1 and (other := other_form(path, line, error)):
+                    value, lenient = StageError(f"{where}: {other}"), False
+                if not lenient:
+                    raise value from None
             yield number, value, line
+
+
+def other_form(path, line, error):
+    """What a file is instead of JSON lines, and what to do, or None: by its first line and the error that
+    reading it gave."""
+    if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "UTF-16, expected UTF-8: iconv -f UTF-16 -t UTF-8 IN > OUT"
+    # a value that the line does not end
+    if not (isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc.rstrip())):
+        return None
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            value, _ = json.JSONDecoder().raw_decode(file.read())
+    except (ValueError, RecursionError):
+        return None
+    each = ".[]" if isinstance(value, list) else "."
+    return f"JSON over several lines, expected one object a line: jq -c '{each}' IN > OUT"
 
 
 def line_of(record):

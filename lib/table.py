@@ -13,6 +13,7 @@ from lib.records import StageError
 # longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")
 FIELD = 1 << 24  # characters of a field; Python's own limit is less than a cell of Panda-70M can hold
+QUOTES = 'quote a text as "...", and a quote in it as ""'
 CONVERT = "save it as UTF-8 (Excel: 'CSV UTF-8'; else iconv -f WINDOWS-1252 -t UTF-8 IN > OUT)"
 
 
@@ -73,11 +74,12 @@ def row_of(names, fields):
     return dict(zip(names[:last], fields))
 
 
-def read_csv(path, needed, columns=(), advice="", names=(), skip=0):
+def read_csv(path, needed, columns=(), advice="", names=(), skip=0, lenient=False):
     """Yields ("path:line", row as row_of() has it) of a CSV in UTF-8 or UTF-16, one at a time.
 
     `needed`: columns that must be there; their names and those of the other `columns` are found in any case.
     `names`: those of the columns where the file has no header, or one of `skip` rows that does not tell them.
+    `lenient`: a line with a quote too many or too few is a row with something wrong, where it is one line.
     Raises StageError for another file, with `advice`.
     """
     csv.field_size_limit(FIELD)
@@ -91,16 +93,24 @@ def read_csv(path, needed, columns=(), advice="", names=(), skip=0):
             expected = f"expected {', '.join(needed)}, with commas between" if needed else "expected a header"
             raise StageError(f"{path}:1: {found}, {expected}{advice}")
         line = reader.line_num
-        for fields in reader:
-            if not any(map(str.strip, fields)):  # spreadsheets end in empty rows, ",,,"
-                line = reader.line_num
+        while True:
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                # an open quote takes the rows behind it along: they must not be lost with one bad row
+                if not lenient or reader.line_num > line + 1:
+                    raise
+                line, empty = reader.line_num, False
+                yield f"{path}:{line}", f"not CSV ({error}); {QUOTES}"
                 continue
-            line, empty = reader.line_num, False
-            yield f"{path}:{line}", row_of(names, fields)
+            if fields is None:
+                break
+            line = reader.line_num
+            if any(map(str.strip, fields)):  # spreadsheets end in empty rows, ",,,"
+                empty = False
+                yield f"{path}:{line}", row_of(names, fields)
     except csv.Error as error:
-        raise StageError(
-            f'{path}:{line + 1}: not CSV ({error}); quote a text as "...", and a quote in it as ""'
-        ) from None
+        raise StageError(f"{path}:{line + 1}: not CSV ({error}); {QUOTES}") from None
     if empty:
         raise StageError(f"{path}: a header without rows")
 
@@ -108,12 +118,12 @@ def read_csv(path, needed, columns=(), advice="", names=(), skip=0):
 def contents(path):
     """The bytes of a file that must be there."""
     if not os.path.isfile(path):
-        raise StageError(f"{path}: no such file")
+        raise StageError(f"{path}: {'a folder, expected a file' if os.path.isdir(path) else 'no such file'}")
     with open(path, "rb") as file:
         return file.read()
 
 
-def parsed_json(where, text):
+def parsed_json(where, text, advice=""):
     """A JSON value.
 
     Raises StageError where it is none, or names a key twice: json alone would keep the last one silently.
@@ -130,11 +140,13 @@ def parsed_json(where, text):
     try:
         return json.loads(text, object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}") from None
+        raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}{advice}") from None
 
 
 def read_json(path):
-    return parsed_json(path, contents(path))
+    named = str(path).lower().endswith(".json")
+    advice = "" if named else "; a table is known by the name .csv (with commas), JSON lines by .jsonl"
+    return parsed_json(path, contents(path), advice)
 
 
 def one_a_line(path, text):

@@ -12,7 +12,8 @@ from lib.records import StageError, is_number, is_words, read_jsonl
 from lib.table import read_csv
 
 CLASS_QUESTION = "What is happening in the video?"
-OPTIONAL = ("id", "question", "start", "end", "split", "source_video", "kind")  # columns of a CSV
+NEEDED = ("video", "label")  # columns of a CSV
+OPTIONAL = ("id", "question", "kind", "options", "start", "end", "split", "source_video")
 
 
 def videos_of(root):
@@ -87,10 +88,18 @@ def understood(root):
 
 
 def table(path, question=None):
-    """Yields (where, record or problem) of a CSV with columns video and label; optional id, question, start,
-    end, split, source_video, kind (default class)."""
-    for where, row in read_csv(path, ("video", "label"), OPTIONAL):
+    """Yields (where, record or problem) of a CSV with the columns NEEDED and perhaps some of OPTIONAL (kind:
+    class where it is not given)."""
+    for where, row in read_csv(path, NEEDED, OPTIONAL, lenient=True):
         yield where, row if isinstance(row, str) else row_record(row, where.rpartition(":")[2], question)
+
+
+def unread(path):
+    """A line on the columns of a CSV that table() does not read, or None."""
+    rows = (row for _, row in read_csv(path, NEEDED, OPTIONAL, lenient=True) if isinstance(row, dict))
+    names = [name for name in next(rows, {}) if name and name not in NEEDED + OPTIONAL]
+    known = ", ".join(NEEDED + OPTIONAL)
+    return f"{path}: columns not used: {', '.join(names)}; known are {known}" if names else None
 
 
 def row_record(row, line, question):
@@ -105,11 +114,20 @@ def row_record(row, line, question):
                 f"label {row['label']!r} of kind {kind}: "
                 'expected JSON, e.g. 3.5, [1, 4.2], true or ["first", "then"]'
             )
+    question = row.get("question") or question or (CLASS_QUESTION if kind == "class" else None)
+    if not question:
+        return f"no question for a label of kind {kind}: give the column question, or --question for all"
+    label = {"name": kind, "kind": kind, "value": value}
+    if row.get("options"):
+        try:
+            label["options"] = json.loads(row["options"])
+        except (ValueError, RecursionError):
+            return f'options {row["options"]!r:.120}: expected a JSON list of texts, e.g. ["a dog", "a cat"]'
     record = {
         "id": row.get("id") or f"{os.path.splitext(row['video'])[0]}#{line}",
         "video": row["video"],
-        "question": row.get("question") or question or (CLASS_QUESTION if kind == "class" else ""),
-        "labels": [{"name": kind, "kind": kind, "value": value}],
+        "question": question,
+        "labels": [label],
     }
     try:
         record |= {key: float(row[key]) for key in ("start", "end") if row.get(key)}
@@ -123,10 +141,14 @@ def lines(path):
     """Yields (where, record or problem) of a JSONL file of records; optional are `split` ("train" or "test")
     and `source_video`, the name of the video that a clip was cut from."""
     number = 0
-    for number, record in read_jsonl(path, foreign=True):
+    for number, record in read_jsonl(path, foreign=True, lenient=True):
         source = record.get("source_video") if isinstance(record, dict) else None
-        if isinstance(record, str):  # which would pass for a problem
+        if isinstance(record, StageError):
+            yield f"{path}:{number}", str(record)
+        elif isinstance(record, str):  # which would pass for a problem
             yield f"{path}:{number}", f"found the text {record!r:.60}, expected an object"
+        elif isinstance(record, list):
+            yield f"{path}:{number}", "found a list, expected one object a line: jq -c '.[]' IN > OUT"
         elif source in (None, "") or is_words(source) or is_number(source):
             yield f"{path}:{number}", record
         else:

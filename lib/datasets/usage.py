@@ -81,6 +81,9 @@ def check_usage(parser, args):
         refuse_given(parser, args, ["durations"], "it is for --dataset charades-sta")
     if args.dataset != CAPTIONS:
         refuse_given(parser, args, ["paragraphs"], "it is for --dataset captions")
+    if args.dataset == "folder":
+        reason = "the folder has the labels; a file of labels is for csv, jsonl and captions"
+        refuse_given(parser, args, ["annotations"], reason)
     if args.dataset != "demo":
         refuse_given(parser, args, ["clips"], "it is for --dataset demo")
     if args.dataset == "demo":
