@@ -10,10 +10,11 @@
     python 01_prepare.py --dataset captions --videos clips/ -o data --test-share 0
 
 folder: a class per sub-folder (clips/diving/0412.mp4: "diving"), or per file name (clips/wave.mp4: "wave").
-csv: columns video,label (and id,question,start,end,split,source_video). jsonl: records as in the README.
+csv: columns video,label (and id,question,kind,options,start,end,split,source_video). jsonl: records as in
+the README.
 captions: in place of labels, any file of lib/captions; without one, videos that nobody described. The other
-datasets are read from their official files. --check validates and writes nothing; official annotations
-can be checked alone, without any video.
+datasets are read from their official files. --check validates records and split and writes nothing;
+official annotations can be checked alone, without any video.
 
 Every video is opened and one frame decoded; what was found is remembered in memory.sqlite beside the output.
 Bad records are listed, each with where it stands, what was found and what to do; they are left out, and more
@@ -25,7 +26,6 @@ clips of one source, which official files name and data of your own may (column 
 
 import hashlib
 import os
-import sqlite3
 from collections import Counter
 from contextlib import ExitStack
 from itertools import islice
@@ -37,8 +37,18 @@ from lib.command import settings_of
 from lib.datasets import READERS, captions, own
 from lib.datasets.questions import rewritten
 from lib.datasets.split import Split, grouped, parted, side_of, splits_of
+from lib.datasets.tally import (
+    OTHER_LETTERS,
+    bad,
+    count,
+    good,
+    in_other_letters,
+    new_tally,
+    refuse_sides,
+    report,
+)
 from lib.datasets.usage import CAPTIONS, OWN, parsed
-from lib.datasets.videos import NO_VIDEO, fitted, located, probed
+from lib.datasets.videos import NO_VIDEO, fitted, located, probed, remembering
 from lib.files import read_json, write_atomically
 from lib.output import Output
 from lib.process import progress, run
@@ -113,6 +123,8 @@ def survey(args):
         return 0, True, set()
     if args.dataset == "folder":
         print(own.understood(args.videos), flush=True)
+    if args.dataset == "csv" and (line := own.unread(args.annotations[0])):
+        print(line, flush=True)
     total, missing, example, splits, videos = 0, 0, "", set(), set()
     for where, record, note in annotated(args):
         total += not (note and note.startswith(captions.KEPT))
@@ -148,22 +160,23 @@ def checked(args, total, tally, memory):
     opens, first = args.dataset in OWN or args.videos, {}
     rows = progress(annotated(args), total, "check records")
     while chunk := list(islice(rows, CHUNK)):
-        chunk = list(usable(args, chunk, first, tally))
+        chunk = [(*row, problem_of(args, row, first)) for row in chunk]
         videos = {}
         if opens:
-            paths = sorted({record["video"] for _, record, _ in chunk})
+            paths = sorted({record["video"] for _, record, _, problem in chunk if record and not problem})
             videos = probed(paths, memory, args.workers)
-        for where, record, note in chunk:
-            record, mended, problem = fitted(record, videos[record["video"]] if opens else None)
+        for where, record, note, problem in chunk:
+            mended = None
+            if record and not problem:
+                record, mended, problem = fitted(record, videos[record["video"]] if opens else None)
             if problem:
                 bad(tally, where, problem)
                 continue
             for reason in filter(None, (note, mended)):
                 count(tally, where, reason)
-            tally["good"] += 1
-            tally["kinds"].update(label["kind"] for label in record["labels"])
-            if args.dataset == CAPTIONS:
-                tally["captions"].update(captions=len(record["captions"]), bare=int(not record["captions"]))
+            if record is None:
+                continue
+            good(tally, record, args.dataset == CAPTIONS)
             if any(map(in_other_letters, record["labels"])):
                 count(tally, where, OTHER_LETTERS)
             yield record
@@ -171,64 +184,19 @@ def checked(args, total, tally, memory):
                 return
 
 
-def usable(args, chunk, first, tally):
-    """Yields those of a chunk that are records with an id not in `first` yet, {hash of an id: where it first
-    stands}, and with a path that can be written down. Captions come with one record an id."""
-    for where, record, note in chunk:
-        if record is None and note.startswith(captions.COUNTED) and args.dataset not in OWN:
-            count(tally, where, note)
-        elif record is None:
-            bad(tally, where, note)
-        elif (key := hash(record["id"])) in first:
-            bad(tally, where, f"duplicate id {record['id']!r}, first at {first[key]}; ids must be unique")
-        elif content_problem({"video": record["video"]}):
-            bad(tally, where, f"the path {record['video']!r} is not UTF-8; rename the file or its folder")
-        else:
-            if args.dataset != CAPTIONS:
-                first[key] = where
-            yield where, record, note
-
-
-OTHER_LETTERS = "labels in words beyond a to z (matched by their characters and by embedding alone)"
-
-
-def in_other_letters(label):
-    """Whether the words of a label are hardly English, of which alone the verifier knows inflections."""
-    values = label["value"] if isinstance(label["value"], list) else [label["value"]]
-    letters = (letter for value in values for letter in str(value) if letter.isalpha())
-    return label["kind"] in ("class", "text", "sequence") and not all(map(str.isascii, letters))
-
-
-def count(tally, where, reason):
-    """Count a record that an official file's known defects cost or changed."""
-    tally["notes"].setdefault(reason, [0, where])[0] += 1
-
-
-def bad(tally, where, problem):
-    """Print and count a bad record."""
-    tally["bad"] += 1
-    print(f"bad: {problem}" if problem.startswith(where) else f"bad: {where}: {problem}", flush=True)
-
-
-def report(args, tally):
-    """Print what there is by label kind and what was dropped or mended by reason; raise StageError beyond
-    --max-failures."""
-    for reason, (times, where) in sorted(tally["notes"].items()):
-        print(f"{reason}: {times}, the first at {where}")
-    if tally["questions"]:
-        print("questions: " + ", ".join(f"{n} {what}" for what, n in tally["questions"].most_common()))
-    kinds = "labels: " + ", ".join(f"{n} {kind}" for kind, n in tally["kinds"].most_common())
-    if args.dataset == CAPTIONS:
-        kinds = f"{tally['captions']['captions']} captions, {tally['captions']['bare']} clips without one"
-    print(f"{tally['good']} good records, {tally['bad']} bad; {kinds}")
-    total = tally["good"] + tally["bad"]
-    if not tally["good"]:
-        raise StageError("no record is usable: see the lines above")
-    if tally["bad"] > (args.max_failures * total if args.max_failures < 1 else args.max_failures):
-        raise StageError(
-            f"{tally['bad']} of {total} records are bad, more than --max-failures {args.max_failures:g} "
-            "allows: mend them, or raise it to leave them out"
-        )
+def problem_of(args, row, first):
+    """What is wrong with one of annotated() before its video is opened, or None. `first`: {hash of an id:
+    where it first stands}; captions come with one record an id."""
+    where, record, note = row
+    if record is None:
+        return None if note.startswith(captions.COUNTED) and args.dataset not in OWN else note
+    if (key := hash(record["id"])) in first:
+        return f"duplicate id {record['id']!r}, first at {first[key]}; ids must be unique"
+    if content_problem({"video": record["video"]}):
+        return f"the path {record['video']!r} is not UTF-8; rename the file or its folder"
+    if args.dataset != CAPTIONS:
+        first[key] = where
+    return None
 
 
 # ---------------------------------------------------------------- split and write
@@ -242,38 +210,56 @@ def split_of(args):
     return Split(root, args.seed, args.test_share, args.dev_share)
 
 
-def write(args, records, groups, splits, output, apart):
-    """Write each record to its side: train to `output`, the others to parts beside it. Returns (number of
-    records by side, {video: side}, {group: two of its videos} of groups that stand on two sides)."""
-    here, counts, sides, firsts, both = os.path.abspath(args.output), Counter(), {}, {}, {}
-    split = split_of(args)
-    # a source of one's own is the user's key, as any other is
-    left_out = ("split",) if args.dataset in (*OWN, CAPTIONS) else ("split", "source_video")
-    with ExitStack() as files:
-        parts = {side: files.enter_context(open(f"{args.output}/{side}.jsonl.part", "wb")) for side in apart}
-        for record in records:
-            video = record["video"]
-            group, inside = groups.get(video, video), os.path.relpath(video, here)
-            side = side_of(record, split, group, splits)
-            counts[side] += 1
-            for other in (video, firsts.setdefault(group, video)):
-                if sides.setdefault(other, side) != side:
-                    both.setdefault(group, (other, video))
-            line = {k: v for k, v in record.items() if k not in left_out}
-            line["video"] = video if inside.startswith("..") else inside
-            if side == "train":
-                output.write(line)
-            else:
-                parts[side].write(line_of(line))
-    return counts, sides, both
+def shared_out(args, tally, memory):
+    """Yields (side, record) of every good record, and reports when all are read. Raises StageError then where
+    too many were bad, where one source video has records on two sides, or where a side has none."""
+    split, firsts, both = split_of(args), {}, {}
+    total, own_split, videos = survey(args)
+    groups = grouped(videos, split.root, memory, args.workers)
+    splits = splits_of(videos, groups) if own_split else None
+    videos = {entry for entry in videos if entry[0] in groups}  # so that memory stays small
+    records = checked(args, total, tally, memory)
+    if args.questions_from and not args.check:
+        records = rewritten(records, args.questions_from, memory, tally)
+    for record in records:
+        video = record["video"]
+        group = groups.get(video, video)
+        side = side_of(record, split, group, splits)
+        tally["sides"][side] += 1
+        for other in (video, firsts.setdefault(group, video)):
+            if tally["videos"].setdefault(other, side) != side:
+                both.setdefault(group, (other, video))
+        yield side, record
+    pairs = parted(both, videos, memory, args.workers)
+    if both and is_published(args):  # a published split stays as it is: others have tested by it
+        tally["notes"]["kept: source video in both splits, as published"] = [len(both), next(pairs)]
+        both = {}
+    for pair in pairs if both else ():
+        print(f"in both splits: {pair}", flush=True)
+    report(args, tally)
+    refuse_sides(args, tally, len(both), len({groups.get(video, video) for video in tally["videos"]}))
+
+
+def as_in(path, folder):
+    """How a file in a folder names a path: from there where it lies below, else whole."""
+    inside = os.path.relpath(path, folder)
+    return os.path.abspath(path) if inside.startswith("..") else inside
 
 
 def settings(args):
     """What decides the output beside the annotation files."""
     found = settings_of(args, leave_out=("check",))
+    if args.dataset == "demo":
+        return found
+    # named as the lines name what lies in it, however the user did
+    root = split_of(args).root
+    found["videos"] = as_in(root, args.output)
+    if args.annotations:  # folders of them too; files are known by their content
+        folders = {path: as_in(path, args.output) for path in args.annotations if os.path.isdir(path)}
+        found["annotations"] = [folders.get(path, path) for path in args.annotations]
     # there is no annotation file to tell a changed folder by
-    if args.dataset == "folder" or not args.annotations and args.dataset == CAPTIONS:
-        files = [(path, os.path.getsize(path)) for path in own.videos_of(args.videos)]
+    if args.dataset == "folder" or not args.annotations:
+        files = [(os.path.relpath(path, root), os.path.getsize(path)) for path in own.videos_of(root)]
         found["files"] = hashlib.sha256(repr(files).encode()).hexdigest()
     return found
 
@@ -289,30 +275,36 @@ def refuse_beside(args, target, apart, inputs):
             raise StageError(f"{path}: {problem}; it is not replaced: write elsewhere with -o", code=2)
 
 
-def filled(args, counts, tally, sources, apart):
-    """Those of `apart` that have records. Raises StageError where a side that was asked for has none;
-    captions need no test side.
-    """
-    needed = ["train", *apart]
-    if args.dataset == CAPTIONS and not args.test_share and not counts["test"]:
-        needed.remove("test")
+def write(args, tally, output, apart):
+    """Write each record to its side: train to `output`, the others to parts beside it. Returns (part, path)
+    of those of `apart` that have records."""
+    # a source of one's own is the user's key, as any other is
+    left_out = ("split",) if args.dataset in (*OWN, CAPTIONS) else ("split", "source_video")
+    beside = {side: (f"{args.output}/{side}.jsonl.part", f"{args.output}/{side}.jsonl") for side in apart}
+    with (
+        ExitStack() as files,
+        remembering(os.path.join(args.output, "memory.sqlite")) as memory,
+    ):
+        parts = {side: files.enter_context(open(part, "wb")) for side, (part, _) in beside.items()}
+        for side, record in shared_out(args, tally, memory):
+            line = {k: v for k, v in record.items() if k not in left_out}
+            line["video"] = as_in(record["video"], args.output)
+            if side == "train":
+                output.write(line)
+            else:
+                parts[side].write(line_of(line))
+    # of captions that hold nothing out
+    if not tally["sides"]["test"]:
         print(f"no {args.output}/test.jsonl: --test-share 0 holds nothing out")
-        for path in (f"{args.output}/test.jsonl.part", f"{args.output}/test.jsonl"):
+        for path in beside.pop("test"):
             Path(path).unlink(missing_ok=True)
-    for side in needed:
-        if not counts[side]:
-            raise StageError(
-                f"no {'training' if side == 'train' else side} records among {tally['good']}, "
-                f"of {sources} source videos; use more videos, another --test-share"
-                f"{' (0: no test.jsonl)' * (args.dataset == CAPTIONS)}, or another --seed"
-            )
-    return needed[1:]
+    return list(beside.values())
 
 
 def prepare(args, tally):
     """Write the checked records of each side; train.jsonl comes last, and means that all is there."""
     target, apart = os.path.join(args.output, "train.jsonl"), ["test", "dev"] if args.dev_share else ["test"]
-    inputs = [path for path in args.annotations or [] if os.path.isfile(path)]
+    inputs = [path for path in [*(args.annotations or []), args.durations] if path and os.path.isfile(path)]
     refuse_beside(args, target, apart, inputs)
     with Output(
         target, settings(args), inputs, args.overwrite, resume=False, trust=args.trust_code
@@ -320,31 +312,10 @@ def prepare(args, tally):
         if output.complete:
             print(f"{target}: complete already; nothing to do")
             return
-        memory = sqlite3.connect(os.path.join(args.output, "memory.sqlite"))
-        total, own_split, videos = survey(args)
-        groups = grouped(videos, split_of(args).root, memory, args.workers)
-        splits = splits_of(videos, groups) if own_split else None
-        videos = {entry for entry in videos if entry[0] in groups}  # so that memory stays small
-        records = checked(args, total, tally, memory)
-        if args.questions_from:
-            records = rewritten(records, args.questions_from, memory, tally)
-        counts, sides, both = write(args, records, groups, splits, output, apart)
-        pair = parted(both, videos, memory, args.workers)
-        published = is_published(args)
-        if pair and published:  # a published split stays as it is: others have tested by it
-            tally["notes"]["kept: source video in both splits, as published"] = [len(both), pair]
-        report(args, tally)
-        if pair and not published:
-            raise StageError(
-                f"{pair}, and {len(both) - 1} more source videos, have records in both splits; "
-                "a video must stand on one side: mend the split column"
-            )
-        sources = len({groups.get(video, video) for video in sides})
-        apart = filled(args, counts, tally, sources, apart)
-        beside = [(f"{args.output}/{side}.jsonl.part", f"{args.output}/{side}.jsonl") for side in apart]
+        beside = write(args, tally, output, apart)
         notes = {reason: times for reason, (times, _) in tally["notes"].items()}
-        output.finish(beside=beside, **counts, bad=tally["bad"], notes=notes)
-    videos = Counter(sides.values())
+        output.finish(beside=beside, **tally["sides"], bad=tally["bad"], notes=notes)
+    counts, videos = tally["sides"], Counter(tally["videos"].values())
     dev = f", {counts['dev']} on {videos['dev']} to choose the cycle by" if args.dev_share else ""
     what = "clips" if args.dataset == CAPTIONS else "questions"
     print(
@@ -362,22 +333,19 @@ def is_published(args):
 
 def check(args, tally):
     """Validate and report; write nothing."""
-    total, *_ = survey(args)
-    for _ in checked(args, total, tally, sqlite3.connect(":memory:")):
-        pass
-    report(args, tally)
+    with remembering(":memory:") as memory:
+        if args.dataset in OWN or args.videos:
+            for _ in shared_out(args, tally, memory):
+                pass
+        else:  # which videos are one cannot be told without them
+            total, *_ = survey(args)
+            for _ in checked(args, total, tally, memory):
+                pass
+            report(args, tally)
 
 
 def main():
-    args = parsed(__doc__)
-    tally = {
-        "questions": Counter(),
-        "good": 0,
-        "bad": 0,
-        "kinds": Counter(),
-        "captions": Counter(),
-        "notes": {},
-    }
+    args, tally = parsed(__doc__), new_tally()
     if args.check:
         check(args, tally)
     else:

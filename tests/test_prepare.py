@@ -5,18 +5,19 @@ import json
 import os
 import re
 import runpy
+import shutil
 import sqlite3
 import sys
 import unicodedata
 from collections import Counter
 
 import pytest
-from conftest import lines, sh
+from conftest import ROOT, lines, sh
 from test_video import coded_clip
 
 from lib.benchmarks.labels import join_answers
 from lib.datasets import READERS, own
-from lib.datasets.videos import fitted
+from lib.datasets.videos import fitted, located
 from lib.model import question_on
 from lib.prompts import label_text
 from lib.records import StageError, record_problem
@@ -661,13 +662,18 @@ def test_what_06_writes_may_go_to_a_new_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "raw, said",
-    [(b'{"id": "a", "video', ":1: not JSON"), (b"", ": no records"), (b"[" * 99999, ":1: not JSON")],
+    [
+        (b'{"id": "a", "video', ":1: not JSON"),
+        (b"", ": no records"),
+        (b"[" * 99999, ":1: not JSON"),
+        (b'{"n": ' + b"1" * 5000 + b"}", ":1: not JSON"),
+    ],
 )
 def test_a_torn_or_empty_jsonl_is_one_clear_error(tmp_path, raw, said):
     path = tmp_path / "mine.jsonl"
     path.write_bytes(raw)
-    with pytest.raises(StageError, match=f"^{re.escape(str(path))}{said}"):
-        list(own.lines(path))
+    done = checked("jsonl", path)
+    assert f"{path}{said}" in done.stdout + done.stderr and "Traceback" not in done.stderr
 
 
 def test_folders_named_as_splits_are_splits(tmp_path):
@@ -745,3 +751,174 @@ def test_repeated_ids_are_found_in_one_reading(clip, tmp_path, monkeypatch):
     checked = runpy.run_path("01_prepare.py")["checked"](argparse.Namespace(**args), count, tally, memory)
     assert [record["id"] for record in checked] == [f"{n}" for n in range(count // 2)]
     assert tally["bad"] == count // 2 and len(reads) == 1
+
+
+# ---------------------------------------------------------------- what the user is told
+
+
+def as_line(**keys):
+    return json.dumps({**GOOD, **keys}) + "\n"
+
+
+LABELLED = "video,label,kind,question,options\n"
+TOLD = [
+    # a line that is none costs itself alone, and a file that is another thing is named as that
+    ("m.jsonl", as_line() + '{"id": "b" "video"}\n' + as_line(id="c", video=""), "m.jsonl:2: not JSON", 2),
+    ("m.jsonl", as_line() + '{"id": "b" "video"}\n' + as_line(id="c", video=""), "m.jsonl:3: video is ''", 2),
+    ("m.jsonl", '{"id", \n' + as_line(), "m.jsonl:1: not JSON", 1),
+    (
+        "m.jsonl",
+        as_line().encode() + b'{"id": "caf\xe9"}\n',
+        "m.jsonl:2: not JSON .*; save the file as UTF-8",
+        1,
+    ),
+    ("m.jsonl", as_line() + f"[{as_line().strip()}]\n", "m.jsonl:2: found a list, .* jq -c '.\\[\\]' IN", 1),
+    (
+        "m.json",
+        json.dumps([GOOD], indent=1),
+        "m.json:1: JSON over several lines, .* jq -c '.\\[\\]' IN",
+        None,
+    ),
+    ("m.json", json.dumps(GOOD, indent=1), "m.json:1: JSON over several lines, .* jq -c '.' IN", None),
+    ("m.jsonl", as_line().encode("utf-16"), "m.jsonl:1: UTF-16, expected UTF-8: iconv", None),
+    ("m.jsonl", None, "m.jsonl: a folder, expected a file", None),
+    ("m.csv", 'video,label\na.mp4,"x"y\na.mp4,x\n', "m.csv:2: not CSV .*; quote a text", 1),
+    ("m.csv", 'video,label\na.mp4,"x\na.mp4,"y"\n', "m.csv:2: not CSV .*; quote a text", None),
+    # columns
+    ("m.csv", LABELLED + 'a.mp4,A,choice,Which?,"[""x"",""y""]"\n', "labels: 1 choice", 0),
+    ("m.csv", LABELLED + 'a.mp4,x,class,,"[""x"",""y""]"\n', "labels: 1 class", 0),
+    (
+        "m.csv",
+        LABELLED + 'a.mp4,A,choice,Which?,"x, y"\n',
+        "m.csv:2: options 'x, y': expected a JSON list",
+        1,
+    ),
+    (
+        "m.csv",
+        "video,label,kind\na.mp4,3,number\n",
+        "m.csv:2: no question .* column question, or --question",
+        1,
+    ),
+    (
+        "m.csv",
+        "video,label,start_time,\na.mp4,x,1,\n",
+        "m.csv: columns not used: start_time; known are video",
+        0,
+    ),
+    (
+        "m.csv",
+        "video,label,start,end\na.mp4,x,0,390\n",
+        "clamped: clip ends after the video: 1, the first at",
+        0,
+    ),
+    (
+        "m.csv",
+        "video,label,start,end\na.mp4,x,0,2.005\n",
+        "1 good records, 0 bad; labels: 1 class\nwithout",
+        0,
+    ),
+]
+
+
+@pytest.mark.parametrize("name, text, said, bad", TOLD)
+def test_a_file_of_ones_own_is_told_what_is_wrong_with_it(clip, tmp_path, name, text, said, bad):
+    """`bad`: how many records are, None where the whole file is no good."""
+    path = tmp_path / name
+    if text is None:
+        path.mkdir()
+    else:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = checked("csv" if name.endswith("csv") else "jsonl", path)
+    assert re.search(said, done.stdout + done.stderr), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert bad is None and done.returncode == 1 or f" good records, {bad} bad;" in done.stdout, done.stdout
+
+
+def test_a_table_by_another_name_is_told_the_names(tmp_path):
+    (tmp_path / "c.tsv").write_text("video\tcaption\na.mp4\tx\n")
+    done = checked("captions", tmp_path / "c.tsv")
+    assert "c.tsv: not JSON" in done.stderr and "known by the name .csv (with commas)" in done.stderr
+
+
+def test_bad_records_are_told_in_order_and_none_at_length(tmp_path):
+    path, long = tmp_path / "m.jsonl", "x" * 5000
+    path.write_text(as_line() + as_line(id="b", split="dev") + as_line(id="c", video=long))
+    told = [line for line in checked("jsonl", path).stdout.splitlines() if line.startswith("bad: ")]
+    assert [re.search(r"m.jsonl:(\d)", line)[1] for line in told] == ["1", "2", "3"]
+    assert max(map(len, told)) < 1010 and told[2].endswith("no such file")
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--dataset", "folder", "--videos", ".", "--annotations", "m.csv"], "--annotations: the folder has"),
+        (
+            ["--dataset", "folder", "--videos", ".", "--max-failures", "nan"],
+            "--max-failures nan: expected at",
+        ),
+    ],
+)
+def test_flags_that_nothing_would_obey_are_refused(words, said):
+    done = sh("01_prepare.py", *words, "--check", check=False)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def test_several_videos_of_one_name_are_not_called_missing(tmp_path):
+    for place in ("a/x.mp4", "b/x.mp4"):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).touch()
+    rows = [("f:1", {"video": [(name, None, None)]}, None) for name in ("x", "a/x", "y")]
+    notes = [note for *_, note in located(rows, tmp_path)]
+    assert "several videos of its name" in notes[0] and notes[1:] == [None, "dropped: video not found"]
+
+
+# ---------------------------------------------------------------- the same command again
+
+
+@pytest.fixture
+def split_in_two(tmp_path):
+    """Two clips and their labels with a split; the function runs 01 on them."""
+    for name in ("a.mp4", "b.mp4"):
+        coded_clip(tmp_path / name, 20)
+    path = tmp_path / "m.jsonl"
+    path.write_text(as_line(split="train") + as_line(id="b", video="b.mp4", split="test"))
+
+    def prepare(*words, check=True):
+        data = ["01_prepare.py", "--dataset", "jsonl", "--annotations", path, "-o", tmp_path / "data"]
+        return sh(*data, *words, check=check)
+
+    prepare()
+    return prepare
+
+
+@pytest.mark.parametrize("end", ["is gone", "was changed"])
+def test_a_test_file_that_is_gone_or_was_changed_is_not_complete(split_in_two, tmp_path, end):
+    test = tmp_path / "data/test.jsonl"
+    before = test.read_bytes()
+    test.unlink() if end == "is gone" else test.write_bytes(before + b"{}\n")
+    done = split_in_two(check=False)
+    assert done.returncode == 1 and f"{test} {end}; --overwrite makes all of it anew" in done.stderr
+    split_in_two("--overwrite")
+    assert test.read_bytes() == before and "complete already" in split_in_two().stdout
+
+
+def test_one_folder_in_several_spellings_is_one(split_in_two, tmp_path):
+    for videos in (tmp_path, f"{tmp_path}/", f"{tmp_path}/data/..", os.path.relpath(tmp_path, ROOT)):
+        assert "complete already" in split_in_two("--videos", videos).stdout, videos
+    shutil.copytree(tmp_path, tmp_path / "elsewhere")
+    done = split_in_two("--videos", tmp_path / "elsewhere", check=False)
+    assert "made with other settings" in done.stderr and "/elsewhere'" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["no database", "torn", "folder"])
+def test_a_memory_that_cannot_be_used_is_named(split_in_two, tmp_path, kind):
+    memory = tmp_path / "data/memory.sqlite"
+    whole = memory.read_bytes()
+    memory.unlink()
+    if kind == "folder":
+        memory.mkdir()
+    else:
+        memory.write_bytes(b"not a database at all" if kind == "no database" else whole[: len(whole) // 2])
+    done = split_in_two("--overwrite", "--seed", "1", check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"{memory}: " in done.stderr and "remove it, and run the same command again" in done.stderr

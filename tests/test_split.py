@@ -310,7 +310,7 @@ def test_an_own_split_that_parts_one_video_is_an_error_that_names_both(kind, tmp
         "source_video": "both of source 'tape 3'",
     }
     assert done.returncode == 1 and not (tmp_path / "data/train.jsonl").exists()
-    assert f"{tmp_path}/a.mp4 and {tmp_path}/x.mp4 ({why[kind]})" in done.stderr
+    assert f"in both splits: {tmp_path}/a.mp4 and {tmp_path}/x.mp4 ({why[kind]})\n" in done.stdout
     assert "have records in both splits" in done.stderr and "mend the split column" in done.stderr
 
 
@@ -346,3 +346,42 @@ def test_sources_of_one_name_leave_nothing_to_test_and_say_so(tmp_path):
     rows = records(["a.mp4", "b.mp4", "c.mp4"], source_video="webvid")
     done = prepare("jsonl", jsonl(tmp_path / "mine.jsonl", rows), tmp_path / "data", check=False)
     assert done.returncode == 1 and "records among 3, of 1 source videos" in done.stderr
+
+
+# ---------------------------------------------------------------- what is said of it before, and what to do
+
+
+def test_a_check_is_of_the_split_too(tmp_path):
+    names = [f"{n}.mp4" for n in range(4)]
+    for name in names:
+        clip(tmp_path / name)
+    rows = [
+        {**row, "split": split, "source_video": source}
+        for row, split, source in zip(records(names), ("train", "test", "train", "test"), "aabb")
+    ]
+    words = ["--dataset", "jsonl", "--annotations", jsonl(tmp_path / "mine.jsonl", rows), "--check"]
+    done = sh("01_prepare.py", *words, check=False)
+    assert done.returncode == 1 and "2 source videos have records in both splits" in done.stderr
+    assert [f"(both of source '{source}')" in done.stdout for source in "ab"] == [True, True]
+    # an empty side may yet be filled by other flags
+    jsonl(tmp_path / "mine.jsonl", records(names[:1]))
+    assert "without --check this would end so: no test records among 1" in sh("01_prepare.py", *words).stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*names, "mine.jsonl"]
+
+
+def test_a_limit_that_cuts_a_side_off_is_named(tmp_path):
+    names = [f"{n}.mp4" for n in range(3)]
+    for name in names:
+        clip(tmp_path / name)
+    rows = [{**row, "split": split} for row, split in zip(records(names), ("train", "train", "test"))]
+    path = jsonl(tmp_path / "mine.jsonl", rows)
+    done = prepare("jsonl", path, tmp_path / "data", "--limit", "2", check=False)
+    assert "no test records among the first 2, " in done.stderr and "raise --limit 2" in done.stderr
+
+
+def test_of_folders_files_are_to_be_moved(tmp_path):
+    for place in ("train/a/1.mp4", "test/a/2.mp4"):
+        clip(tmp_path / "v" / place)
+    shutil.copy(tmp_path / "v/train/a/1.mp4", tmp_path / "v/test/a/copy.mp4")
+    done = sh("01_prepare.py", "--dataset", "folder", "--videos", tmp_path / "v", "--check", check=False)
+    assert "move or delete all but one of its files" in done.stderr and "(the same content)" in done.stdout

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from lib.datasets.groups import groups_of, link_of
 
+SHOWN = 20  # pairs of videos that stand on two sides are named one by one, these many
+
 
 class Split(NamedTuple):
     """How videos without a split of their own are shared out."""
@@ -54,10 +56,7 @@ def side_of(record, split, group, splits):
 
 
 def parted(both, videos, memory, workers):
-    """The first of the groups {group: two of its videos} that stand on two sides, in words; None where there
-    is none.
-    """
-    if not both:
-        return None
-    one, other = min(both.values())
-    return one if one == other else f"{one} and {other} ({link_of(one, other, videos, memory, workers)})"
+    """Yields in words the groups {group: two of its videos} that stand on two sides, the first SHOWN."""
+    for one, other in sorted(both.values())[:SHOWN]:
+        why = "" if one == other else f" and {other} ({link_of(one, other, videos, memory, workers)})"
+        yield f"{one}{why}"

@@ -2,11 +2,15 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing, contextmanager
 
-from lib.records import record_problem
+from lib.datasets.common import ROUNDING
+from lib.records import StageError, record_problem
 from lib.video import VideoError, prefetch, probe
 
 NO_VIDEO = "dropped: video not found"
+NAMESAKES = "dropped: several videos of its name, none less deep than the others"
 VERSION = 2  # of what lib.video.probe finds: a changed one looks anew
 ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
@@ -43,22 +47,33 @@ def index_videos(folder):
     return index
 
 
+def named_so(index, stem):
+    """The files that fit a candidate, of several the least deep ones."""
+    if os.path.isabs(stem):
+        return [stem] if os.path.isfile(stem) else []
+    paths = [
+        path
+        for path in index.get(os.path.basename(stem), ())
+        if f"/{os.path.splitext(path)[0]}".endswith(f"/{stem}")
+    ]
+    least = min((path.count("/") for path in paths), default=0)
+    return [path for path in paths if path.count("/") == least]
+
+
 def find_video(index, candidates):
     """(path, start, end) of the first candidate that is there, or None. Of several files that fit, the least
     deep; of several as deep, none."""
     for stem, start, end in candidates:
-        if os.path.isabs(stem):
-            paths = [stem] if os.path.isfile(stem) else []
-        else:
-            paths = [
-                path
-                for path in index.get(os.path.basename(stem), ())
-                if f"/{os.path.splitext(path)[0]}".endswith(f"/{stem}")
-            ]
-        depths = [path.count("/") for path in paths]
-        if paths and depths.count(min(depths)) == 1:
-            return paths[depths.index(min(depths))], start, end
+        paths = named_so(index, stem)
+        if len(paths) == 1:
+            return paths[0], start, end
     return None
+
+
+def namesakes(index, candidates):
+    """The files of the first candidate that several fit equally, so that find_video took none; else []."""
+    found = (named_so(index, stem) for stem, *_ in candidates)
+    return next((paths for paths in found if len(paths) > 1), [])
 
 
 def located(rows, folder):
@@ -70,10 +85,24 @@ def located(rows, folder):
         if record is None:
             yield where, None, note
         elif found is None:
-            yield where, None, NO_VIDEO
+            yield where, None, NAMESAKES if namesakes(index, record["video"]) else NO_VIDEO
         else:
             times = {key: time for key, time in zip(("start", "end"), found[1:]) if time is not None}
             yield where, {**record, "video": os.path.abspath(found[0]), **times}, note
+
+
+@contextmanager
+def remembering(path):
+    """The SQLite database at a path, in which is remembered what would cost time to find again. Raises
+    StageError where it cannot be used."""
+    try:
+        with closing(sqlite3.connect(path)) as memory:
+            yield memory
+    except sqlite3.DatabaseError as error:
+        if "full" in str(error):  # of the disk: lib.process says what to do
+            raise
+        problem = f"{error}, expected an SQLite database that can be written; it only saves time"
+        raise StageError(f"{path}: {problem}: remove it, and run the same command again") from None
 
 
 def probed(paths, memory, workers):
@@ -117,7 +146,10 @@ def fitted(record, video):
     if isinstance(video, str):
         return None, None, video
     start, end = record.get("start") or 0.0, video["duration"]
+    note = None
     if record.get("end") is not None:
+        if record["end"] > end + ROUNDING:
+            note = "clamped: clip ends after the video"
         end = min(record["end"], end)
     if start >= video["duration"]:
         problem = (
@@ -125,7 +157,7 @@ def fitted(record, video):
             "mend start and end"
         )
         return None, None, problem
-    labels, note = [], None
+    labels = []
     for label in record["labels"]:
         label, mended, problem = fitted_label(label, end - start, video)
         if problem:
