@@ -21,7 +21,7 @@ from lib.datasets.common import items
 from lib.datasets.egoexo import PROFICIENCY
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import QUESTIONS, ask, draw
-from lib.datasets.videos import find_video, index_videos
+from lib.datasets.videos import find_video, fitted, index_videos
 from lib.prompts import render
 from lib.records import StageError, record_problem
 from lib.tools.template import ANSWERS, template_answer
@@ -305,6 +305,8 @@ def test_items_of_lists_and_lines(tmp_path):
         ('[{"a": 1}', ":1: not JSON, or cut off"),
         ("[1, 2]", ":1: found 1"),
         ("{]", ":1: not JSON"),
+        ('[{"a": %s}]' % ("9" * 5000), ":1: not JSON.* digits"),
+        ('{"a": ' * 100_000, ":1: not JSON.* recursion"),
         ("", None),
         ("[]", None),
     ):
@@ -1042,6 +1044,18 @@ def test_egoexo4d_single_file_and_no_takes(ego):
     )  # a whole take needs no duration
 
 
+def test_egoexo4d_says_where_an_annotation_of_another_kind_stands(tmp_path):
+    path, keystep = tmp_path / "a.json", {"segments": []}
+    for value, where in (
+        ({"v_a": EVENTS}, path),
+        ([keystep], f"{path}: annotations[0]"),
+        ({"annotations": {"u1": keystep}}, f"{path}: u1"),
+        ({"annotations": [{"take_uid": "u1", **keystep}]}, f"{path}: u1"),
+    ):
+        found = list(READERS["egoexo4d"](str(saved(path, value)), 0))
+        assert found == [(str(where), None, "dropped: an annotation of another kind")]
+
+
 # ---------------------------------------------------------------- conversations
 
 
@@ -1169,6 +1183,150 @@ def test_video_r1_is_read_with_and_without_letters(tmp_path):
     records, notes = read_rows(tmp_path / "bad.jsonl", *bad)
     assert not records and sum(notes.values()) == 4
     assert notes["dropped: the answer is none of its options, or no number"] == 2
+
+
+# ---------------------------------------------------------------- values of another type
+
+SITUATION = {"actions": ["a026"], "bbox_labels": ["o006", "o002"], "bbox": [[1, 2, 30, 40], None]}
+STAR = {"question_id": "Sequence_T1_13", "video_id": "6H78U", "start": 0.0, "end": 9.0}
+STAR |= {"question": "What happened?", "answer": "Took the towel.", "situations": {"000021": SITUATION}}
+STAR["situations"] |= {"000041": {**SITUATION, "actions": ["a051"]}}
+STAR["choices"] = [{"choice_id": 0, "choice": "Ate."}, {"choice_id": 1, "choice": "Took the towel."}]
+SCENE = {"time": 3.0, "actors": [entity("A", "cook", 1, 2, 30, 40)], "objects": []}
+PART = {"id": "s1", "class_name": "cut", "start_time": 2.0, "end_time": 4.0}
+PART["higher_order_interactions"] = [SCENE]
+ACTIVITY = {"id": "act", "start_time": 1.0, "end_time": 9.0}
+ACTIVITY["sub_activities"] = [PART, {**PART, "id": "s2", "class_name": "stir", "start_time": 3.0}]
+MOMA = {"file_name": "a.mp4", "width": 100, "height": 80, "duration": 10.0, "activity": ACTIVITY}
+SPOKEN = {"timestamp": 5.0, "text": "C jumps.", "best_exo": {"cam_id": "cam02"}, "ego_visible": True}
+SKILL = {"take_uid": "u1", "task_name": "Fix it", "video_paths": PATHS, "proficiency_score": "Novice"}
+MOMENT = {"video_time": 5.0, "list": "['Good.']"}
+SHOWN = {"task_name": "Fix it", "video_paths": PATHS, "good_executions": [MOMENT]}
+COMMENT = {"task_name": "Fix it", "commentary_data": [{"video_time": 5.0, "text": "Good."}]}
+EVENTS = {"duration": 9.0, "timestamps": [[0, 4], [5, 8]], "sentences": ["He sits.", "He goes."]}
+CHAT = {"video": "a.mp4", "conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "x"}]}
+
+# by reader: its annotations, and the files beside them
+TYPED = {
+    "activitynet": {"val_1.json": {"v_a": EVENTS}},
+    "ssv2": {"a.json": [{"id": "1", "label": "holding it", "template": "Holding [it]"}], "labels.json": {}},
+    "star": {
+        "STAR_val.json": [STAR],
+        "action_classes.txt": "a026 hold a towel\na051 eat some food\n",
+        "object_classes.txt": "o002 picture\no006 closet\n",
+        "video_fps": {"6H78U.mp4": 20.0},
+    },
+    "moma": {"anns.json": [MOMA], "splits/standard.json": {"train": ["act"]}},
+    "egoexo4d": {
+        "a.json": {"annotations": {"u1": [{"descriptions": [SPOKEN]}, COMMENT, SHOWN]}},
+        "takes.json": [TAKE],
+    },
+    "egoexo4d by list": {"a.json": {"annotations": [SKILL]}},
+    "nextqa": {
+        "a.csv": "video,question,answer,qid,type\n1,what is it,it,3,CW\n",
+        "map_vid_vidorID.json": {"1": "0101/1"},
+    },
+    "charades-sta": {"a.txt": "A 1.0 5.0##he sits.\n", "charades.json": {"A": {"duration": 9.0}}},
+    "conversations": {"a.json": [CHAT, {**CHAT, "id": 1, "start": 0, "end": 2, "answer": '{"labels": []}'}]},
+    "finediving": {
+        "FineDiving_fine-grained_annotation.pkl": {
+            ("01", 1): dive([(4, 3), (36, 3)], {4: "In", 36: "Entry"})
+        },
+        "train_split.pkl": [("01", 1)],
+        "Sub_action_Types_Table.pkl": {4: "In"},
+    },
+}
+HUGE = 10**400  # an integer that no float holds
+WRONG = (None, True, 0, -1.5, HUGE, float("nan"), "x", "", [], ["x", 1], {}, {"x": None}, [[]], "[" * 9999)
+
+
+@pytest.mark.parametrize(
+    "name,value,said",
+    [
+        (
+            "activitynet",
+            {"v_a": {**EVENTS, "duration": "9"}},
+            ": v_a: duration is '9', expected a number; mend",
+        ),
+        (
+            "activitynet",
+            {"v_a": {**EVENTS, "sentences": ["x", 5]}},
+            r": v_a: sentences\[1\] is 5, expected a text",
+        ),
+        (
+            "activitynet",
+            {"version": 1, "v_a": EVENTS},
+            ": version: found 1, expected an object with duration",
+        ),
+        ("ssv2", [{"id": 1, "label": "x", "template": None}], ":1: template is None, expected a text"),
+        ("star", [{**STAR, "choices": {"A": "b"}}], ":1: choices is {'A': 'b'}, expected a list"),
+        (
+            "moma",
+            [{**MOMA, "activity": {**ACTIVITY, "sub_activities": [{}]}}],
+            ":1: sub.*: id, .* among no keys",
+        ),
+        ("moma", [{**MOMA, "width": float("nan")}], ":1: width is nan, expected a number"),
+        (
+            "egoexo4d",
+            {"annotations": {"u1": [{"proficiency_score": "Novice"}]}},
+            ": u1: scenario_name not among",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_named_with_its_place(tmp_path, name, value, said):
+    with pytest.raises(StageError, match=f"a.json{said}"):
+        list(READERS[name](str(saved(tmp_path / "a.json", value)), 0))
+
+
+def mutilated(value):
+    """Yields a value with each of its parts, itself first, replaced by others and left out."""
+    yield from WRONG
+    if isinstance(value, dict):
+        for key in value:
+            rest = {other: part for other, part in value.items() if other != key}
+            yield from (rest, *({**rest, key: part} for part in mutilated(value[key])))
+    elif isinstance(value, list):
+        for n, part in enumerate(value):
+            rest = [value[:n], value[n + 1 :]]
+            yield from (sum(rest, []), *([*rest[0], other, *rest[1]] for other in mutilated(part)))
+
+
+def put(path, value):
+    """Write a value into a file of text, of JSON, or a pickle."""
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == ".json":
+        path.write_text(json.dumps(value))
+    elif path.suffix in (".txt", ".csv"):
+        path.write_text(value)
+    else:
+        path.write_bytes(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_a_value_of_another_type_ends_in_a_refusal(tmp_path, name):
+    files, reader = TYPED[name], READERS[name.split()[0]]
+    path, about = str(tmp_path / next(iter(files))), {"duration": 9.0, "width": 100, "height": 100}
+
+    def good():
+        """The number of records that 01 would write; StageError where it refuses the file."""
+        problems = []
+        for _, record, _ in reader(path, 0):
+            if record:
+                find_video({}, record["video"])
+                problems.append(fitted({**record, "video": "a clip"}, about)[2])
+        return problems.count(None)
+
+    for file, value in files.items():
+        put(tmp_path / file, value)
+    assert good()
+    for file, value in files.items():
+        for other in mutilated(value) if not isinstance(value, str) else ():
+            put(tmp_path / file, other)
+            try:
+                good()
+            except StageError as error:
+                assert str(tmp_path / file) in str(error), error
+        put(tmp_path / file, value)
 
 
 # ---------------------------------------------------------------- questions and template answers

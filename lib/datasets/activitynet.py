@@ -3,7 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
-from lib.datasets.common import load, need, record, span, split_of, whole
+from lib.datasets.common import NUMBER, load, need, record, span, split_of, typed, whole
 from lib.datasets.questions import ask
 
 OVERLAP = 0.25  # of the shorter; sentences that share more time are not one after the other
@@ -20,13 +20,16 @@ def read(path, seed, durations=None):
 
 def records_of(where, path, video, entry, seed):
     """Yields (record, note) of one video."""
-    duration, times, sentences = need(where, entry, "duration", "timestamps", "sentences")
+    keys = {"duration": NUMBER, "timestamps": list, "sentences": list}
+    duration, times, sentences = need(where, entry, **keys)
     if len(times) != len(sentences):
         yield None, "dropped: timestamps and sentences differ in number"
         return
     stems, events = (video, video.removeprefix("v_")), []
     more = {**split_of(path), "source_video": stems[1]}
-    for n, ((start, end), sentence) in enumerate(zip(times, map(str.strip, sentences))):
+    for n, (pair, sentence) in enumerate(zip(times, sentences)):
+        start, end = typed(where, f"timestamps[{n}]", pair, list, length=2)
+        sentence = typed(where, f"sentences[{n}]", sentence, str).strip()
         id, (interval, note) = f"{video}#{Path(path).stem}-{n}", span(start, end, duration)
         if interval is None or not sentence:
             yield None, note if interval is None else "dropped: no words"

@@ -12,7 +12,7 @@ def read(path, seed, durations=None):
     durations = durations or next(iter(sorted(Path(path).parent.glob("charades*.json"))), None)
     lengths = {}
     for video, entry in load(durations).items() if durations else ():
-        lengths[video] = number(*need(f"{durations}: {video}", entry, "duration"))
+        lengths[video] = number(*need(f"{durations}: {video}", entry, duration=object))
     with open(path, encoding="utf-8", errors="replace") as file:
         for line, text in enumerate(file, 1):
             times, _, sentence = text.strip().partition("##")

@@ -5,9 +5,11 @@ import os
 import re
 from math import isfinite
 from pathlib import Path
+from types import NoneType
+from typing import get_args
 
 from lib.datasets.questions import draw
-from lib.records import StageError
+from lib.records import StageError, is_number
 from lib.table import read_csv
 
 SPLITS = {
@@ -22,9 +24,19 @@ SPLITS = {
     "testing": "test",
 }
 UNLABELLED = "; a file published without labels (test) cannot be used"
+MEND = "mend it, or download the file again"
 ROUNDING = 0.01  # seconds; listed times are rounded, so an end this little after the video is no defect
 BETWEEN = re.compile(r"[\s,\[\]]*")  # what stands between two objects of a JSON list, or of JSON lines
 BLOCK = 1 << 16  # characters of a JSON file read at once
+NUMBER = int | float
+NAMES = {
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    NoneType: "null",
+}
 
 
 # ---------------------------------------------------------------- files
@@ -49,11 +61,11 @@ def items(path):
             depth += text.count("[", start, at) - text.count("]", start, at)
             try:
                 item, end = decoder.raw_decode(text, at)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 more = block(file, size, f"{path}:{line}")
                 if not more and (at < len(text) or depth):
                     raise StageError(
-                        f"{path}:{line}: not JSON, or cut off ({error.msg}); "
+                        f"{path}:{line}: not JSON, or cut off ({getattr(error, 'msg', error)}); "
                         f"found {text[at : at + 60]!r}; download it again"
                     ) from None
                 if not more:
@@ -82,7 +94,7 @@ def load(path, kind=dict):
     """A whole JSON file, which must hold a `kind`."""
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StageError(f"{path}: not JSON ({error})") from None
     if not isinstance(value, kind):
         raise StageError(
@@ -91,12 +103,35 @@ def load(path, kind=dict):
     return value
 
 
-def need(where, item, *keys):
-    """The values of `keys` in an annotation."""
-    missing = [key for key in keys if key not in item]
+def need(where, item, /, **types):
+    """The values of the keys of `types` in an annotation, each of its type, which typed() knows: one with
+    `| None` may be null or left out.
+
+    Raises StageError for an annotation that is not so.
+    """
+    if not isinstance(item, dict):
+        raise StageError(f"{where}: found {item!r:.60}, expected an object with {', '.join(types)}; {MEND}")
+    optional = {key for key, kind in types.items() if NoneType in get_args(kind)}
+    missing = [key for key in types if key not in item and key not in optional]
     if missing:
-        raise StageError(f"{where}: {', '.join(missing)} not among {', '.join(map(str, item))}{UNLABELLED}")
-    return [item[key] for key in keys]
+        raise StageError(
+            f"{where}: {', '.join(missing)} not among {', '.join(map(str, item)) or 'no keys'}{UNLABELLED}"
+        )
+    return [typed(where, key, item.get(key), kind) for key, kind in types.items()]
+
+
+def typed(where, name, value, kind, length=None):
+    """A value of an annotation. Raises StageError where it is not of its type `kind` (object: any), a number
+    that is not finite, or a list of another `length`.
+    """
+    fits = isinstance(value, kind)
+    if fits and kind is not object and isinstance(value, NUMBER):
+        fits = is_number(value)
+    if not fits or length and len(value) != length:
+        names = dict.fromkeys(NAMES.get(one, one.__name__) for one in get_args(kind) or [kind])
+        expected = " or ".join(names) + (f" of {length}" if length else "")
+        raise StageError(f"{where}: {name} is {value!r:.60}, expected {expected}; {MEND}")
+    return value
 
 
 def beside(path, *names):
@@ -118,7 +153,7 @@ def number(value):
     """A finite float, or None."""
     try:
         value = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return value if isfinite(value) else None
 
@@ -139,6 +174,8 @@ def span(start, end, duration=None):
 
 def corners(box, width, height):
     """([x1, y1, x2, y2] as fractions or None, note) of a box [x, y, width, height] in pixels."""
+    if not (width > 0 and height > 0):
+        return None, "dropped: frame without a size"
     x, y, w, h = box
     exact = [x / width, y / height, (x + w) / width, (y + h) / height]
     value = [min(max(v, 0.0), 1.0) for v in exact]

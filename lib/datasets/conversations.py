@@ -114,7 +114,7 @@ def solution_of(item):
     text = item.get("solution") or item.get("answer") or isinstance(rule, dict) and rule.get("ground_truth")
     try:
         found = json.loads(text) if isinstance(text, str) and text.startswith("{") else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found.get("labels"), list) else {}
 

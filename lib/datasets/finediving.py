@@ -4,7 +4,9 @@ import os
 from itertools import groupby
 from pathlib import Path
 
-from lib.datasets.common import need, number, record, whole
+import numpy as np
+
+from lib.datasets.common import need, number, record, typed, whole
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import ask
 from lib.records import StageError
@@ -23,23 +25,31 @@ def read(path, seed, durations=None):
             f"{path}: no {ANNOTATION} among {', '.join(files) or 'no pickles'}; "
             "give the folder of the annotations"
         )
-    splits = {
-        (key[0], int(key[1])): {"split": split}
-        for split in ("train", "test")
-        if f"{split}_split.pkl" in files
-        for key in unpickle(files[f"{split}_split.pkl"])
-    }
+    splits = {}
+    for split in ("train", "test"):
+        listed = files.get(f"{split}_split.pkl")
+        for key in unpickle(listed, list | tuple | set | np.ndarray) if listed else ():
+            splits[dive_of(listed, key)] = {"split": split}
     table = unpickle(files["Sub_action_Types_Table.pkl"]) if "Sub_action_Types_Table.pkl" in files else {}
-    for (competition, n), dive in unpickle(files[ANNOTATION]).items():
-        where, split = f"{files[ANNOTATION]}: {competition}, {n}", splits.get((competition, int(n)), {})
+    for key, dive in unpickle(files[ANNOTATION]).items():
+        competition, n = dive_of(files[ANNOTATION], key)
+        where, split = f"{files[ANNOTATION]}: {competition}, {n}", splits.get((competition, n), {})
         for found, note in records_of(where, competition, n, dive, table, seed, split):
             yield where, found, note
 
 
+def dive_of(where, key):
+    """(competition, number) of a dive."""
+    competition, n = typed(where, "a dive", key, tuple | list | np.ndarray, length=2)
+    if number(n) is None:
+        raise StageError(f"{where}: a dive is {key!r:.60}, expected its competition and number")
+    return str(competition), int(number(n))
+
+
 def records_of(where, competition, n, dive, table, seed, split):
     """Yields (record, note) of one dive."""
-    keys = ("action_type", "dive_score", "frames_labels", "sub-action_types")
-    kind, score, frames, types = need(where, dive, *keys)
+    keys = {"action_type": object, "dive_score": object, "frames_labels": list | np.ndarray}
+    kind, score, frames, types = need(where, dive, **keys, **{"sub-action_types": dict})
     id = f"{competition}_{n}"
     video, more = whole(f"{competition}/{n}", id), {**split, "source_video": id}
     yield record(f"{id}#dive", video, ask("dive", seed, id), "dive", "class", str(kind), **more), None
@@ -48,9 +58,11 @@ def records_of(where, competition, n, dive, table, seed, split):
     else:
         question = ask("score", seed, id)
         yield record(f"{id}#score", video, question, "score", "number", float(score), **more), None
-    names = {int(key): str(name).strip() for key, name in {**table, **types}.items()}
-    steps = [step for step, _ in groupby(int(frame) for frame in frames)]
-    if not steps or not set(steps) <= names.keys():
+    names = {number(key): str(name).strip() for key, name in {**table, **types}.items()}
+    steps = [
+        step for step, _ in groupby(map(number, frames.ravel() if isinstance(frames, np.ndarray) else frames))
+    ]
+    if not steps or None in steps or not set(steps) <= names.keys():
         yield None, "dropped: a step without a name"
     else:
         steps, question = [names[step] for step in steps], ask("dive steps", seed, id)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lib.datasets.common import beside, load, record, rows, split_of, whole
+from lib.datasets.common import beside, load, need, record, rows, split_of, whole
 
 
 def read(path, seed, durations=None):
     """CSV: choice, or text for the open-ended variant without a0 to a4. Videos: ID, or in VidOR's folders by
     map_vid_vidorID.json beside it."""
-    mapping = beside(path, "map_vid_vidorID.json")
-    mapping = load(mapping) if mapping else {}
+    folders = beside(path, "map_vid_vidorID.json")
+    mapping = load(folders) if folders else {}
     for where, row in rows(path, "video", "question", "answer", "qid", "type"):
         video, question, answer = row["video"], row["question"].strip(), row["answer"].strip()
         options = [row[f"a{i}"] for i in range(5)] if "a0" in row else None
@@ -20,7 +20,8 @@ def read(path, seed, durations=None):
             yield where, None, "dropped: answer is none of the options"
             continue
         kind, value = ("choice", "ABCDE"[int(answer)]) if options else ("text", answer)
-        id, stems = f"{video}#{Path(path).stem}-{row['qid']}", whole(mapping.get(video, video), video)
+        (inside,) = need(folders, mapping, **{video: str | None})
+        id, stems = f"{video}#{Path(path).stem}-{row['qid']}", whole(inside or video, video)
         if not question.endswith(("?", ".")):
             question += "?"
         more = {**split_of(path), "source_video": video, "type": row["type"]}

@@ -43,15 +43,18 @@ class NumpyOnly(pickle.Unpickler):
         return ADMITTED[module, name]
 
 
-def unpickle(path):
-    """The content of a pickle, of Python 2 or 3, that holds plain values and numpy arrays only. Raises
-    StageError for any other."""
+def unpickle(path, kind=dict):
+    """The content of a pickle, of Python 2 or 3: a `kind` that holds plain values and numpy arrays only.
+    Raises StageError for any other."""
     # what pickle raises for a file that is cut off, or is no pickle
     damaged = (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError)
     with open(path, "rb") as file:
         try:
-            return NumpyOnly(file, encoding="latin1").load()
+            value = NumpyOnly(file, encoding="latin1").load()
         except (pickle.UnpicklingError, *damaged) as error:
             raise StageError(
                 f"{path}: refused: {error}; expected a pickle of plain values and numpy arrays only"
             ) from None
+    if not isinstance(value, kind):
+        raise StageError(f"{path}: found a {type(value).__name__}, expected another file; download it again")
+    return value

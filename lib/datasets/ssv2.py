@@ -10,7 +10,7 @@ def read(path, seed, durations=None):
     names = beside(path, "labels.json")
     names = load(names) if names else {}
     for where, item in items(path):
-        id, text, template = need(where, item, "id", "label", "template")
+        id, text, template = need(where, item, id=str | int, label=str, template=str)
         name, video = template.replace("[", "").replace("]", ""), whole(str(id))
         more = {**split_of(path), "source_video": str(id)}
         if names and name not in names:

@@ -1,8 +1,26 @@
 """STAR situated reasoning: choice, text and interval; box and sequence where there are situations."""
 
-from lib.datasets.common import beside, chosen, items, need, record, rows, span, split_of, whole
+from collections import Counter
+from itertools import zip_longest
+
+from lib.datasets.common import (
+    NUMBER,
+    beside,
+    chosen,
+    items,
+    need,
+    number,
+    record,
+    rows,
+    span,
+    split_of,
+    typed,
+    whole,
+)
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import ask
+from lib.records import StageError
+from lib.table import text_lines
 
 # the clips of the other types end before what is asked for
 SEEN_WHOLE = ("Interaction", "Sequence")
@@ -24,7 +42,7 @@ def class_names(path):
     names = {}
     for name in ("action_classes.txt", "object_classes.txt"):
         if listed := beside(path, name, f"STAR_classes/{name}"):
-            names |= {line[:4]: line[5:].strip() for line in listed.read_text().splitlines()}
+            names |= {line[:4]: line[5:].strip() for line in text_lines(listed)}
     return names
 
 
@@ -37,14 +55,17 @@ def multiple_choice(path):
 
 def records_of(where, item, names, rates, seed, split):
     """Yields (record, note) of one question."""
-    keys = ("video_id", "start", "end", "question_id", "question", "choices", "answer")
-    video, start, end, number, question, choices, answer = need(where, item, *keys)
+    keys = {"video_id": str, "start": object, "end": object, "question_id": str, "question": str}
+    keys |= {"choices": list, "answer": str}
+    video, start, end, name, question, choices, answer = need(where, item, **keys)
     interval, note = span(start, end)
-    options = [c["choice"] for c in sorted(choices, key=lambda c: c["choice_id"])]
+    keys = {"choice_id": NUMBER, "choice": str}
+    choices = [need(f"{where}: choices[{n}]", choice, **keys) for n, choice in enumerate(choices)]
+    options = [choice for _, choice in sorted(choices)]
     if interval is None or answer not in options:
         yield None, note or "dropped: answer is none of the options"
         return
-    id, more = f"{video}#{number}", {**split, "source_video": video, "type": number.split("_")[0]}
+    id, more = f"{video}#{name}", {**split, "source_video": video, "type": name.split("_")[0]}
     clip, letter = [*whole(f"{video}_{start}_{end}"), (video, *interval)], chr(65 + options.index(answer))
     yield record(id, clip, question, "answer", "choice", letter, options, **more), None
     if len(answer.split()) > 2:
@@ -54,7 +75,7 @@ def records_of(where, item, names, rates, seed, split):
         yield record(f"{id}#interval", whole(video), when, "interval", "interval", interval, **more), None
     if "situations" not in item:
         return
-    frames = annotated_frames(item["situations"], rates.get(f"{video}.mp4"), interval)
+    frames = annotated_frames(where, item, number(rates.get(f"{video}.mp4")), interval)
     if frames is None:
         reason = "frame rate (STAR_classes/video_fps) or class lists missing"
         yield None, f"not asked: box and sequence, {reason}"
@@ -63,24 +84,41 @@ def records_of(where, item, names, rates, seed, split):
     yield sequence_record(id, clip, frames, names, seed, more)
 
 
-def annotated_frames(situations, rate, interval):
-    """[(seconds from the clip's start, situation)] of the frames in the clip, or None without a frame rate.
-    Frames are numbered from 1, at the video's rate."""
+def annotated_frames(where, item, rate, interval):
+    """[(seconds from the clip's start, actions, [(object, box or None)])] of the frames in the clip, in
+    order, or None without a frame rate. Frames are numbered from 1, at the video's rate."""
     if not rate:
         return None
-    times = [((int(frame) - 1) / rate, situations[frame]) for frame in sorted(situations, key=int)]
-    return [(at - interval[0], found) for at, found in times if interval[0] <= at < interval[1]]
+    frames, (situations,) = [], need(where, item, situations=dict)
+    for name, found in situations.items():
+        if (frame := number(name)) is None:
+            raise StageError(f"{where}: situations {name!r:.60}, expected the number of a frame")
+        at = (frame - 1) / rate
+        if interval[0] <= at < interval[1]:
+            frames.append((at - interval[0], *situation(f"{where}: situations {name}", found)))
+    return sorted(frames, key=lambda frame: frame[0])
+
+
+def situation(where, found):
+    """(actions, [(object, box or None)]) of a frame."""
+    keys = {"actions": list, "bbox_labels": list, "bbox": list}
+    actions, labels, boxes = need(where, found, **keys)
+    for name in (*actions, *labels):
+        typed(where, "the class of an action or object", name, str)
+    for box in filter(None, boxes):
+        for side in typed(where, "bbox", box, list, length=4):
+            typed(where, "bbox", side, NUMBER)
+    return actions, list(zip_longest(labels, boxes))
 
 
 def box_record(id, clip, frames, names, seed, more):
     """(record, note) of one box: of an object that stands once in its frame."""
-    boxes = [
-        (at, names[name], box)
-        for at, found in frames
-        for name, box in zip(found["bbox_labels"], found["bbox"])
-        if box and name in names and found["bbox_labels"].count(name) == 1
-        if box[0] < box[2] and box[1] < box[3]
-    ]
+    boxes = []
+    for at, _, found in frames:
+        times = Counter(name for name, _ in found)
+        for name, box in found:
+            if box and name in names and times[name] == 1 and box[0] < box[2] and box[1] < box[3]:
+                boxes.append((at, names[name], box))
     if not boxes:
         return None, "not asked: box, none in the clip"
     at, name, box = chosen(boxes, seed, id, "box")
@@ -93,8 +131,8 @@ def box_record(id, clip, frames, names, seed, more):
 def sequence_record(id, clip, frames, names, seed, more):
     """(record, note) of the actions in the order of their first frames; those of one frame have no order."""
     first = {}
-    for at, found in frames:
-        for action in found["actions"]:
+    for at, actions, _ in frames:
+        for action in actions:
             first.setdefault(action, at)
     if len(first) < 2 or len(set(first.values())) < len(first) or not first.keys() <= names.keys():
         return None, "not asked: sequence, the actions do not begin one after the other"
