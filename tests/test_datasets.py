@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from conftest import SHARED, sh
 
-from lib.datasets import READERS
+from lib.datasets import READERS, own
 from lib.datasets.common import items
 from lib.datasets.egoexo import PROFICIENCY
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import QUESTIONS, ask, draw
-from lib.datasets.videos import find_video, fitted, index_videos
+from lib.datasets.videos import NO_VIDEO, SEVERAL, find_video, fitted, index_videos, located
 from lib.prompts import render
 from lib.records import StageError, record_problem
 from lib.tools.template import ANSWERS, template_answer
@@ -360,6 +360,21 @@ def test_videos_are_found_by_the_end_of_their_path(tmp_path):
         find_video({}, [(str(tmp_path / "raw/x.mp4"), None, None)]) == at("raw/x.mp4")
         and find_video(index, [(str(tmp_path / "raw/y.mp4"), None, None)]) is None
     )
+
+
+def test_videos_of_one_name_and_files_of_other_endings_are_told(tmp_path):
+    names = ["a/x.mkv", "b/x.mkv", "b/y.mp4", "b/z.flv", "c.FLV", "notes"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    rows = [(stem, {"video": [(stem, None, None)]}, None) for stem in ("x", "a/x", "y", "z")]
+    notes = [note for *_, note in located(rows, tmp_path)]
+    assert notes == [SEVERAL, None, None, NO_VIDEO]
+    said = "2 classes, a folder each; 3 files left out: 2 .flv, 1 no ending"
+    assert own.understood(tmp_path) == f"{tmp_path}: {said}"
+    for name in names[3:]:
+        (tmp_path / name).unlink()
+    assert own.understood(tmp_path) == f"{tmp_path}: 2 classes, a folder each"
 
 
 # ---------------------------------------------------------------- STAR with situations

@@ -15,8 +15,8 @@ import numpy as np
 
 from lib.captions import Row, formed_rows, key_of, stem
 from lib.datasets.common import SPLITS, split_of
-from lib.datasets.own import videos_of
-from lib.datasets.videos import NO_VIDEO, find_video, index_videos
+from lib.datasets.own import ending_of, videos_and_others
+from lib.datasets.videos import NO_VIDEO, SEVERAL, find_video, index_videos, rivals
 from lib.prompts import CAPTION
 from lib.records import StageError
 
@@ -66,8 +66,11 @@ def forms_of(paths):
 
 def unlabelled(root):
     """clips_in() of a folder: all videos in it and below."""
-    for path in videos_of(root):
+    videos, others = videos_and_others(root)
+    for path in videos:
         yield "list", path, Row(os.path.relpath(path, root), None), [], None
+    for path in others:
+        yield "list", path, None, None, f"left out: other files ({ending_of(path)})"
 
 
 def checked_rows(paths, paragraphs):
@@ -188,17 +191,28 @@ def found(row, root):
         return os.path.abspath(path), row.start, row.end
     if row.file:
         return None
-    places = [(name, None, None) for name in row.names]
-    for name, start, end in filter(None, [(stem(row.video), row.start, row.end), row.whole]):
-        places += [(name, start, end), (f"v_{name}", start, end)]
-    place = find_video(index_of(root), places)
+    place = find_video(index_of(root), candidates(row))
     return place and (os.path.abspath(place[0]), *place[1:])
 
 
+def candidates(row):
+    """What find_video() looks for."""
+    places = [(name, None, None) for name in row.names]
+    for name, start, end in filter(None, [(stem(row.video), row.start, row.end), row.whole]):
+        places += [(name, start, end), (f"v_{name}", start, end)]
+    return places
+
+
 def missing(row, root, form):
-    """The note of a row whose video is not there."""
+    """The note of a row whose video is not there, or which of several it may be."""
+    several = [] if row.file else rivals(index_of(root), candidates(row))
     if form not in OWN:
-        return NO_VIDEO
+        return SEVERAL if several else NO_VIDEO
     if row.file:
         return f"{LOST}{row.file}"
+    if several:
+        return (
+            f"video {row.video!r}: {len(several)} files have that name, {several[0]} and {several[1]}; "
+            f"name one by its path below {root}"
+        )
     return f"{LOST}{os.path.join(root, row.video)}, nor one of its name below {root}"

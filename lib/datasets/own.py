@@ -18,15 +18,25 @@ OPTIONAL = ("id", "question", "kind", "options", "start", "end", "split", "sourc
 
 def videos_of(root):
     """The paths of the videos below a folder, in order."""
+    return videos_and_others(root)[0]
+
+
+def videos_and_others(root):
+    """(the paths of the videos below a folder, in order; those of its other files)."""
     if not os.path.isdir(root):
         raise StageError(f"{root}: expected a folder of videos")
     files = list(files_below(root))
-    videos = [path for path in files if os.path.splitext(path)[1].lower() in ENDINGS and os.path.isfile(path)]
+    videos = [path for path in files if ending_of(path) in ENDINGS and os.path.isfile(path)]
     if not videos:
         raise StageError(
             f"{Path(root)}: no video among {len(files)} files; expected endings {' '.join(sorted(ENDINGS))}"
         )
-    return sorted(videos, key=Path)
+    return sorted(videos, key=Path), sorted(set(files).difference(videos))
+
+
+def ending_of(path):
+    """The ending of a file's name, in small letters."""
+    return os.path.splitext(path)[1].lower() or "no ending"
 
 
 def are_splits(places):
@@ -71,7 +81,8 @@ def folder(root, question=None):
 
 def understood(root):
     """One line on how folder() reads a folder: "val is the test split; 3 classes, a folder each"."""
-    places = [Path(path).relative_to(root) for path in videos_of(root)]
+    videos, others = videos_and_others(root)
+    places = [Path(path).relative_to(root) for path in videos]
     tops = Counter(place.parts[0] for place in places if len(place.parts) > 1)
     found, depth = [], 1
     if are_splits(places):
@@ -84,6 +95,10 @@ def understood(root):
         found.append(f"{len(classes)} classes, a folder each")
     if bare := sum(len(place.parts) <= depth for place in places):
         found.append(f"{bare} videos with their label in the file name")
+    if others:
+        endings = Counter(map(ending_of, others)).most_common()
+        named = ", ".join(f"{n} {ending}" for ending, n in endings[:8]) + ", ..." * (len(endings) > 8)
+        found.append(f"{len(others)} files left out: {named}")
     return f"{root}: {'; '.join(found)}"
 
 

@@ -10,7 +10,7 @@ from lib.records import StageError, record_problem
 from lib.video import VideoError, prefetch, probe
 
 NO_VIDEO = "dropped: video not found"
-NAMESAKES = "dropped: several videos of its name, none less deep than the others"
+SEVERAL = "dropped: several videos of its name, as deep in the folder"
 VERSION = 2  # of what lib.video.probe finds: a changed one looks anew
 ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
@@ -47,33 +47,29 @@ def index_videos(folder):
     return index
 
 
-def named_so(index, stem):
-    """The files that fit a candidate, of several the least deep ones."""
-    if os.path.isabs(stem):
-        return [stem] if os.path.isfile(stem) else []
-    paths = [
-        path
-        for path in index.get(os.path.basename(stem), ())
-        if f"/{os.path.splitext(path)[0]}".endswith(f"/{stem}")
-    ]
-    least = min((path.count("/") for path in paths), default=0)
-    return [path for path in paths if path.count("/") == least]
-
-
 def find_video(index, candidates):
     """(path, start, end) of the first candidate that is there, or None. Of several files that fit, the least
     deep; of several as deep, none."""
     for stem, start, end in candidates:
-        paths = named_so(index, stem)
+        paths = least_deep(index, stem)
         if len(paths) == 1:
             return paths[0], start, end
     return None
 
 
-def namesakes(index, candidates):
-    """The files of the first candidate that several fit equally, so that find_video took none; else []."""
-    found = (named_so(index, stem) for stem, *_ in candidates)
-    return next((paths for paths in found if len(paths) > 1), [])
+def rivals(index, candidates):
+    """The paths of which find_video() takes none, as several fit and are as deep; none where none fits."""
+    return next(filter(None, (least_deep(index, stem) for stem, *_ in candidates)), [])
+
+
+def least_deep(index, stem):
+    """Of the files that fit a candidate's stem those that are least deep."""
+    if os.path.isabs(stem):
+        return [stem] if os.path.isfile(stem) else []
+    paths = index.get(os.path.basename(stem), ())
+    paths = [path for path in paths if f"/{os.path.splitext(path)[0]}".endswith(f"/{stem}")]
+    depth = min((path.count("/") for path in paths), default=0)
+    return [path for path in paths if path.count("/") == depth]
 
 
 def located(rows, folder):
@@ -85,7 +81,7 @@ def located(rows, folder):
         if record is None:
             yield where, None, note
         elif found is None:
-            yield where, None, NAMESAKES if namesakes(index, record["video"]) else NO_VIDEO
+            yield where, None, SEVERAL if rivals(index, record["video"]) else NO_VIDEO
         else:
             times = {key: time for key, time in zip(("start", "end"), found[1:]) if time is not None}
             yield where, {**record, "video": os.path.abspath(found[0]), **times}, note
