@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SHARED, lines, sh
+from test_datasets import mutilated
 from test_video import coded_clip
 
 from lib.captions import read_captions
@@ -88,6 +89,41 @@ def test_a_csv_of_ones_own_makes_one_record_a_clip(tmp_path, videos):
     assert "no " in said and not (tmp_path / "data" / "test.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    "columns,cell",
+    [
+        ("video,captions", '["a dog", "it\'s 1, 2"]'),
+        ("Video,Captions", """['a dog', "it's 1, 2"]"""),
+        ("VIDEO,Sentence", '["a dog","it\'s 1, 2"]'),
+        ("video,description", '["a dog", "it\'s 1, 2"]'),
+    ],
+)
+def test_a_list_in_a_cell_is_as_many_captions_under_any_known_column(tmp_path, columns, cell):
+    table(tmp_path / "c.csv", dict(zip(columns.split(","), ("a.mp4", cell))))
+    (record,) = [record for _, record, _ in read([tmp_path / "c.csv"], None)]
+    assert record["captions"] == ["a dog", "it's 1, 2"]
+
+
+@pytest.mark.parametrize("caption", ["[laughter] he sits", "he says [so]", "[]"])
+def test_other_brackets_are_a_caption(tmp_path, caption):
+    table(tmp_path / "c.csv", {"video": "a.mp4", "caption": caption})
+    (record,) = [record for _, record, _ in read([tmp_path / "c.csv"], None)]
+    assert record["captions"] == ([] if caption == "[]" else [caption])
+
+
+def test_columns_of_which_none_is_a_caption_are_named(tmp_path):
+    words = ["--dataset", "captions", "--check", "--annotations"]
+    for rows, columns in (
+        ([{"video": "a.mp4", "text": "x"}] * 2, "video, text"),
+        ([{"video": "a.mp4"}], None),
+    ):
+        table(tmp_path / "c.csv", *({**row, "start": n, "end": n + 1} for n, row in enumerate(rows)))
+        done = sh("01_prepare.py", *words, tmp_path / "c.csv")
+        said = f"nobody described? no caption among {columns}, start, end (caption, captions, sentence"
+        assert (said in done.stdout) == bool(columns) == ("?" in done.stdout)
+        assert not columns or f": 2, the first at {tmp_path / 'c.csv'}:2" in done.stdout
+
+
 def test_jsonl_with_lists_obeys_its_split_and_keeps_a_source_on_one_side(tmp_path, videos):
     names = [f"{n}.mp4" for n in range(12)]
     folder = videos(*names)
@@ -127,7 +163,13 @@ def test_clips_that_nobody_described(tmp_path, videos, clip):
     rows, said = prepared(tmp_path / "folder", "--videos", folder)
     assert set(rows) == {"a.mp4", "sub/b.mkv", "sub/deep/c d.mp4"}
     assert all(row["captions"] == [] for row in rows.values())
-    assert "0 captions, 3 clips without one" in said
+    assert "0 captions, 3 clips without one" in said and "left out" not in said
+    (folder / "sub/old.FLV").write_bytes(b"")
+    (folder / "a.flv").write_bytes(b"")
+    _, said = prepared(tmp_path / "others", "--videos", folder)
+    assert f"left out: other files (.flv): 2, the first at {folder / 'a.flv'}" in said
+    (folder / "sub/old.FLV").unlink()
+    (folder / "a.flv").unlink()
     (tmp_path / "list.txt").write_text(f"# mine\nsub/deep/c d.mp4\n\n{clip}\na.mp4\na.mp4\n")
     rows, _ = prepared(tmp_path / "list", "--annotations", tmp_path / "list.txt", "--videos", folder)
     assert [named(row)[0] for row in rows.values()] == ["c d.mp4", "clip.mp4", "a.mp4"]
@@ -404,6 +446,11 @@ OWN_PROBLEMS = [
     ({"video": "a.mp4", "caption": "x", "start": 50, "end": 60}, "starts at 50"),
     ({"video": "a.mp4", "caption": "x", "split": "dev"}, "split 'dev', expected train or test"),
     ({"video": "a.mp4", "caption": "x", "source_video": [1]}, "source_video is"),
+    ({"video": ["a.mp4"], "caption": "x"}, "video is .*, expected a name"),
+    ({"video": "a.mp4", "caption": "x", "id": ["a"]}, "id is .*, expected a name"),
+    ({"video": "a.mp4", "caption": "['x' 'y']"}, "expected a text, or a list as JSON or Python"),
+    ({"video": "a.mp4", "caption": "x", "start": 10**400}, "start is 1000*, expected seconds"),
+    ({"video": "c.mp4", "caption": "x"}, "video 'c.mp4': 2 files .*/1/c.mp4 and .*/2/c.mp4; name one by"),
     ({"video": "b.mp4", "caption": "x", "id": "first"}, "id 'first' is another clip, first at"),
     ({"video": "gone.mp4", "caption": "x"}, "no video at .*gone.mp4"),
     ({"video": "broken.mp4", "caption": "x"}, "broken.mp4"),
@@ -412,7 +459,7 @@ OWN_PROBLEMS = [
 
 
 def test_every_bad_row_of_ones_own_is_named_with_its_line(tmp_path, videos):
-    folder = videos("a.mp4", "b.mp4")
+    folder = videos("a.mp4", "b.mp4", "1/c.mp4", "2/c.mp4")
     (folder / "broken.mp4").write_bytes(b"no video")
     rows = [{"video": "a.mp4", "caption": "x", "id": "first"}, *(row for row, _ in OWN_PROBLEMS)]
     path = jsonl(tmp_path / "c.jsonl", *rows)
@@ -425,7 +472,7 @@ def test_every_bad_row_of_ones_own_is_named_with_its_line(tmp_path, videos):
         (line,) = [line for line in bad if f"{path}:{number}: " in line]
         assert re.search(said, line), line
     assert not (tmp_path / "data/train.jsonl").exists()
-    prepared(tmp_path / "data", *words[:-2], "--max-failures", 20)
+    prepared(tmp_path / "data", *words[:-2], "--max-failures", len(OWN_PROBLEMS))
 
 
 @pytest.mark.parametrize(
@@ -456,6 +503,50 @@ def test_a_file_that_is_none_is_one_error(tmp_path, videos, name, content, said)
     done = prepare(tmp_path / "data", "--annotations", path, "--videos", folder, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"{tmp_path}/{said}" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "name,value,said",
+    [
+        (
+            "m.json",
+            {"videos": [{"video_id": ["v"]}], "sentences": []},
+            r"m.json: videos\[0\]: video_id is \['v'\]",
+        ),
+        (
+            "m.json",
+            {"videos": [], "sentences": [{"video_id": {}}]},
+            r"m.json: sentences\[0\]: video_id is {}",
+        ),
+        ("c.json", {"images": [{"id": {}}], "annotations": []}, r"c.json: images\[0\]: id is {}"),
+        (
+            "c.json",
+            {"images": [], "annotations": [{"image_id": [1]}]},
+            r"annotations\[0\]: image_id is \[1\]",
+        ),
+    ],
+)
+def test_an_id_of_another_type_is_refused(tmp_path, name, value, said):
+    (tmp_path / name).write_text(json.dumps(value))
+    with pytest.raises(StageError, match=f"{said}, expected a text or a number"):
+        list(read([tmp_path / name], None))
+
+
+@pytest.mark.parametrize("form", ["msrvtt", "vatex", "activitynet", "internvid", "vidln", "coco", "own"])
+def test_a_value_of_another_type_is_no_traceback(tmp_path, form):
+    path = tmp_path / "c.json"
+    official(path, form)
+    coco = {"images": [{"id": 1, "file_name": "a.mp4"}], "annotations": [{"image_id": 1, "caption": "x"}]}
+    own = {"video": "a.mp4", "captions": ["x"], "start": 0, "end": 1, "id": "a", "source_video": "s"}
+    good = json.loads(path.read_text()) if path.exists() else {"coco": coco, "own": own}[form]
+    good = [good] if form in ("internvid", "vidln", "own") else good
+    for value in [good, *mutilated(good)]:
+        path.write_text(json.dumps(value))
+        for reader in (lambda: list(read([path], None)), lambda: read_captions(path)):
+            try:
+                assert reader() or value is not good
+            except StageError as error:
+                assert str(path) in str(error) and value is not good
 
 
 def test_defects_of_published_files_are_counted(tmp_path):

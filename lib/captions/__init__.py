@@ -1,7 +1,7 @@
 """Files of clips with captions, of one's own or of a dataset, as clips: read by 01 (to train on, to caption
 anew), by lib.viit and by 06 (to score captions and retrieval).
 
-    JSONL, CSV    video, caption (JSONL: or captions, a list); optional id, start, end, split, source_video
+    JSONL, CSV    video, caption (or captions, a list); optional id, start, end, split, source_video
     list          a text file of videos, a path a line: clips that nobody described
     MSR-VTT       its JSON of videos and sentences, or MSRVTT_JSFUSION_test.csv (1k-A)
     VATEX         its JSON list of videoID and enCap

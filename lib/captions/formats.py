@@ -5,6 +5,7 @@ have defects.
 """
 
 import ast
+import json
 import re
 from typing import NamedTuple
 
@@ -13,13 +14,15 @@ from lib.records import StageError, is_number, is_text, is_time, is_words
 
 VIDEO = "video|video_id|vid|VideoID|image_id"
 CAPTION = "caption|captions|sentence|sentences|enCap|Description"
+MORE = "id|start|end|split|source_video"  # what a row of one's own may have beside these two
 EXPECTED = (
     "expected video and caption (or those of MSR-VTT, VATEX, MSVD, ActivityNet Captions, COCO, VideoCC, "
     "InternVid, Panda-70M or VidLN)"
 )
 INSTANT = 0.01  # seconds
 YOUTUBE = re.compile(r"(?:[?&]v=|youtu\.be/|/embed/|/shorts/)([\w-]{11})")
-CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")  # 0:01:20.880, 01:20
+CLOCK = re.compile(r"(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")  # 0:01:20.880, 01:20
+LISTED = re.compile(r"\[\s*(?:['\"].*)?\]", re.DOTALL)  # of a cell that is a list: ["a dog", "it runs"]
 CUT = re.compile(r"(.+)_(\d+(?:\.\d+)?)_(\d+(?:\.\d+)?)")  # 6H78U_11.1_19.6, QJ1zm_3tPYA_000010_000020
 
 
@@ -86,7 +89,7 @@ def time_of(value):
         return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3])
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return found if not isinstance(value, bool) and is_number(found) and found >= 0 else None
 
@@ -106,7 +109,14 @@ def times(start, end):
 
 
 def captions_of(value):
-    """(captions, Problem): a text or a list of them, each without doubled spaces; one of the two is None."""
+    """(captions, Problem): a text, a list of them, or such a list as a text, each without doubled spaces; one
+    of the two is None.
+    """
+    if isinstance(value, str) and LISTED.fullmatch(value.strip()):
+        if (found := list_in(value.strip())) is None:
+            text = f"captions {value!r:.120}, expected a text, or a list as JSON or Python writes it"
+            return None, Problem(text, "dropped: caption is no list")
+        value = found
     value = value if isinstance(value, list) else [value]
     if not all(map(is_text, value)):
         text = f"captions {value!r:.120}, expected texts that are not blank"
@@ -115,6 +125,20 @@ def captions_of(value):
         text = f"captions {value!r:.120}: half a character, expected Unicode"
         return None, Problem(text, "dropped: half a character in a caption")
     return [" ".join(text.split()) for text in value], None
+
+
+def list_in(text):
+    """The list that a text holds, as JSON or Python writes it, or None."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    # numpy writes no commas, and Python would join its texts to one
+    return found if repr(found).replace(" ", "") == text.replace(" ", "") else None
 
 
 def is_unicode(text):
@@ -163,11 +187,18 @@ def own(row):
     if video is None:
         yield Problem(f"no video; {EXPECTED}", "dropped: no video")
         return
-    captions, problem = None, None
+    for key, name in (("video", video), ("id", row.get("id"))):
+        if not (name is None or isinstance(name, str) or is_number(name)):
+            yield Problem(f"{key} is {name!r:.60}, expected a name", f"dropped: {key} is no name")
+            return
+    captions, problem, note = None, None, None
     if any(name in row for name in CAPTION.split("|")):
         caption = first(row, CAPTION)
         blank = Problem(f"no caption; {EXPECTED}", "dropped: blank caption")
         captions, problem = (None, blank) if caption is None else captions_of(caption)
+    elif not row.keys() <= {*VIDEO.split("|"), *MORE.split("|")}:
+        names = f"no caption among {', '.join(map(str, row)):.120} ({CAPTION.replace('|', ', ')})"
+        note = f"kept: a clip that nobody described? {names}"
     bounds, wrong = times(row.get("start"), row.get("end"))
     if problem or wrong:
         yield problem or wrong
@@ -182,7 +213,7 @@ def own(row):
     found = CUT.fullmatch(str(video)) if row.get("start") in (None, "") else None
     # as a part of the whole only with a point in its times: a_1_2 is a name as any other
     whole = part_of(found[0]) if found and "." in found[2] and "." in found[3] else None
-    yield Row(str(video), captions, *bounds, source=source, whole=whole, **more)
+    yield Row(str(video), captions, *bounds, source=source, whole=whole, note=note, **more)
 
 
 # ---------------------------------------------------------------- datasets
@@ -224,7 +255,7 @@ def videocc(row):
     if not all(map(str.isdecimal, numbers)):
         yield Problem(found + advice, "dropped: time not a number")
         return
-    start, end = (int(number) / 1e6 for number in numbers)
+    start, end = (float(number) / 1e6 for number in numbers)
     if 0 < end - start < INSTANT:
         yield Problem(found + advice, "dropped: less than 0.01 s (are the times no microseconds?)")
         return

@@ -7,6 +7,8 @@ from lib.captions.formats import (
     CAPTION,
     EXPECTED,
     FORMS,
+    MORE,
+    VIDEO,
     Problem,
     Row,
     activitynet,
@@ -16,10 +18,10 @@ from lib.captions.formats import (
     source_of,
 )
 from lib.captions.videos import SUFFIXES
-from lib.records import StageError, is_text, video_path
+from lib.records import StageError, is_number, is_text, video_path
 from lib.table import one_a_line, parsed_json, read_csv, read_json, text_lines
 
-OWN_COLUMNS = ("video", "caption", "start", "end", "id", "split", "source_video")
+OWN_COLUMNS = ("video", *CAPTION.split("|"), *MORE.split("|"))
 VIDEOCC = ("url", "start", "end", "caption")
 
 
@@ -133,9 +135,10 @@ def json_rows(path, paragraphs):
     elif {"videos", "sentences"} <= whole.keys():
         yield from msrvtt(path, whole)
     elif {"images", "annotations"} <= whole.keys():
-        names = {image.get("id"): image.get("file_name") for _, image in listed(path, whole, "images")}
+        images = listed(path, whole, "images")
+        names = {id_in(where, image, "id"): image.get("file_name") for where, image in images}
         for where, row in listed(path, whole, "annotations"):
-            image = row.get("image_id")
+            image = id_in(where, row, "image_id")
             found = own({"video": names.get(image) or image, "caption": row.get("caption")})
             yield from (("coco", where, own_row) for own_row in found)
     else:
@@ -149,13 +152,23 @@ def json_rows(path, paragraphs):
 def msrvtt(path, whole):
     """MSR-VTT's JSON: videos with their split and address, and sentences."""
     about = {}
-    for _, video in listed(path, whole, "videos"):
+    for where, video in listed(path, whole, "videos"):
         source = source_of(video["url"]) if video.get("url") else None
-        about[video.get("video_id")] = {"split": video.get("split"), "source_video": source}
+        about[id_in(where, video, "video_id")] = {"split": video.get("split"), "source_video": source}
     for where, row in listed(path, whole, "sentences"):
-        more = about.get(row.get("video_id"), {})
-        found = own({"video": row.get("video_id"), "caption": row.get("caption"), **more})
+        video = id_in(where, row, "video_id")
+        found = own({"video": video, "caption": row.get("caption"), **about.get(video, {})})
         yield from (("msrvtt", where, own_row) for own_row in found)
+
+
+def id_in(where, row, key):
+    """The id of a video or image that a row names, None where it names none. Raises StageError for what is no
+    id.
+    """
+    value = row.get(key)
+    if not (value is None or isinstance(value, str) or is_number(value)):
+        raise StageError(f"{where}: {key} is {value!r:.60}, expected a text or a number")
+    return value
 
 
 def listed(path, parts, key):
@@ -184,7 +197,7 @@ def our_row(path, row):
     captions = row.get("captions") or []
     if {"answer", "error"} & row.keys():
         captions = [] if "error" in row or row.get("keep") is False else [row.get("answer")]
-    plain = {key: value for key, value in row.items() if key not in CAPTION.split("|")}
+    plain = {key: row[key] for key in (*VIDEO.split("|"), *MORE.split("|")) if key in row}
     for found in own({**plain, "captions": captions} if captions else plain):
         if isinstance(found, Row):
             found = found._replace(file=video_path(row, path), ours=True)
