@@ -187,10 +187,6 @@ def own(row):
     if video is None:
         yield Problem(f"no video; {EXPECTED}", "dropped: no video")
         return
-    for key, name in (("video", video), ("id", row.get("id"))):
-        if not (name is None or isinstance(name, str) or is_number(name)):
-            yield Problem(f"{key} is {name!r:.60}, expected a name", f"dropped: {key} is no name")
-            return
     captions, problem, note = None, None, None
     if any(name in row for name in CAPTION.split("|")):
         caption = first(row, CAPTION)
@@ -200,13 +196,9 @@ def own(row):
         names = f"no caption among {', '.join(map(str, row)):.120} ({CAPTION.replace('|', ', ')})"
         note = f"kept: a clip that nobody described? {names}"
     bounds, wrong = times(row.get("start"), row.get("end"))
-    if problem or wrong:
-        yield problem or wrong
-        return
     source = row.get("source_video")
-    if not (source in (None, "") or is_words(source) or is_number(source)):
-        text = f"source_video is {source!r:.60}, expected the name of the video it was cut from"
-        yield Problem(text, "dropped: source_video is no name")
+    if problem := problem or wrong or name_problem(video, row.get("id"), source):
+        yield problem
         return
     more = {key: str(row[key]) for key in ("id", "split") if row.get(key) not in (None, "")}
     source = None if source in (None, "") else str(source).strip()
@@ -214,6 +206,17 @@ def own(row):
     # as a part of the whole only with a point in its times: a_1_2 is a name as any other
     whole = part_of(found[0]) if found and "." in found[2] and "." in found[3] else None
     yield Row(str(video), captions, *bounds, source=source, whole=whole, note=note, **more)
+
+
+def name_problem(video, id, source):
+    """The Problem of names of which one is none, or None."""
+    for key, name in (("video", video), ("id", id)):
+        if not (name is None or isinstance(name, str) or is_number(name)):
+            return Problem(f"{key} is {name!r:.60}, expected a name", f"dropped: {key} is no name")
+    if not (source in (None, "") or is_words(source) or is_number(source)):
+        text = f"source_video is {source!r:.60}, expected the name of the video it was cut from"
+        return Problem(text, "dropped: source_video is no name")
+    return None
 
 
 # ---------------------------------------------------------------- datasets
