@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from lib.files import read_json, refuse_to_replace, write_atomically
-from lib.parts import WHOLE, finished_in, merge, open_part, part_of, parts_of, side_files
+from lib.parts import WHOLE, finished_in, is_finished, merge, open_part, part_of, parts_of, side_files
 from lib.process import barrier, world
 from lib.provenance import CODE, content_of, differences, differing, identity_of, provenance, sha256
 from lib.records import StageError, line_of
@@ -69,7 +69,7 @@ class Output:
         refuse_to_replace(self.path, beside, [*inputs, *uses], folder)
         self.about = provenance(settings, inputs, styles, code)
         self.content, self.trusted = content_of(self.about), {}
-        self.done, self.failed, self.total, self.last_error = set(), 0, 0, None
+        self.done, self.failed, self.lasting, self.total, self.last_error = set(), 0, 0, 0, None
         self.complete, self.file, self.lock, self.resumed = False, None, None, 0
 
     def __enter__(self):
@@ -129,7 +129,7 @@ class Output:
             if not os.path.isfile(path):
                 found.append(f"{path} is gone")
             elif sha256(path) != digest:
-                found.append(f"{path} was changed")
+                found.append(f"{path} was edited or cut off")
         return found
 
     def _others(self, old):
@@ -196,17 +196,7 @@ class Output:
         if os.path.exists(self.path) and not self.overwrite and not self._replaces_nothing():
             if begun is None:
                 os.unlink(self.note)
-            meta = self._meta()
-            if not self.folder and content_of(meta) and not self._others(content_of(meta)):
-                raise StageError(
-                    f"{self.path}: was finished with these settings, and since then "
-                    f"{', '.join(self._changed(meta))}; --overwrite makes all of it anew"
-                )
-            raise StageError(
-                f"{self.path}: exists already, made with other settings:\n"
-                f"{differences(content_of(meta), self.content)}\n  write elsewhere with -o, or "
-                "replace it with --overwrite" + self._way_out(content_of(meta))
-            )
+            raise StageError(f"{self.path}: exists already, {self._what_it_is(content_of(self._meta()))}")
         there = self._has_begun()
         if self.resume and begun is None and there:
             raise StageError(
@@ -239,6 +229,19 @@ class Output:
     def _replaces_nothing(self):
         return self.folder and not os.listdir(self.path)
 
+    def _what_it_is(self, old):
+        """Why the output that is there is not this one, and what to do; `old`: the content of its sidecar."""
+        if not self._others(old):
+            changed = ["it is not whole"] if self.folder else self._changed(self._meta())
+            return (
+                f"and since it was finished {', '.join(changed)}; bring it back as it was, write elsewhere "
+                "with -o, or make all of it anew with --overwrite"
+            )
+        return (
+            f"made with other settings:\n{differences(old, self.content)}\n  write elsewhere with -o, or "
+            "replace it with --overwrite" + self._way_out(old)
+        )
+
     def _way_out(self, old):
         """What to do where only code differs."""
         if all(name.startswith(CODE) for name in differing(old, self.content)):
@@ -263,6 +266,7 @@ class Output:
             self.file.write(line_of(record))
             if "error" in record:
                 self.failed, self.last_error = self.failed + 1, f"{record['id']}: {record['error']}"
+                self.lasting += is_finished(record)
         self.file.flush()
         if time.time() - self.synced > FSYNC_SECONDS:
             os.fsync(self.file.fileno())
@@ -272,13 +276,19 @@ class Output:
         """Raise StageError when more records failed (in this process) than `allowed`: a share of `total`
         below 1, else a count.
         """
-        if self.failed > (allowed * total if allowed < 1 else allowed):
+        most = allowed * total if allowed < 1 else allowed
+        if self.failed > most:
+            way_out = "mend the cause and run the same command again, or raise --max-failures"
+            if self.lasting > most:  # the same draws would give the same answers
+                way_out = (
+                    "a bad answer is not asked for again: raise --max-failures (from 1 on it is a count), or "
+                    f"remove {self.part}* and ask with other flags or another model"
+                )
             last = f"; the last: {self.last_error}" if self.last_error else ""
             raise StageError(
                 f"{self.failed} of {total} records failed, more than --max-failures {allowed:g} allows"
                 f"{last}\n"
-                f"  {self.part} keeps what is finished: mend the cause and run the same command again, "
-                "or raise --max-failures"
+                f"  {self.part} keeps what is finished: {way_out}"
             )
 
     # ------------------------------------------------------------ finish
@@ -351,7 +361,7 @@ class Output:
 
     def _merge(self, keys, allowed, counts):
         merged = f"{self.part}.merged"
-        total, self.failed, missing, first = merge(list(parts_of(self.path)), keys, merged)
+        total, self.failed, self.lasting, missing, first = merge(list(parts_of(self.path)), keys, merged)
         if missing:
             os.unlink(merged)
             raise StageError(

@@ -99,8 +99,8 @@ def finished_in(parts):
 
 def merge(parts, keys, target):
     """Write the records of all parts to the file `target` in the order of `keys`, of which an answer beats an
-    error; returns (how many, how many of them with an error, how many keys have no record, the first of
-    these).
+    error; returns (how many, how many of them with an error, how many of those are not tried again, how many
+    keys have no record, the first of these).
     """
     places, failed, open_keys = {}, set(), set()
     for number, part in enumerate(parts):
@@ -110,7 +110,7 @@ def merge(parts, keys, target):
                 places[key] = number << PLACE | place
                 (failed.add if "error" in record else failed.discard)(key)
                 (open_keys.discard if is_finished(record) else open_keys.add)(key)
-    count, errors, missing, first = 0, 0, 0, None
+    count, errors, lasting, missing, first = 0, 0, 0, 0, None
     files = [open(part, "rb") for part in parts]
     try:
         with open(target, "wb") as merged:
@@ -122,10 +122,12 @@ def merge(parts, keys, target):
                 file = files[found >> PLACE]
                 file.seek(found & (1 << PLACE) - 1)
                 merged.write(file.readline())
-                count, errors = count + 1, errors + (hash(key) in failed)
+                count += 1
+                if hash(key) in failed:
+                    errors, lasting = errors + 1, lasting + (hash(key) not in open_keys)
             merged.flush()
             os.fsync(merged.fileno())
     finally:
         for file in files:
             file.close()
-    return count, errors, missing, first
+    return count, errors, lasting, missing, first

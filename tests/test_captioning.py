@@ -87,7 +87,7 @@ def test_an_answer_that_is_no_caption_is_failed_and_not_tried_again(tmp_path):
     later = tmp_path / "x.part.0of2"
     later.write_text(json.dumps({**bad, "id": "b"}) + "\n")
     keys = [("a", "caption", 0), ("b", "caption", 0)]
-    assert merge([part, later], keys, tmp_path / "x") == (2, 2, 0, None)
+    assert merge([part, later], keys, tmp_path / "x") == (2, 2, 2, 0, None)
     assert all("answer" in row for row in lines(tmp_path / "x"))
 
 
@@ -105,6 +105,9 @@ def test_cost_of_a_thousand_clips():
     served = {"served": {"usage": {"prompt_tokens": 2200, "completion_tokens": 440}}}
     assert "0.60 at 1 and 10 a million tokens" in list(tally.lines(served, 2, [1, 10]))[1]
     assert list(Tally().lines({}, 1, None)) == []
+    speed["speed"]["seconds"] = 1.1  # without the loading of the model
+    assert "20.0 clips/s" in next(tally.lines(speed, 1, None))
+    assert "a thousand clips: 50.0 s" in list(tally.lines(speed, 1, None))[1]
 
 
 def stage(command, code=0):
@@ -207,6 +210,16 @@ def test_failed_captions_end_the_stage(tmp_path, listed, model):
     )
     assert "more than --max-failures 0.02" in failed.stderr
     assert not out.exists()
+
+
+def test_captions_that_failed_are_not_said_to_be_tried_again(tmp_path, listed, model):
+    clips = tmp_path / "five.jsonl"
+    clips.write_text("".join(listed.read_text().splitlines(True)[:5]))
+    command = f"02_generate.py {clips} -o {tmp_path}/captions.jsonl --model {model} --style caption"
+    for _ in range(2):
+        failed = stage(f"{command} --temperature 0 --max-new-tokens 2 --frames 4", code=1).stderr
+        assert "is not asked for again" in failed and "captions.jsonl.part* and ask with other" in failed
+        assert "run the same command" not in failed
 
 
 def test_what_reads_questions_refuses_clips_without_labels(tmp_path, listed, model):

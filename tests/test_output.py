@@ -207,6 +207,23 @@ def test_a_script_is_read_as_python_reads_it(script, source):
     assert list(provenance.code_of(script)) == ["stage.py"]
 
 
+@pytest.mark.parametrize("trust", [False, True])
+def test_what_was_edited_since_is_said_to_be(script, tmp_path, trust):
+    def again(overwrite=False):
+        with Output(tmp_path / "x.jsonl", {"a": 1}, [], overwrite, trust=trust) as output:
+            output.write({"id": "x", "answer": "a red ball"})
+            output.finish([("x", "", 0)])
+
+    again()
+    for content in (b"", b'{"id": "x", "answer": "a red', b'{"id": "x", "answer": "blue"}\n'):
+        (tmp_path / "x.jsonl").write_bytes(content)
+        with pytest.raises(StageError, match="edited or cut off; (.|\n)*--overwrite") as refused:
+            again()
+        assert "other settings" not in str(refused.value) and "--trust-code" not in str(refused.value)
+    again(overwrite=True)
+    assert lines(tmp_path / "x.jsonl")[0]["answer"] == "a red ball"
+
+
 def test_trusted_code_is_taken_and_noted(script, tmp_path, monkeypatch):
     out = tmp_path / "x.jsonl"
     made(out, monkeypatch)
@@ -359,7 +376,7 @@ def test_merging_takes_an_answer_before_an_error_and_keeps_the_order(tmp_path):
     parts = parts_of(tmp_path / "x.jsonl")
     assert list(parts.values()) == [(0, 1), (0, 2)]
     keys = [(name, "", 0) for name in "abcd"]
-    assert merge(list(parts), keys, tmp_path / "all") == (3, 1, 1, ("d", "", 0))
+    assert merge(list(parts), keys, tmp_path / "all") == (3, 1, 0, 1, ("d", "", 0))
     assert [record.get("answer") for record in lines(tmp_path / "all")] == ["2", None, "1"]
 
 

@@ -891,13 +891,13 @@ def split_in_two(tmp_path):
     return prepare
 
 
-@pytest.mark.parametrize("end", ["is gone", "was changed"])
+@pytest.mark.parametrize("end", ["is gone", "was edited or cut off"])
 def test_a_test_file_that_is_gone_or_was_changed_is_not_complete(split_in_two, tmp_path, end):
     test = tmp_path / "data/test.jsonl"
     before = test.read_bytes()
     test.unlink() if end == "is gone" else test.write_bytes(before + b"{}\n")
     done = split_in_two(check=False)
-    assert done.returncode == 1 and f"{test} {end}; --overwrite makes all of it anew" in done.stderr
+    assert done.returncode == 1 and f"{test} {end}; bring it back as it was" in done.stderr
     split_in_two("--overwrite")
     assert test.read_bytes() == before and "complete already" in split_in_two().stdout
 
