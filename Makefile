@@ -61,6 +61,7 @@ endif
 # the last cycle of the run: with N=auto the best one, once it is known
 LAST   := $(if $(filter auto,$(N)),$(shell sed -n 's/.*"cycle": \([0-9]*\).*/\1/p' $(RUN)/best.json 2>/dev/null),$(N))
 CYCLES := $(if $(filter auto,$(N)),,$(shell seq 1 $(N)))
+up_to  := $(if $(filter auto,$(N)),, --cycles $(N))# what stands beyond N may have been made with other flags
 AGAIN  := $(MAKE) --no-print-directory# not $(MAKE) in the recipe: -n shall print the command, not start it
 quoted = '$(subst ','\'',$(1))'
 again  = $(subst $$,$$$$,$(1))# a make that is told it reads it again
@@ -94,11 +95,11 @@ plan: | $(READY)  ## what N cycles will cost: tokens, FLOPs, memory, disk, and t
 	  --generate="$$flags_generate" --rationalize="$$flags_rationalize" --verify="--seed $(SEED) $(VERIFY)" --finetune="$$flags_finetune" --evaluate="$$flags_evaluate"
 
 results: | $(READY)  ## print the table of RUN again
-	@$(PY) -m lib.tools.results $(RUN)
+	@$(PY) -m lib.tools.results $(RUN)$(up_to)
 	$(follow)
 
 report: | $(READY)  ## RUN/report.html: figures, settings and a browsable sample of records, in one file
-	$(PY) -m lib.tools.report $(RUN)
+	$(PY) -m lib.tools.report $(RUN)$(up_to)
 
 smoke: | $(READY)  ## the same chain on a few clips, two cycles, in runs/smoke: does everything run here?
 	$(PY) -m lib.tools.smoke $(if $(filter file,$(origin RUN)),runs/smoke,$(RUN))
@@ -135,7 +136,8 @@ flags_verify   = --seed $(SEED) $(VERIFY)$(if $(DROP), --drop-answered $(DROP:%=
 flags_finetune = --model $(BASE) --seed $(SEED) $(FINETUNE)
 flags_evaluate = --seed $(SEED) $(EVALUATE)
 flags_model    = $(MODEL)
-NOTES := prepare base generate rationalize verify finetune preferences evaluate model $(VIIT_NOTES)
+flags_results  = $(up_to)
+NOTES := prepare base generate rationalize verify finetune preferences evaluate model results $(VIIT_NOTES)
 asking = lib/prompts.py lib/thoughts.py lib/video.py lib/streams.py lib/records.py lib/model/*.py
 code_prepare     = 01_prepare.py lib/records.py lib/video.py lib/streams.py lib/datasets/*.py lib/captions/*.py lib/demo/world.py
 code_base        = lib/prompts.py lib/muon.py lib/demo/*.py
@@ -157,7 +159,7 @@ $(NOTES:%=$(RUN)/flags/%): $(RUN)/flags/%: $$(call stale,$$*)
 
 replace = --overwrite$(if $(TRUST), --trust-code)
 report_to = $(patsubst %,--report-to %,$(filter-out none,$(REPORT_TO)))
-follow = $(if $(report_to),-$(PY) -m lib.tools.follow $(RUN) $(report_to))# a tracker that fails costs no cycle
+follow = $(if $(report_to),-$(PY) -m lib.tools.follow $(RUN)$(up_to) $(report_to))# a tracker that fails costs no cycle
 ifeq ($(DATA),$(RUN)/data)
 $(RUN)/data/train.jsonl $(RUN)/data/test.jsonl $(if $(findstring --dev-share,$(PREPARE) $(DEV)),$(RUN)/data/dev.jsonl) &: $(ANNOTATIONS) $(RUN)/flags/prepare | $(READY)
 	$(PY) 01_prepare.py -o $(RUN)/data $(replace) $(flags_prepare)
@@ -199,8 +201,8 @@ $(RUN)/cycle0/eval.json $(ARMS:%=$(RUN)/%/eval.json): $(DATA)/test.jsonl $(RUN)/
 $(RUN)/cycle0/dev/eval.json $(ARMS:%=$(RUN)/%/dev/eval.json): $(DATA)/dev.jsonl $(RUN)/flags/evaluate | $(READY)
 	$(evaluate)
 
-$(RUN)/results.md: $(RUN)/cycle0/eval.json $(CYCLES:%=$(RUN)/cycle%/eval.json)
-	$(PY) -m lib.tools.results $(RUN)
+$(RUN)/results.md: $(RUN)/cycle0/eval.json $(CYCLES:%=$(RUN)/cycle%/eval.json) $(RUN)/flags/results
+	$(PY) -m lib.tools.results $(RUN)$(up_to)
 
 include lib/tools/compare.mk
 include lib/tools/share.mk

@@ -80,7 +80,7 @@ def test_a_loop_under_way_is_no_arm_yet(smoke, tmp_path):
     for place in ("seed0", "seed0/direct-only"):
         shutil.copytree(smoke / "cycle0", tmp_path / place / "cycle0")
     said = sh(sys.executable, "-m", "lib.tools.compare", tmp_path, "seed0").stdout
-    assert "| base" in said and "direct only" not in said
+    assert "| before any cycle |" in said and "direct only" not in said
 
 
 def test_every_label_rationalized_template_answers_and_truth(smoke, tmp_path):

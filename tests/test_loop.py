@@ -108,7 +108,7 @@ def test_the_table_has_what_it_promises(smoke):
         "stated facts are true",
         "held-out accuracy, class",
         "held-out accuracy, all",
-        "gain over the base",
+        "gain, points",
         "seconds, generate",
         "seconds, rationalize",
         "seconds, verify",
@@ -116,7 +116,7 @@ def test_the_table_has_what_it_promises(smoke):
         "seconds, evaluate",
     ):
         assert row in table, row
-    assert re.search(r"\| +\| base +\| cycle 1 +\| cycle 2 +\|", table)
+    assert re.search(r"\| +\| before +\| cycle 1 +\| cycle 2 +\|", table)
     evaluation = json.loads((smoke / "cycle2/eval.json").read_text())
     asked = lines(smoke / "data/test.jsonl")
     assert evaluation["all"]["count"] == len(asked) >= 8

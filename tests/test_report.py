@@ -16,6 +16,7 @@ from lib.demo.world import clip_facts, look, write_clip
 from lib.records import StageError
 from lib.tools.report import MEGABYTES, build, embedded
 from lib.tools.report_answers import grouped, marked
+from lib.tools.results import columns
 
 EVIL = (
     "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></script>"
@@ -188,7 +189,7 @@ def test_counts_are_those_of_the_files(page, made):
     assert set(counts) == {
         ("cycle 1", "direct"),
         ("cycle 1", "rationalized"),
-        ("base", "held-out"),
+        ("before", "held-out"),
         ("cycle 1", "held-out"),
     }
     rejected = {(row[0], row[2]): row for row in data["rejections"]["rows"]}
@@ -207,7 +208,7 @@ def test_counts_are_those_of_the_files(page, made):
         and sum(row[1] for (verdict, _), row in rejected.items() if verdict == "leaked") == 3
     )
     charts = {chart["title"]: chart["points"] for chart in data["accuracy"]}
-    for title, folder in (("base", "cycle0"), ("cycle 1", "cycle1")):
+    for title, folder in (("before", "cycle0"), ("cycle 1", "cycle1")):
         evaluation = json.loads((made / folder / "eval.json").read_text())
         for kind, row in {"all questions": evaluation["all"], **evaluation["kinds"]}.items():
             shown = next(point for point in charts[kind] if point["x"] == title)
@@ -342,6 +343,75 @@ def test_what_a_run_lacks_is_said(made, tmp_path):
         and "no folder cycle0" in refused.stderr
         and not (tmp_path / "empty/report.html").exists()
     )
+
+
+@pytest.mark.parametrize(
+    "name, content, found",
+    [
+        ("eval.json", "", "not JSON"),
+        ("eval.json", '{"all": {"cou', "not JSON"),
+        ("eval.json", "{}", "expected all, kinds, settings in it"),
+        ("eval.json", '{"all": {"count": 3}, "kinds": {}, "settings": {}}', "expected accuracy, correct"),
+        ("eval.json", '{"all": {}, "kinds": [], "settings": {}}', "kinds is \\[\\]"),
+        ("verified.jsonl.meta.json", "", "not JSON(.|\n)*remove it and \\S+cycle1/verified.jsonl,"),
+        ("verified.jsonl.meta.json", '{"kept": {}}', "expected questions, solved_direct"),
+        ("generated.jsonl.meta.json", "[]", "found a list"),
+        ("generated.jsonl.meta.json", '{"seconds": "long"}', "seconds is 'long'"),
+        ("verified.jsonl", {"labels": "red"}, "jsonl:1: labels is 'red'"),
+        ("verified.jsonl", {"labels": [3, {}]}, "jsonl:1: label 3"),
+        ("verified.jsonl", {"checks": []}, "jsonl:1: checks is"),
+        ("verified.jsonl", {"checks": [{"why": 3}]}, "jsonl:1: checks is"),
+        ("verified.jsonl", {"verdict": None}, "jsonl:1: verdict is None, expected a str"),
+    ],
+)
+def test_what_was_cut_off_or_edited_is_named(made, tmp_path, name, content, found):
+    for cycle in ("cycle0", "cycle1"):
+        shutil.copytree(made / cycle, tmp_path / cycle)
+    path = tmp_path / "cycle1" / name
+    if isinstance(content, dict):
+        first, *others = lines(path)
+        write(path, [{**first, **content}, *others])
+    else:
+        path.write_text(content)
+        with pytest.raises(StageError, match=f"{name}: {found}"):
+            columns(tmp_path)
+    with pytest.raises(StageError, match=found):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_predictions_that_lost_a_row_give_no_table(made, tmp_path, right):
+    for cycle in ("cycle0", "cycle1"):
+        shutil.copytree(made / cycle, tmp_path / cycle)
+    verdicts = {row["id"]: row["verdict"] == "correct" for row in lines(made / "cycle1/eval.verdicts.jsonl")}
+    rows = lines(made / "cycle1/predictions.jsonl")
+    rows.remove(next(row for row in rows if verdicts[row["id"]] == right))
+    write(tmp_path / "cycle1/predictions.jsonl", rows)
+    with pytest.raises(StageError, match="of 15 right, its predictions.jsonl .* of 14: remove eval.json"):
+        columns(tmp_path)
+    assert any("no table of results" in note for note in build(tmp_path)[1]["notes"])
+
+
+def test_cycles_beyond_the_last_are_not_shown_and_that_is_said(made, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(made, run)
+    shutil.copytree(run / "cycle1", run / "cycle3")
+    words = ["-m", "lib.tools.results", run]
+    assert "cycle 3 against the model before any cycle" in sh(sys.executable, *words).stdout
+    said = sh(sys.executable, *words, "--cycles", "1").stdout
+    assert "| before" in said and "cycle 1 against the model before any cycle" in said
+    assert "cycle 2, cycle 3: beyond cycle 1, not shown" in said and "| cycle 3" not in said
+    assert (run / "results.md").read_text() == said.lstrip("\n")
+    data = build(run, last=1)[1]
+    assert data["notes"][0].startswith("cycle 2, cycle 3: beyond cycle 1")
+    assert {row["cycle"] for row in data["records"]} == {"before", "cycle 1"}
+
+
+def test_the_score_of_a_benchmark_in_a_run_is_no_arm_of_it(made, tmp_path):
+    shutil.copytree(made / "cycle1", tmp_path / "cycle1")
+    (tmp_path / "mvbench").mkdir()
+    (tmp_path / "mvbench/eval.json").write_text('{"benchmark": "mvbench", "n": 3}')
+    assert {row["cycle"] for row in build(tmp_path)[1]["records"]} == {"cycle 1"}
 
 
 def test_the_budget_is_kept_and_the_sample_is_stratified(made):

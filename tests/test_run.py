@@ -135,6 +135,19 @@ def test_another_flag_remakes_what_it_concerns_and_is_remembered(finished):
     assert finished.scripts("cycle", "EVALUATE=") == evaluations
 
 
+def test_fewer_cycles_are_all_that_is_shown(finished):
+    assert (
+        finished("cycle", "N=1", "VERIFY=").returncode == 0
+    )  # leaves cycle 2 as it was, made with other flags
+    for goal in ("results", "report"):
+        assert f"lib.tools.{goal} {finished.run} --cycles 1" in finished("-n", goal).stdout
+    assert finished.scripts("cycle") == []
+    assert finished("cycle", "N=2").returncode == 0
+    assert finished.ran.read_text().endswith(f"lib.tools.results {finished.run} --cycles 2\n")
+    assert f"lib.tools.results {finished.run} --cycles 1" in finished("-n", "cycle", "N=1").stdout
+    assert "--cycles" not in finished("-n", "results", "N=auto").stdout
+
+
 def test_flags_are_remembered_to_the_letter(make):
     flags = """PREPARE=--question 'What "is" it, $$5 or #6?'"""
     make("cycle", "N=1", flags, *make.named)

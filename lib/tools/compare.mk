@@ -10,7 +10,7 @@ $(foreach v,TEACHER SEEDS STEPS PREFER,$(eval help: export now_$(v) = $$($(v))))
 .PHONY: bound baseline-template baseline-teacher ablation-direct-only ablation-rationalized-only ablation-one-sample ablation-two-samples preferences final arms compare
 
 bound: $(RUN)/bound/eval.json  ## demo: train on the true reasoning instead, the upper bound, and add it to the table
-	$(PY) -m lib.tools.results $(RUN)
+	$(PY) -m lib.tools.results $(RUN)$(up_to)
 
 baseline-template: $(RUN)/template/eval.json  ## the paper's Video-LLaVA+: template answers made from the labels
 
@@ -42,7 +42,7 @@ arms: cycle baseline-template ablation-direct-only ablation-rationalized-only ab
 
 compare: | $(READY)  ## base, baselines, ablations and loop over SEEDS at equal training STEPS: one table
 	for seed in $(SEEDS); do $(AGAIN) arms RUN=$(RUN)/seed$$seed SEED=$$seed FINETUNE=$(call quoted,$(again_FINETUNE)$(if $(findstring --steps,$(FINETUNE))$(findstring --epochs,$(FINETUNE)),, --steps $(STEPS))); done
-	$(PY) -m lib.tools.compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
+	$(PY) -m lib.tools.compare $(RUN)$(up_to) $(foreach seed,$(SEEDS),seed$(seed))
 
 # what MODEL answers without the video as it is (DROP)
 $(RUN)/blind.jsonl $(RUN)/shuffled.jsonl: $(DATA)/train.jsonl $(call done_of,$(MODEL)) $(RUN)/flags/generate $(RUN)/flags/model | $(READY)

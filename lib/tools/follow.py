@@ -8,42 +8,43 @@ figures that were said have changed since, all are said to a new run of the trac
 
 import argparse
 import json
-from pathlib import Path
 
 from lib import trackers
 from lib.files import read_json, write_atomically
 from lib.process import run
 from lib.records import StageError
-from lib.tools.results import cycles_of, gain_of, load, right
+from lib.tools.results import add_cycles, cycles_of, evaluation_of, gain_of, right, verified_of
 
 
-def figures_of(folder, base):
-    """{name: number} of a cycle; `base`: the verdicts (results.right) of the cycle before any, or None."""
-    evaluation, verified = load(folder / "eval.json"), load(folder / "verified.jsonl.meta.json")
+def figures_of(folder, before):
+    """{name: number} of a cycle; `before`: the verdicts (results.right) before any cycle, or None."""
+    evaluation, verified = evaluation_of(folder), verified_of(folder)
     rows = {"all": evaluation["all"], **evaluation["kinds"]}
     figures = {f"accuracy/{kind}": row["accuracy"] for kind, row in rows.items()}
     if verified:
         for name, key in (("yield/direct", "solved_direct"), ("yield/rationalized", "solved_rationalized")):
             figures[name] = verified[key] / max(verified["questions"], 1)
         figures |= {f"kept/{origin}": count for origin, count in verified["kept"].items()}
-    if base is not None and (verdicts := right(folder)).keys() == base.keys():
-        figures["gain"] = gain_of(base, verdicts)[0]
+    if before is not None and (verdicts := right(folder)).keys() == before.keys():
+        figures["gain"] = gain_of(before, verdicts)[0]
     return figures
 
 
-def follow(run, name):
-    """Say to the tracker `name` what it has not been told of the cycles of `run`. Raises StageError."""
+def follow(run, name, last=None):
+    """Say to the tracker `name` what it has not been told of the cycles of `run`, up to cycle `last`. Raises
+    StageError.
+    """
     from accelerate import Accelerator
 
-    folders = [folder for folder in cycles_of(run) if (folder / "eval.json").exists()]
+    folders = [folder for folder in cycles_of(run, last) if (folder / "eval.json").exists()]
     if not folders:
         raise StageError(f"{run}: no cycle with an eval.json yet; make cycle N=1 RUN={run}")
     first = folders[0].name == "cycle0"
-    base = right(folders[0]) if first and len(folders) > 1 else None
-    found = {folder.name: figures_of(folder, base if folder != folders[0] else None) for folder in folders}
+    before = right(folders[0]) if first and len(folders) > 1 else None
+    found = {folder.name: figures_of(folder, before if folder != folders[0] else None) for folder in folders}
     note, path = read_json(run / "tracker.json"), run / "cycles"
     known = note.get(name)
-    if known is None or any(found.get(cycle) != figures for cycle, figures in known["said"].items()):
+    if known is None or any(found.get(cycle, figures) != figures for cycle, figures in known["said"].items()):
         known = {"id": trackers.new_id(), "said": {}}
     left = [cycle for cycle in found if cycle not in known["said"]]
     if not left:
@@ -66,13 +67,13 @@ def main():
     parser = argparse.ArgumentParser(
         prog="lib.tools.follow", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="folder of the run")
+    add_cycles(parser)
     trackers.add_flag(parser)
     args = parser.parse_args()
     trackers.check_tracker(args.report_to)
     if args.report_to == "none":
         parser.error("--report-to: expected a tracker to say them to")
-    follow(args.run, args.report_to)
+    follow(args.run, args.report_to, args.cycles)
 
 
 if __name__ == "__main__":

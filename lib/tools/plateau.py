@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lib.files import write_atomically
 from lib.process import run
-from lib.tools.results import gain_of, load, right, with_interval
+from lib.tools.results import evaluation_of, gain_of, right, with_interval
 
 
 def decide(scores):
@@ -33,7 +33,7 @@ def main():
     run, cycle = Path(sys.argv[1]), int(sys.argv[2])
     folders = [run / f"cycle{i}" / "dev" for i in range(cycle + 1)]
     go_on, best, gain = decide([right(folder) for folder in folders])
-    model = load(folders[best] / "eval.json")["settings"]["model"]
+    model = evaluation_of(folders[best])["settings"]["model"]
     found = {"cycle": best, "model": model, "decided_after": cycle}
     write_atomically(run / "best.json", json.dumps(found) + "\n")
     if gain:

@@ -18,6 +18,7 @@ from pathlib import Path
 from lib.files import read_json
 from lib.process import run
 from lib.records import StageError
+from lib.tools.results import evaluation_of
 
 ROWS, EVALUATION = "video-star/kept.jsonl", "video-star/eval.json"
 NAME = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?")
@@ -33,8 +34,8 @@ def refuse_unfinished(cycle):
                 "another one",
                 code=2,
             )
-    made, judged = (cycle / "model/DONE").read_text().strip(), read_json(cycle / "eval.json")
-    if judged.get("settings", {}).get("model_identity") != made or "all" not in judged:
+    made, judged = (cycle / "model/DONE").read_text().strip(), evaluation_of(cycle)
+    if judged["settings"].get("model_identity") != made:
         raise StageError(
             f"{cycle / 'eval.json'}: is of another model than {cycle / 'model'}; make it again", code=2
         )
@@ -43,15 +44,10 @@ def refuse_unfinished(cycle):
 # ---------------------------------------------------------------- what is sent
 
 
-def questions_of(evaluation):
-    """The hash of the questions that an eval.json is about."""
-    return evaluation.get("inputs", {}).get(evaluation.get("settings", {}).get("input"))
-
-
 def accuracy_text(run, cycle):
     """The held-out accuracy of a cycle's model, beside that of the model before any cycle, as Markdown."""
-    columns = {"this model": read_json(cycle / "eval.json")}
-    before = read_json(run / "cycle0/eval.json")
+    columns = {"this model": evaluation_of(cycle)}
+    before = evaluation_of(run / "cycle0") or {}
     if before.get("inputs") and set(before["inputs"].values()) == set(
         columns["this model"]["inputs"].values()
     ):
@@ -85,9 +81,9 @@ def card_of(run, cycle):
     return f"{card.read_text(encoding='utf-8').rstrip()}\n\n{accuracy_text(run, cycle)}"
 
 
-def evaluation_of(cycle):
+def evaluation_text(cycle):
     """eval.json without the paths of this machine."""
-    found = read_json(cycle / "eval.json")
+    found = evaluation_of(cycle)
     return json.dumps(
         {k: found[k] for k in ("questions", "all", "kinds", "verdicts") if k in found}, indent=1
     )
@@ -173,7 +169,7 @@ def push(run, cycle, name, public, api):
     refuse_unfinished(cycle)
     with tempfile.TemporaryDirectory() as folder:
         count = write_rows(cycle / "verified.jsonl", f"{folder}/kept.jsonl")
-        sent = {"README.md": card_of(run, cycle).encode(), EVALUATION: evaluation_of(cycle).encode()}
+        sent = {"README.md": card_of(run, cycle).encode(), EVALUATION: evaluation_text(cycle).encode()}
         sent |= {ROWS: f"{folder}/kept.jsonl", **files_of(cycle)}
         sizes = {
             place: len(what) if isinstance(what, bytes) else os.path.getsize(what)

@@ -20,10 +20,21 @@ from pathlib import Path
 from lib.confidence import wilson
 from lib.files import write_atomically
 from lib.process import run
-from lib.records import StageError, read_jsonl, record_problem, video_path
+from lib.records import StageError, answer_problem, read_jsonl, video_path
 from lib.tools import viit
 from lib.tools.report_answers import kinds_of, reason_of, row_of, strip_of
-from lib.tools.results import STAGES, columns, cycles_of, load
+from lib.tools.results import (
+    BEFORE,
+    STAGES,
+    add_cycles,
+    beyond,
+    columns,
+    cycles_of,
+    evaluation_of,
+    load,
+    verdicts_in,
+    verified_of,
+)
 from lib.verifier import verify_all
 
 MEGABYTES, RECORDS = 4.5, 1000  # of the page, and answers in its sample, at most
@@ -38,12 +49,15 @@ YIELDS = {
 NO_COUNTS = ("seconds", "command", "machine", "prompts", "script", "output_sha256")  # of a sidecar
 
 
-def folders_of(run):
-    """{title: folder} of a run: the base and its cycles, then whatever else was evaluated (the bound)."""
-    cycles = cycles_of(run)
-    others = sorted(f.parent for f in run.glob("*/eval.json") if f.parent not in cycles)
+def folders_of(run, last=None):
+    """{title: folder} of a run: before any cycle, its cycles up to `last`, then whatever else was asked the
+    held-out questions (the bound).
+    """
+    cycles, known = cycles_of(run, last), cycles_of(run)
+    others = sorted(file.parent for file in run.glob("*/eval.json") if file.parent not in known)
+    others = [folder for folder in others if "benchmark" not in load(folder / "eval.json")]
     titles = {folder: folder.name.replace("cycle", "cycle ") for folder in [*cycles, *others]}
-    return {"base" if title == "cycle 0" else title: folder for folder, title in titles.items()}
+    return {BEFORE if title == "cycle 0" else title: folder for folder, title in titles.items()}
 
 
 def charts_of(shares):
@@ -51,14 +65,14 @@ def charts_of(shares):
     charts = defaultdict(list)
     for chart, title, correct, count in shares:
         point = {"x": title, "count": count, "value": correct / max(count, 1)}
-        joined = title == "base" or title.startswith("cycle ")
+        joined = title == BEFORE or title.startswith("cycle ")
         charts[chart].append({**point, "interval": wilson(correct, count), "joined": joined})
     return [{"title": chart, "points": points} for chart, points in charts.items()]
 
 
 def accuracies(folders):
     """Of every eval.json: whole questions, then labels by kind."""
-    evaluations = {title: load(folder / "eval.json") for title, folder in folders.items()}
+    evaluations = {title: evaluation_of(folder) for title, folder in folders.items()}
     return [
         (kind, title, row["correct"], row["count"])
         for title, evaluation in evaluations.items()
@@ -70,7 +84,7 @@ def accuracies(folders):
 def yields(folders):
     """Of every cycle, by 04's sidecar: questions answered, answered only when told the label, and neither."""
     cycles = [title for title in folders if title.startswith("cycle ")]
-    sidecars = {title: load(folders[title] / "verified.jsonl.meta.json") for title in cycles}
+    sidecars = {title: verified_of(folders[title]) for title in cycles}
     return [
         (name, title, meta[key], meta["questions"])
         for title, meta in sidecars.items()
@@ -82,7 +96,7 @@ def yields(folders):
 def sidecars_of(run, folders):
     """(stage, title of its cycle, sidecar) of all that was made; an eval.json is one, of stage "score"."""
     stages, found = {**{name: stage for stage, name in STAGES.items()}, "train.jsonl": "prepare"}, []
-    for title, folder in [("before", run / "data"), ("before", run), *folders.items()]:
+    for title, folder in [(BEFORE, run / "data"), (BEFORE, run), *folders.items()]:
         for path in sorted(folder.glob("*.meta.json")):
             name = path.name.removesuffix(".meta.json")
             found.append((stages.get(name, name), title, load(path)))
@@ -143,13 +157,13 @@ def training_answers(title, folder, notes):
         return
     if not (folder / "rationalized.jsonl").exists():
         notes.append(f"{title}: no rationalized.jsonl, so direct answers only")
-    for _, record in read_jsonl(path):
+    for record in verdicts_in(path):
         yield title, path, record
 
 
 def held_out_answers(title, folder, notes):
     """Yields (title, path, record) of the held-out answers, scored again as stage 06 did."""
-    path, evaluation = folder / "predictions.jsonl", load(folder / "eval.json")
+    path, evaluation = folder / "predictions.jsonl", evaluation_of(folder)
     if evaluation is None:
         notes.append(f"{title}: no eval.json, so no held-out accuracy")
         return
@@ -157,7 +171,7 @@ def held_out_answers(title, folder, notes):
         notes.append(f"{title}: no {path.name}, so no held-out answers to look at")
         return
     records = [record for _, record in read_jsonl(path)]
-    if any(map(record_problem, records)):
+    if any(map(answer_problem, records)):
         notes.append(f"{title}: {path.name} holds no questions with labels, so its answers are not shown")
         return
     results = verify_all(records, evaluation.get("settings", {}).get("embedder"))
@@ -217,11 +231,11 @@ def rejections(reasons, titles):
     return {"head": ["verdict", "answers", "reason", *by], "rows": rows}
 
 
-def results_of(run, notes):
+def results_of(run, last, notes):
     """The table of lib/tools/results.py, its fullest column's rows first."""
     table = {}
     try:
-        table = columns(run)
+        table = columns(run, last)
     except StageError as error:
         if cycles_of(run):  # a run of captions alone has none
             notes.append(f"no table of results: {error}")
@@ -268,17 +282,17 @@ def sample(order, budget):
     return clips, rows
 
 
-def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES):
-    """The page of a run and what it holds, as (HTML, data).
+def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES, last=None):
+    """The page of a run, up to cycle `last`, and what it holds, as (HTML, data).
 
     Raises StageError where the run has no cycle or the page cannot be so small.
     """
-    folders, notes, captions = folders_of(run), [], viit_of(run)
+    folders, notes, captions = folders_of(run, last), beyond(run, last), viit_of(run)
     if not folders and not captions:
         raise StageError(f"{run}: no folder cycle0, cycle1, ... in it; make cycle N=1 RUN={run}")
     made = sidecars_of(run, folders)
     verdicts, reasons, order = survey(answers_of(folders, notes), seed)
-    results, (settings, versions) = results_of(run, notes), settings_of(made)
+    results, (settings, versions) = results_of(run, last, notes), settings_of(made)
     data = {
         "run": run.resolve().name,
         "seed": seed,
@@ -286,7 +300,7 @@ def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES):
         "accuracy": charts_of(accuracies(folders)),
         "yields": charts_of(yields(folders)),
         "viit": captions,
-        "seconds": seconds_of(made, ["before", *folders]),
+        "seconds": seconds_of(made, dict.fromkeys([BEFORE, *folders])),
         "results": results,
         "verdicts": [
             [title, origin, counts.total(), [counts[v] for v in VERDICTS]]
@@ -317,7 +331,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("run", type=Path, help="folder of the run, e.g. runs/demo")
+    add_cycles(parser)
     add("-o", "--output", type=Path, help="the page (default: RUN/report.html)")
     add("--records", type=int, default=RECORDS, help="answers in its sample at most (default: %(default)s)")
     add("--megabytes", type=float, default=MEGABYTES, help="its size at most (default: %(default)s)")
@@ -325,7 +339,7 @@ def main():
     args = parser.parse_args()
     if args.records < 0 or args.megabytes <= 0:
         parser.error("expected --records of at least 0 and --megabytes above 0")
-    html, data = build(args.run, args.seed, args.records, args.megabytes)
+    html, data = build(args.run, args.seed, args.records, args.megabytes, args.cycles)
     output = args.output or args.run / "report.html"
     write_atomically(output, html)
     answers = sum(row[2] for row in data["verdicts"])

@@ -1,17 +1,18 @@
 """The table of a run: yields, truth, held-out accuracy and seconds, cycle by cycle.
 
-python -m lib.tools.results runs/demo    # printed, and written to runs/demo/results.md
+python -m lib.tools.results runs/demo               # printed, and written to runs/demo/results.md
+python -m lib.tools.results runs/demo --cycles 2    # make: N=2
 """
 
+import argparse
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
 from lib.confidence import paired_gain
 from lib.files import write_atomically
 from lib.process import run
-from lib.records import StageError, read_jsonl, record_problem
+from lib.records import StageError, answer_problem, placed_records, read_jsonl
 from lib.verifier import verify_all
 
 STAGES = {
@@ -21,25 +22,96 @@ STAGES = {
     "finetune": "model",
     "evaluate": "predictions.jsonl",
 }
-BOUND, GAIN = "true reasoning (bound)", "gain over the base, points"
+BEFORE, BOUND, GAIN = "before", "true reasoning (bound)", "gain, points"
 NOTES = (
-    "Accuracy in percent with its 95 % Wilson interval; gains are paired, with a 95 % bootstrap interval "
-    "over held-out videos; seconds include loading."
+    "Accuracy in percent with its 95 % Wilson interval; gains are over the model before any cycle, paired, "
+    "with a 95 % bootstrap interval over held-out videos; seconds include loading."
 )
+# what stands in a sidecar or an eval.json, where it does
+SHAPES = dict.fromkeys(("settings", "inputs", "versions", "kept", "all", "kinds"), dict)
+SHAPES |= dict.fromkeys(("seconds", "solved_direct", "solved_rationalized", "rows", "steps"), (int, float))
+ROW = {"count", "correct", "accuracy", "low", "high"}  # of an eval.json
+JUDGED = {"origin": str, "verdict": str, "why": str, "keep": bool, "checks": list}  # of a record, by 04
+AGAIN = "remove the file, and make it again"
 
 
-def load(path):
-    """A JSON file, or None where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def load(path, *needed):
+    """A sidecar or an eval.json, or None where there is none. Raises StageError for one that was cut off or
+    edited: that is no object, lacks a key `needed`, or holds something else in one.
+    """
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"not JSON ({error})") from None
+    if not isinstance(found, dict):
+        raise damaged(path, f"found a {type(found).__name__}, expected an object")
+    if missing := [key for key in needed if key not in found]:
+        raise damaged(path, f"expected {', '.join(missing)} in it")
+    for key, kind in SHAPES.items():
+        if key in found and not isinstance(found[key], kind):
+            raise damaged(path, f"{key} is {found[key]!r:.60}")
+    return found
 
 
-def cycles_of(run):
-    """The folders cycle0, cycle1, ... of a run, in order."""
-    return sorted((f for f in run.glob("cycle*") if f.name[5:].isdigit()), key=lambda f: int(f.name[5:]))
+def damaged(path, problem):
+    """The StageError for a file that is not as its stage wrote it."""
+    made = str(path).removesuffix(".meta.json")
+    both = "it" if made == str(path) else f"it and {made}"
+    return StageError(f"{path}: {problem}: it was cut off or edited; remove {both}, and make it again")
+
+
+def evaluation_of(folder):
+    """The eval.json of a folder, as 06 writes it of questions with labels; None where there is none."""
+    path = folder / "eval.json"
+    found = load(path, "all", "kinds", "settings")
+    if found:
+        rows = [found["all"], *found["kinds"].values()]
+        if not isinstance(found.get("questions", {}), dict):
+            raise damaged(path, f"questions is {found['questions']!r:.60}")
+        if not all(isinstance(row, dict) and ROW <= row.keys() for row in rows):
+            raise damaged(path, f"expected {', '.join(sorted(ROW))} in 'all' and of each kind")
+    return found
+
+
+def verified_of(folder):
+    """What 04's sidecar counts in a cycle; None where there is none."""
+    needed = "kept", "questions", *(f"solved_{by}" for by in ("direct", "rationalized", "by_none"))
+    return load(folder / "verified.jsonl.meta.json", *needed)
+
+
+def verdicts_in(path):
+    """Yields the records of a verified.jsonl. Raises StageError with path:line for one that was edited."""
+    for number, (_, _, record) in enumerate(placed_records(path, answers=True), 1):
+        for key, kind in JUDGED.items():
+            if not isinstance(record.get(key), kind):
+                found = f"{key} is {record.get(key)!r:.60}, expected a {kind.__name__}"
+                raise StageError(f"{path}:{number}: {found}: not a line of 04_verify.py; {AGAIN}")
+        checks = [c for c in record["checks"] if isinstance(c, dict) and isinstance(c.get("why"), str)]
+        if not all({"holds", "parsed"} <= c.keys() for c in checks) or len(checks) != len(record["labels"]):
+            found = f"checks is {record['checks']!r:.60}, expected holds, parsed and why for each label"
+            raise StageError(f"{path}:{number}: {found}: not a line of 04_verify.py; {AGAIN}")
+        yield record
+
+
+def cycles_of(run, last=None):
+    """The folders cycle0, cycle1, ... of a run up to cycle `last`, in order."""
+    numbers = sorted(int(f.name[5:]) for f in run.glob("cycle*") if f.name[5:].isdigit())
+    return [run / f"cycle{n}" for n in numbers if last is None or n <= last]
+
+
+def beyond(run, last):
+    """What to say of cycles that the run holds beyond cycle `last`, as a list of texts."""
+    later = [title_of(folder) for folder in cycles_of(run) if folder not in cycles_of(run, last)]
+    if not later:
+        return []
+    shown = f"make: N={later[-1].split()[-1]} shows it"
+    return [f"{', '.join(later)}: beyond cycle {last}, not shown; maybe made with other flags ({shown})"]
 
 
 def title_of(folder):
-    return {"cycle0": "base", "bound": BOUND}.get(folder.name, folder.name.replace("cycle", "cycle "))
+    return {"cycle0": BEFORE, "bound": BOUND}.get(folder.name, folder.name.replace("cycle", "cycle "))
 
 
 def with_interval(shares, sign=""):
@@ -49,20 +121,21 @@ def with_interval(shares, sign=""):
 
 
 def right(folder):
-    """{id: (video, correct)} of a cycle's held-out questions, score again from its predictions."""
-    evaluation = load(folder / "eval.json")
+    """{id: (video, correct)} of a cycle's held-out questions, scored again from its predictions."""
+    evaluation = evaluation_of(folder)
     path, predictions = folder / "predictions.jsonl", {}
     for number, record in read_jsonl(path, foreign=True):
-        if problem := record_problem(record):
+        if problem := answer_problem(record):
             raise StageError(f"{path}:{number}: {problem}; expected answers of 06_eval.py --model")
         predictions[record["id"]] = record
     records = [predictions[name] for name in sorted(predictions)]
     results = verify_all(records, evaluation["settings"].get("embedder"))
     verdicts = [result["verdict"] == "correct" for result in results]
-    if sum(verdicts) != evaluation["all"]["correct"]:
+    total = evaluation["all"]["count"] - evaluation.get("questions", {}).get("missing", 0)
+    if (len(verdicts), sum(verdicts)) != (total, evaluation["all"]["correct"]):
         raise StageError(
-            f"{folder}/eval.json says {evaluation['all']['correct']} right, its predictions.jsonl "
-            f"{sum(verdicts)}: remove eval.json and make it again"
+            f"{folder}/eval.json says {evaluation['all']['correct']} of {total} right, its predictions.jsonl "
+            f"{sum(verdicts)} of {len(verdicts)}: remove eval.json and make it again"
         )
     return {record["id"]: (record["video"].rsplit("/", 1)[-1], ok) for record, ok in zip(records, verdicts)}
 
@@ -82,7 +155,7 @@ def truth(run, folder):
 
     known = {line["id"]: line["facts"] for _, line in read_jsonl(facts)}
     true, total = Counter(), Counter()
-    for _, record in read_jsonl(folder / "verified.jsonl"):
+    for record in verdicts_in(folder / "verified.jsonl"):
         if record["keep"] and record["id"] in known:
             total[record["origin"]] += 1
             true[record["origin"]] += is_true(record["answer"], known[record["id"]])
@@ -91,10 +164,10 @@ def truth(run, folder):
 
 def yields(run, folder):
     """The cells of what a cycle's questions gave."""
-    counts, shares = load(folder / "verified.jsonl.meta.json"), truth(run, folder)
+    counts = verified_of(folder)
     if not counts or folder.name == "bound":
         return {}
-    cells, by_origin = {}, counts["kept"]
+    cells, by_origin, shares = {}, counts["kept"], truth(run, folder)
     for name, key in (
         ("answered (direct", "solved_direct"),
         ("rationalized (rationalized", "solved_rationalized"),
@@ -113,24 +186,24 @@ def yields(run, folder):
     return cells
 
 
-def columns(run):
-    """The columns of the table, base first: {title: {row: cell}}."""
-    folders = [folder for folder in [*cycles_of(run), run / "bound"] if (folder / "eval.json").exists()]
+def columns(run, last=None):
+    """The columns of the table, up to cycle `last`: {title: {row: cell}}."""
+    folders = [f for f in [*cycles_of(run, last), run / "bound"] if (f / "eval.json").exists()]
     if not folders:
         raise StageError(f"{run}: no cycle with an eval.json yet; make cycle N=1 RUN={run}")
-    table, base = {}, None
+    table, before = {}, None
     for folder in folders:
-        cells, evaluation = yields(run, folder), load(folder / "eval.json")
+        cells, evaluation = yields(run, folder), evaluation_of(folder)
         for kind, row in [*evaluation["kinds"].items(), ("all", evaluation["all"])]:
             shares = [row[key] for key in ("accuracy", "low", "high")]
             cells[f"held-out accuracy, {kind} (n = {row['count']})"] = with_interval(shares)
         score = right(folder)
-        if base is None:
-            base = score
-        elif score.keys() == base.keys():
-            cells[GAIN] = with_interval(gain_of(base, score), "+")
+        if folder.name == "cycle0":
+            before = score
+        elif before and score.keys() == before.keys():
+            cells[GAIN] = with_interval(gain_of(before, score), "+")
         for stage, name in STAGES.items():
-            if meta := load(folder / f"{name}.meta.json"):
+            if meta := load(folder / f"{name}.meta.json", "seconds"):
                 cells[f"seconds, {stage}"] = f"{meta['seconds']:.0f}"
         table[title_of(folder)] = cells
     return table
@@ -152,19 +225,31 @@ def markdown(table, rows):
     return "\n".join([first, "|" + "|".join("-" * (width + 2) for width in widths) + "|", *others])
 
 
+def add_cycles(parser):
+    """Add the flags run and --cycles."""
+    parser.add_argument("run", type=Path, help="folder of the run, e.g. runs/demo")
+    parser.add_argument("--cycles", type=int, help="the last cycle to look at (make: N; default: all)")
+
+
 def main():
-    run = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_cycles(parser)
+    args = parser.parse_args()
+    run = args.run
     captions = run / "viit" / "results.md"  # the table of make viit
     if captions.exists():
         print("\n" + captions.read_text(), end="")
         if not any((folder / "eval.json").exists() for folder in cycles_of(run)):
             return
-    table = columns(run)
+    table = columns(run, args.cycles)
     last = [title for title in table if title != BOUND][-1]
     text = markdown(table, rows_of(table)) + f"\n\n{NOTES}\n"
     if GAIN in table[last]:
-        text += f"{last} against the base: {table[last][GAIN]} points.\n"
-    source = load(run / "base.meta.json")
+        text += f"{last} against the model before any cycle: {table[last][GAIN]} points.\n"
+    text += "".join(f"{note}.\n" for note in beyond(run, args.cycles))
+    source = load(run / "base.meta.json", "seconds")
     if source and "source_asked" in source:
         share = 100 * source["source_right"] / source["source_asked"]
         text += (
