@@ -224,8 +224,32 @@ def test_models_that_cannot_chat_about_videos_say_so(smoke, tmp_path):
 
     shutil.copytree(smoke / "base", tmp_path / "mute")
     (tmp_path / "mute/chat_template.jinja").unlink()
-    with pytest.raises(StageError, match="no chat template"):
-        load(str(tmp_path / "mute"), "cpu", "auto")
+    trained = tmp_path / "mute"
+    for adapter in (tmp_path / "peft", trained / "adapter"):
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text("{}")
+    for name, reason in {
+        trained: "no chat template",
+        tmp_path / "none": "no such folder, and it has not the form OWNER/NAME of a hub id",
+        "no/such": "no such folder, and of the hub: .*[^.]; expected",
+        trained / "adapter": f"a LoRA adapter alone; name the merged checkpoint, {trained};",
+        tmp_path / "peft": "a LoRA adapter alone; name the merged checkpoint;",
+    }.items():
+        with pytest.raises(StageError, match=reason):
+            load(str(name), "cpu", "auto")
+
+
+def test_a_checkpoint_may_be_the_folder_one_is_in(tmp_path, monkeypatch):
+    from lib.model import checkpoint_id
+    from lib.records import StageError
+
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "model")
+    assert checkpoint_id(".") == checkpoint_id(tmp_path / "model")
+    (tmp_path / "model.part").mkdir()
+    with pytest.raises(StageError, match="not finished"):
+        checkpoint_id(".")
 
 
 def test_an_epoch_has_every_row_once_and_its_last_step_what_is_left():

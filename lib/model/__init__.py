@@ -11,6 +11,7 @@ Nothing heavy is imported before it is used: a wrong flag shall not cost the sec
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def checkpoint_id(model):
     done = folder / "DONE"
     if done.exists() and done.read_text().strip():
         return done.read_text().strip()
-    if folder.with_name(folder.name + ".part").exists() and not done.exists():
+    if os.path.exists(f"{os.path.abspath(folder)}.part") and not done.exists():  # the folder may be "."
         raise StageError(f"{model}: this checkpoint is not finished (no DONE in it)")
     files = [
         (f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in sorted(folder.iterdir()) if f.is_file()

@@ -9,6 +9,7 @@ from urllib.request import getproxies
 
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
+from huggingface_hub.utils import HFValidationError, validate_repo_id
 
 from lib.records import StageError
 
@@ -50,6 +51,17 @@ def folder_of(path):
 
 def why_not(path, error):
     """In a line, why a library could not load a folder or hub id."""
+    if os.path.exists(os.path.join(path, "adapter_config.json")):
+        around = os.path.dirname(os.path.abspath(path))
+        merged = os.path.exists(os.path.join(around, "config.json"))
+        return f"a LoRA adapter alone; name the merged checkpoint{f', {around}' if merged else ''}"
+    reason = str(error).splitlines()[0].rstrip(".")
+    if os.path.isdir(path):
+        return reason
+    try:
+        validate_repo_id(str(path))
+    except HFValidationError:
+        return "no such folder, and it has not the form OWNER/NAME of a hub id"
     if from_hub(path):
         return f"no such folder, not in the hub's cache, and {ENDPOINT} cannot be reached"
-    return str(error).splitlines()[0]
+    return f"no such folder, and of the hub: {reason}"
