@@ -25,10 +25,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from lib import trackers
-from lib.command import announce, frames_asked, settings_of
+from lib.command import announce, course_of, frames_asked, settings_of
 from lib.files import read_json, write_atomically
 from lib.model import identity
 from lib.model.frames import TRIED, fitted
@@ -317,8 +315,7 @@ def main():
         boxes = trained_boxes(args.input) if args.input in data.verified else None
         output.finish(**counts, boxes=boxes, speed=speed)
     if world()[0] == 0 and losses:
-        first, last = np.mean(losses[:5]), np.mean(losses[-5:])
-        print(f"{args.output}: {len(losses)} steps on {len(data.rows)} rows, loss {first:.3f} -> {last:.3f}")
+        print(f"{args.output}: {len(losses)} steps on {len(data.rows)} rows{course_of(losses)}")
 
 
 if __name__ == "__main__":

@@ -277,6 +277,21 @@ def settings_of(args, leave_out=()):
 def announce(settings):
     """Print the resolved settings, as one block, before any work (rank 0)."""
     if world()[0] == 0:
-        shown = {k: v for k, v in settings.items() if v not in (None, False) and k != "model_identity"}
+        shown = {k: v for k, v in in_force(settings).items() if k != "model_identity"}
         block = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in shown.items())
         print(f"{Path(sys.argv[0]).name}: {block}", flush=True)
+
+
+def in_force(settings):
+    """Those of the settings that say something: 0 does, although it equals False."""
+    return {name: value for name, value in settings.items() if value is not None and value is not False}
+
+
+def course_of(losses):
+    """How the loss went, for the last line of a training: means of its first and of its last steps, five at
+    most, and no step in both.
+    """
+    if len(losses) < 2:
+        return "".join(f", loss {loss:.3f}" for loss in losses)
+    count = min(5, len(losses) // 2)
+    return f", loss {sum(losses[:count]) / count:.3f} -> {sum(losses[-count:]) / count:.3f}"

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT, lines, sh
 
-from lib.command import FLAGS, model_options
+from lib.command import FLAGS, announce, course_of, model_options
 from lib.tools.smoke import FLAGS as SMOKE
 
 
@@ -93,6 +93,9 @@ def test_the_example_shown_has_its_trained_tokens_in_brackets(smoke, kept, tmp_p
     assert "LoRA" in done.stdout and (tmp_path / "model/DONE").exists()
     card = (tmp_path / "model/README.md").read_text()
     assert card.startswith("---\npipeline_tag: video-text-to-text") and "| lora-rank | 4 |" in card
+    assert "| seed | 0 |" in card
+    losses = json.loads((tmp_path / "model.meta.json").read_text())["losses"]
+    assert done.stdout.endswith(f"{len(losses)} steps on 32 rows{course_of(losses)}\n") and len(losses) < 6
     empty = [{**r, "answer": "  "} for r in lines(kept)]
     kept.write_text("".join(json.dumps(r) + "\n" for r in empty))
     refused = sh("05_finetune.py", kept, "--model", smoke / "base", "-o", tmp_path / "none", check=False)
@@ -310,3 +313,23 @@ def test_make_help_lists_targets_and_variables_as_they_are(tmp_path):
 def test_a_flag_that_nothing_would_obey_is_bad_usage(words, tmp_path, monkeypatch):
     done = sh(*words.replace("-o d", f"-o {tmp_path}/d").split(), check=False)
     assert done.returncode == 2 and "leave" in done.stderr, done.stderr
+
+
+def test_a_setting_of_zero_is_shown(capsys):
+    announce({"temperature": 0.0, "seed": 0, "limit": None, "load_in_4bit": False})
+    assert capsys.readouterr().out.endswith(": temperature 0.0, seed 0\n")
+
+
+@pytest.mark.parametrize(
+    "losses, text",
+    [
+        ([], ""),
+        ([6.5], ", loss 6.500"),
+        ([6.481, 6.631], ", loss 6.481 -> 6.631"),
+        ([7.0, 1.0, 6.0], ", loss 7.000 -> 6.000"),
+        ([1.0, 3.0, 5.0, 7.0], ", loss 2.000 -> 6.000"),
+        ([9.0] * 5 + [100.0] * 90 + [1.0] * 5, ", loss 9.000 -> 1.000"),
+    ],
+)
+def test_how_a_loss_went_is_of_different_steps(losses, text):
+    assert course_of(losses) == text

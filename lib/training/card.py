@@ -5,6 +5,7 @@ held-out questions say of it is not known yet; `make push` adds it.
 import os
 import re
 
+from lib.command import in_force
 from lib.files import read_json, write_atomically
 from lib.provenance import versions
 
@@ -49,9 +50,7 @@ def card_of(settings, rows, losses):
     """The card of a checkpoint trained with these settings on so many rows, as Markdown."""
     base, name = settings["model"], os.path.basename(settings["model"].rstrip("/"))
     shown = base if HUB_ID.fullmatch(base) and not os.path.exists(base) else name
-    flags = {
-        key: value for key, value in settings.items() if key not in UNSAID and value not in (None, False)
-    }
+    flags = {key: value for key, value in in_force(settings).items() if key not in UNSAID}
     along = [*(settings.get("mix") or ()), *filter(None, [settings.get("self_train")])]
     curve = f", loss {losses[0]:.3f} in the first and {losses[-1]:.3f} in the last" if losses else ""
     return "\n".join(

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.captions import read_captions
-from lib.command import announce, check_flags, parser_of, settings_of
+from lib.command import announce, check_flags, course_of, parser_of, settings_of
 from lib.model import checkpoint_id
 from lib.output import Output
 from lib.process import progress, run, world
@@ -255,8 +255,8 @@ def main():
         output.finish(clips=len(clips), lost=lost, steps=len(losses), losses=losses, speed=speed)
     if world()[0] == 0:
         finite = [loss for loss in losses if loss is not None]
-        ends = f", loss {np.mean(finite[:5]):.3f} -> {np.mean(finite[-5:]):.3f}" if finite else ""
-        print(f"{args.output}: {len(losses)} steps on {len(clips)} clips, {len(lost)} lost{ends}")
+        text = f"{len(losses)} steps on {len(clips)} clips, {len(lost)} lost{course_of(finite)}"
+        print(f"{args.output}: {text}")
 
 
 if __name__ == "__main__":
