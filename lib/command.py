@@ -1,6 +1,7 @@
 """The command lines of all stages: the flags that several of them share, what is refused, what is shown."""
 
 import argparse
+import math
 import re
 import sys
 from pathlib import Path
@@ -146,16 +147,35 @@ FLAGS = {
 }
 
 
+def word(text):
+    """A word of the command line. An empty one, as of a shell variable that is not set, is bad usage."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            "is empty, as of a variable that is not set; give it a value, or leave it out"
+        )
+    return text
+
+
+def number(text):
+    """A finite number of the command line: nan is neither below nor above a bound, and JSON has no inf."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text}: expected a finite number")
+    return value
+
+
 def parser_of(doc, *groups):
     """An argument parser with -o, --overwrite and the flags of these groups of FLAGS; "check": -o may be left
-    out.
+    out. Whatever flags are added to it later, empty words and numbers that are not finite are bad usage.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.register("type", None, word)
+    parser.register("type", float, number)
     parser.add_argument(
         "-o",
         "--output",
         required="check" not in groups,
-        type=lambda path: path.rstrip("/") or "/",  # a folder is the same with a slash behind it
+        type=lambda path: word(path).rstrip("/") or "/",  # a folder is the same with a slash behind it
         help="what to write; it exists only when complete, X.part holds the work so far",
     )
     parser.add_argument(
@@ -207,7 +227,7 @@ LEAST = {
     "max_thought_tokens": 1,
     "steps": 1,
 }
-LEAST |= {"temperature": 0, "max_failures": 0}
+LEAST |= {"temperature": 0, "max_failures": 0, "learning_rate": 0, "seed": 0}
 
 
 def refuse_given(parser, args, names, reason):
@@ -223,6 +243,8 @@ def check_flags(parser, args):
         value = getattr(args, name, None)
         if value is not None and not value >= least:  # nan is neither
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if getattr(args, "seed", 0) >= 2**63:
+        parser.error(f"--seed {args.seed}: expected below 2**63, as torch counts")
     if getattr(args, "model", None) and hasattr(args, "fps"):
         check_frames(parser, args)
     if not 0 < getattr(args, "top_p", 1) <= 1:

@@ -5,6 +5,7 @@ Mechanics, not accuracy: the smoke's base knows next to nothing.
 
 import json
 import re
+import shlex
 import shutil
 import sys
 from collections import Counter
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT, lines, sh
 
-from lib.command import FLAGS, announce, course_of, model_options
+from lib.command import FLAGS, announce, course_of, model_options, parser_of
 from lib.tools.smoke import FLAGS as SMOKE
 
 
@@ -313,6 +314,44 @@ def test_make_help_lists_targets_and_variables_as_they_are(tmp_path):
 def test_a_flag_that_nothing_would_obey_is_bad_usage(words, tmp_path, monkeypatch):
     done = sh(*words.replace("-o d", f"-o {tmp_path}/d").split(), check=False)
     assert done.returncode == 2 and "leave" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    "words, reason",
+    [
+        ("02_generate.py '' -o d --model m", "input: is empty"),
+        ("02_generate.py q.jsonl -o '' --model m", "--output: is empty"),
+        ("02_generate.py q.jsonl -o d --model m --frame-cache c,inf", "expected DIR or DIR,GIB"),
+        ("03_rationalize.py g.jsonl -o d --model m --max-failures nan", "nan: expected a finite number"),
+        ("04_verify.py g.jsonl -o d --judge ' '", "--judge: is empty"),
+        ("05_finetune.py v.jsonl -o d --model ''", "--model: is empty"),
+        (
+            "05_finetune.py v.jsonl -o d --model m --learning-rate -1",
+            "--learning-rate -1.0: expected at least",
+        ),
+        ("05_finetune.py v.jsonl -o d --model m --self-train ,0.5", "--self-train: names no file"),
+        ("05_finetune.py v.jsonl -o d --model m --seed -1", "--seed -1: expected at least 0"),
+        ("05_finetune.py v.jsonl -o d --model m --seed 9223372036854775808", "expected below 2**63"),
+        ("06_eval.py t.jsonl -o d --model ''", "--model: is empty"),
+    ],
+)
+def test_what_no_stage_can_obey_is_bad_usage_before_any_work(words, reason, tmp_path):
+    """predictions.jsonl: what 06 would score in place of a model's answers."""
+    (tmp_path / "predictions.jsonl").write_text("{}\n")
+    done = sh(*shlex.split(words.replace("-o d", f"-o {tmp_path}/d")), check=False)
+    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.jsonl"]
+
+
+@pytest.mark.parametrize("words", ["--temperature nan", "--temperature=-inf", "--least inf", "--drop ''"])
+def test_every_flag_refuses_what_is_empty_or_not_finite(words, capsys):
+    parser = parser_of(None, "sample")
+    parser.add_argument("--least", type=float)
+    parser.add_argument("--drop", nargs="+")
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(["-o", "d", *shlex.split(words)])
+    assert end.value.code == 2
+    assert re.search("is empty|expected a finite number", capsys.readouterr().err)
 
 
 def test_a_setting_of_zero_is_shown(capsys):

@@ -854,7 +854,7 @@ def test_bad_records_are_told_in_order_and_none_at_length(tmp_path):
         (["--dataset", "folder", "--videos", ".", "--annotations", "m.csv"], "--annotations: the folder has"),
         (
             ["--dataset", "folder", "--videos", ".", "--max-failures", "nan"],
-            "--max-failures nan: expected at",
+            "--max-failures: nan: expected a finite",
         ),
     ],
 )

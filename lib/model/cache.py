@@ -9,6 +9,7 @@ for a day makes room, and beyond that nothing is added.
 
 import hashlib
 import json
+import math
 import os
 import pickle
 import struct
@@ -60,7 +61,7 @@ def open_cache(cache):
         folder, bound = (folder, float(bound)) if comma else (bound, BOUND)
     except ValueError:
         folder, bound = str(cache), BOUND  # a comma in the folder's name
-    if not folder or not bound > 0:
+    if not folder or not 0 < bound * 2**30 < math.inf:
         raise StageError(f"cache {str(cache)!r}: expected DIR or DIR,GIB with more than 0 GiB", code=2)
     folder = os.path.abspath(folder)
     with _lock:

@@ -164,6 +164,8 @@ def check_shares(parser, args):
     if len(set(kinds)) < len(kinds):
         parser.error(f"--shares {' '.join(kinds)}: expected each kind once")
     args.self_train, args.self_share = file_and_share(args.self_train)
+    if args.self_train == "":
+        parser.error("--self-train: names no file, expected FILE or FILE,SHARE")
     if args.self_share is not None and not 0 < args.self_share < 1:
         parser.error(f"--self-train: the share {args.self_share:g}, expected above 0 and below 1")
     if args.self_train and "self" in kinds:
