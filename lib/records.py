@@ -255,6 +255,18 @@ def answer_problem(record, plain=False, unlabelled=False):
     return None
 
 
+def with_unique_keys(pairs):
+    """A JSON object from its (key, value) pairs. Raises ValueError where a key stands twice: json alone would
+    keep the last one silently.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"duplicate key {twice!r} in one object, expected each once; remove one of them")
+    return found
+
+
 def read_jsonl(path, foreign=False, lenient=False):
     """Yields (line number, object) of a JSONL file, as jsonl_lines."""
     return ((number, value) for number, value, _ in jsonl_lines(path, foreign, lenient))
@@ -283,9 +295,8 @@ def jsonl_lines(path, foreign=False, lenient=False):
                     f"{where}: the last line has no line end: the file is cut off; write it again"
                 )
             try:
-                value = json.loads(
-                    line.decode("utf-8-sig") if foreign else line.decode("utf-8", "surrogatepass")
-                )
+                text = line.decode("utf-8-sig") if foreign else line.decode("utf-8", "surrogatepass")
+                value = json.loads(text, object_pairs_hook=with_unique_keys if foreign else None)
             # a number of thousands of digits, lists in thousands of lists
             except (ValueError, RecursionError) as error:
                 advice = "; save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else ""

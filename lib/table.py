@@ -6,9 +6,8 @@ import codecs
 import csv
 import json
 import os
-from collections import Counter
 
-from lib.records import StageError
+from lib.records import StageError, with_unique_keys
 
 # longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")
@@ -128,17 +127,8 @@ def parsed_json(where, text, advice=""):
 
     Raises StageError where it is none, or names a key twice: json alone would keep the last one silently.
     """
-
-    def unique(pairs):
-        twice = [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]
-        if twice:
-            raise StageError(
-                f"{where}: duplicate key {twice[0]!r} in one object, expected each once; remove one of them"
-            )
-        return dict(pairs)
-
     try:
-        return json.loads(text, object_pairs_hook=unique)
+        return json.loads(text, object_pairs_hook=with_unique_keys)
     except (ValueError, RecursionError) as error:
         raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}{advice}") from None
 

@@ -20,7 +20,7 @@ from lib.datasets import READERS, own
 from lib.datasets.videos import fitted, located
 from lib.model import question_on
 from lib.prompts import label_text
-from lib.records import StageError, record_problem
+from lib.records import WRITTEN, StageError, record_problem
 from lib.training.rows import rows_of
 
 
@@ -577,6 +577,24 @@ def test_a_users_jsonl_may_have_blank_lines_a_mark_and_no_last_line_end(tmp_path
     assert [record for _, record in own.lines(path)] == [GOOD]
     answers.write_text(text.replace("{}", '{"id": "a", "answer": "Answer: x"}'), encoding="utf-8", newline="")
     assert join_answers(answers, [GOOD])[1]["answered"] == 1
+
+
+def test_keys_that_stages_write_are_not_the_users(clip, tmp_path):
+    path, good = tmp_path / "mine.jsonl", {**GOOD, "video": str(clip)}
+    path.write_text("".join(json.dumps({**good, "id": key, key: "3"}) + "\n" for key in WRITTEN))
+    done = sh("01_prepare.py", "--dataset", "jsonl", "--annotations", path, "--check", check=False)
+    for number, key in enumerate(WRITTEN, 1):
+        problem = f"{key} is '3': stages use that key; give yours another name"
+        assert f"bad: {path}:{number}: {problem}" in done.stdout, key
+
+
+def test_a_key_that_stands_twice_is_a_bad_record(clip, tmp_path):
+    path = tmp_path / "mine.jsonl"
+    line = json.dumps({**GOOD, "video": str(clip)})
+    path.write_text(line[:-1] + ', "id": "other"}\n' + line + "\n")
+    done = sh("01_prepare.py", "--dataset", "jsonl", "--annotations", path, "--check", check=False)
+    assert f"{path}:1: not JSON (duplicate key 'id' in one object" in done.stdout
+    assert "1 good records, 1 bad" in done.stdout
 
 
 def test_keys_of_the_user_are_not_taken_for_an_answers(tmp_path):
