@@ -158,8 +158,9 @@ def times_problem(record):
 
 
 UNLABELLED = "01_prepare.py --dataset captions: for 02 --style caption, 05 and lib.viit alone"
-# of an answer: to the question, to the question with its label, or of a clip that is to be described
-ORIGINS = ("direct", "rationalized", "caption")
+# of an answer: to the question, to the question with its label, of a clip that is to be described, or of no
+# model (lib.tools.baselines)
+ORIGINS = ("direct", "rationalized", "caption", "template", "truth")
 # what stages write and read as theirs
 WRITTEN = (
     *("answer", "thought", "error", "tokens", "truncated", "thought_truncated", "origin", "sample", "seed"),
@@ -255,6 +256,14 @@ def answer_problem(record, plain=False, unlabelled=False):
     return None
 
 
+def not_json(error):
+    """What is wrong with a text that json did not read, by its error."""
+    return str(error) if str(error).startswith(TWICE) else f"not JSON ({error})"
+
+
+TWICE = "duplicate key"
+
+
 def with_unique_keys(pairs):
     """A JSON object from its (key, value) pairs. Raises ValueError where a key stands twice: json alone would
     keep the last one silently.
@@ -263,7 +272,7 @@ def with_unique_keys(pairs):
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"duplicate key {twice!r} in one object, expected each once; remove one of them")
+        raise ValueError(f"{TWICE} {twice!r} in one object, expected each once; remove one of them")
     return found
 
 
@@ -291,16 +300,15 @@ def jsonl_lines(path, foreign=False, lenient=False):
             if foreign and not line.removeprefix(BOM).strip():
                 continue
             if not line.endswith(b"\n") and not foreign:
-                raise StageError(
-                    f"{where}: the last line has no line end: the file is cut off; write it again"
-                )
+                cut = "the last line has no line end: the file is cut off"
+                raise StageError(f"{where}: {cut}; remove it and write it again")
             try:
                 text = line.decode("utf-8-sig") if foreign else line.decode("utf-8", "surrogatepass")
                 value = json.loads(text, object_pairs_hook=with_unique_keys if foreign else None)
             # a number of thousands of digits, lists in thousands of lists
             except (ValueError, RecursionError) as error:
                 advice = "; save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
-                value = StageError(f"{where}: not JSON ({error}); found {line[:60]!r}{advice}")
+                value = StageError(f"{where}: {not_json(error)}; found {line[:60]!r}{advice}")
                 if number == 1 and (other := other_form(path, line, error)):
                     value, lenient = StageError(f"{where}: {other}"), False
                 if not lenient:

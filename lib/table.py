@@ -7,7 +7,7 @@ import csv
 import json
 import os
 
-from lib.records import StageError, with_unique_keys
+from lib.records import StageError, not_json, with_unique_keys
 
 # longer marks first: that of UTF-16 begins that of UTF-32
 MARKS = (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")
@@ -130,7 +130,7 @@ def parsed_json(where, text, advice=""):
     try:
         return json.loads(text, object_pairs_hook=with_unique_keys)
     except (ValueError, RecursionError) as error:
-        raise StageError(f"{where}: not JSON ({error}); found {text[:60]!r}{advice}") from None
+        raise StageError(f"{where}: {not_json(error)}; found {text[:60]!r}{advice}") from None
 
 
 def read_json(path):

@@ -263,8 +263,9 @@ def test_only_direct_answers_for_the_final_model(smoke, tmp_path):
 
 @pytest.mark.parametrize("script", sorted(p.name for p in ROOT.glob("0?_*.py")))
 def test_every_flag_has_help_and_is_obeyed(script):
-    wing = {"05_finetune.py": "training/*.py", "06_eval.py": "benchmarks/*.py"}.get(script, "command.py")
-    files = [ROOT / script, ROOT / "lib/command.py", *(ROOT / "lib").glob(wing)]
+    wings = {"01_prepare.py": "datasets", "05_finetune.py": "training", "06_eval.py": "benchmarks"}
+    wing = (ROOT / "lib" / wings[script]).glob("*.py") if script in wings else ()
+    files = [ROOT / script, ROOT / "lib/command.py", *wing]
     source = "".join(path.read_text() for path in files)
     text = sh(script, "--help").stdout
     flags = set(re.findall(r"^  (?:-\w(?: \w+)?, )?--([a-z][\w-]+)", text, re.M)) - {"help"}

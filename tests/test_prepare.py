@@ -593,7 +593,7 @@ def test_a_key_that_stands_twice_is_a_bad_record(clip, tmp_path):
     line = json.dumps({**GOOD, "video": str(clip)})
     path.write_text(line[:-1] + ', "id": "other"}\n' + line + "\n")
     done = sh("01_prepare.py", "--dataset", "jsonl", "--annotations", path, "--check", check=False)
-    assert f"{path}:1: not JSON (duplicate key 'id' in one object" in done.stdout
+    assert f"{path}:1: duplicate key 'id' in one object" in done.stdout
     assert "1 good records, 1 bad" in done.stdout
 
 

@@ -1902,7 +1902,7 @@ CASE = {"id": "a", "question": "How many?", "labels": [{"name": "n", "kind": "nu
         ({"kind": ["x"]}, "kind is ['x']"),
         ({"kind": "all"}, "kind is 'all'"),
         ({"thought": 5}, "thought is 5"),
-        ({"origin": "rationalised"}, "origin is 'rationalised', expected one of direct, rationalized"),
+        ({"origin": "rationalised"}, "origin is 'rationalised', expected one of direct"),
     ],
 )
 def test_a_case_that_is_none_is_refused_with_its_line(more, problem, tmp_path):
