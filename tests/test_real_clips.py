@@ -39,7 +39,7 @@ def test_the_six_stages_on_real_clips(smoke, clips, tmp_path):
     base = json.loads((run / "cycle0/eval.json").read_text())
     assert base["all"]["count"] == len(test) and base["all"]["correct"] == 0  # said honestly
     assert (run / "cycle1/model/DONE").exists()
-    assert "gain over the base" in (run / "results.md").read_text()
+    assert "gain, points" in (run / "results.md").read_text()
     if not any(r["keep"] for r in verified):  # nothing learned is said, too
         assert "unchanged" in printed
 
