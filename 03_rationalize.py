@@ -148,6 +148,8 @@ def main():
     _, first = next(read_jsonl(args.input), (0, {}))
     # a question of 01 may have an `answer` of its dataset
     answers = "origin" in first and bool({"answer", "error"} & first.keys())
+    if "answer" in first and not answers and world()[0] == 0:
+        print(f"{args.input}: answers without origin are the dataset's own: every question is asked")
     about = {"styles": ["rationalized", "direct"], "uses": [args.model], "shard": shard_of(args)}
     with Output(
         args.output, settings, [args.input], args.overwrite, trust=args.trust_code, **about

@@ -1077,6 +1077,7 @@ FALLS = "When does the second runner fall?"
         ("interval", [0, 4], "When?", "Answer: 3,0 to 4,0 seconds", False),
         ("interval", [3.5, 7.5], "When?", "Respuesta: del segundo 3,5 al 7,5", True),
         ("interval", [2, 5], "When?", "Answer: 2,5", True),
+        ("interval", [3, 5], "When?", "It starts at 3,5 seconds.", False),
         ("interval", [20, 50], "When?", "It starts at twenty seconds and ends at fifty seconds.", True),
         ("interval", [80, 100], "When?", "From one minute twenty to one minute forty.", True),
         ("time", 41, FALLS, "The first runner falls at 9 seconds. The second one falls at 41 seconds.", True),
@@ -1139,6 +1140,12 @@ WASHING = ["wash the clothes", "hang the clothes", "fold the clothes"]
 )
 def test_who_does_what_in_a_step_matters(steps, answer, ok, embed):
     assert (judged(answer, "sequence", steps, embed=embed)["verdict"] == "correct") == ok
+
+
+def test_steps_that_read_alike_are_each_a_step(embed):
+    steps = ["Turn left", "go on", "turn left"]
+    assert judged("He turns left, goes on and turns left.", "sequence", steps, embed=embed)["checks"]
+    assert judged("So.\nAnswer: something else", "sequence", steps, embed=embed)["verdict"] != "correct"
 
 
 def test_a_range_is_not_a_negative_number():

@@ -36,7 +36,7 @@ def read_interval(text, query):
     """
     several = isinstance(query.label["value"][0], list)
     # two numbers alone are the ends: "2,5"
-    text = timed(re.sub(r"(?a)^(\D*\d+),(\d+\D*)$", r"\1 to \2", text), query.duration)
+    text = timed(re.sub(r"(?a)^(\W*\d+),(\d+\W*)$", r"\1 to \2", text), query.duration)
     found = find_times(text)
     pairs = pairs_of(text, found, query.unit, query.duration)
     if not pairs:

@@ -16,18 +16,20 @@ def vocabulary_of(label, vocabulary):
     its own.
     """
     own = label["value"] if isinstance(label["value"], list) else [label["value"]]
-    return distinct(tuple(label.get("options") or vocabulary.get(label["name"]) or ()), tuple(own))
+    known = distinct(tuple(label.get("options") or vocabulary.get(label["name"]) or ()))
+    # each in the place of one like it, so that the index of the names is made once
+    return tuple(dict.fromkeys([*(known | {plain(name): name for name in own}).values(), *own]))
 
 
 @lru_cache(maxsize=512)
-def distinct(names, own):
-    """Names, and a label's own: of those that no answer could tell apart ("Diving", "diving", "DIVING_") the
-    label's.
-    """
-    alike = {}
-    for name in (*names, *own):
-        alike[" ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())] = name
-    return tuple(alike.values())
+def distinct(names):
+    """{plain(name): name}: of names that no answer could tell apart ("Diving", "diving", "DIVING_") one."""
+    return {plain(name): name for name in names}
+
+
+def plain(name):
+    """A name without case, "_" and the ways in which Unicode writes one letter."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("_", " ").split())
 
 
 class Index(NamedTuple):
