@@ -50,9 +50,10 @@ from lib.datasets.tally import (
 from lib.datasets.usage import CAPTIONS, OWN, parsed
 from lib.datasets.videos import NO_VIDEO, fitted, located, probed, remembering
 from lib.files import read_json, write_atomically
+from lib.labels import content_problem, record_problem
 from lib.output import Output
 from lib.process import progress, run
-from lib.records import StageError, content_problem, line_of, record_problem
+from lib.records import StageError, line_of
 
 CHUNK = 2048  # records in memory at once
 

@@ -18,9 +18,10 @@ from collections import Counter, defaultdict
 from itertools import groupby, tee
 
 from lib.command import check_flags, parser_of, refuse_given, settings_of
+from lib.labels import answer_problem
 from lib.output import Output
 from lib.process import run
-from lib.records import StageError, answer_problem, key_of, placed_records, read_jsonl, read_records, rebase
+from lib.records import StageError, key_of, placed_records, read_jsonl, read_records, rebase
 from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
 
 # ------------------------------------------------------------------------------------------------------ read,

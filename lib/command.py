@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
+from lib.labels import COORDINATES
 from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
 from lib.process import world
-from lib.records import COORDINATES
 
 VIEWS = ("video", "shuffled", "still", "blind")
 # how a stage computes, which does not decide what its output holds

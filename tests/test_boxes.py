@@ -12,11 +12,12 @@ from test_families import stage
 
 from lib.audit import try_one
 from lib.benchmarks import labels
+from lib.labels import COORDINATES, record_problem
 from lib.model import open_model
 from lib.model.coordinates import OF_FAMILIES, Coordinates
 from lib.model.frames import Sampling
 from lib.prompts import BOX_FORMS, frame_of, label_text, render
-from lib.records import COORDINATES, StageError, record_problem
+from lib.records import StageError
 from lib.training.boxes import trained_boxes
 from lib.training.rows import rows_of
 from lib.verifier import verify

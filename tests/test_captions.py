@@ -13,8 +13,9 @@ from test_video import coded_clip
 
 from lib.captions import read_captions
 from lib.datasets.captions import read
+from lib.labels import record_problem
 from lib.prompts import CAPTION, strip_placeholders
-from lib.records import StageError, record_problem
+from lib.records import StageError
 
 ANNOTATIONS = SHARED / "annotations"
 

@@ -22,8 +22,9 @@ from lib.datasets.egoexo import PROFICIENCY
 from lib.datasets.pickles import unpickle
 from lib.datasets.questions import QUESTIONS, ask, draw
 from lib.datasets.videos import NO_VIDEO, SEVERAL, find_video, fitted, index_videos, located
+from lib.labels import record_problem
 from lib.prompts import render
-from lib.records import StageError, record_problem
+from lib.records import StageError
 from lib.tools.template import ANSWERS, template_answer
 from lib.verifier import verify, vocabularies
 

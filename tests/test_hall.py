@@ -13,6 +13,7 @@ from families import build
 from test_video import coded_clip
 
 HALL = {
+    "labels",
     "records",
     "table",
     "captions",
@@ -99,6 +100,7 @@ def test_a_stage_copied_with_what_it_names_runs_elsewhere(tmp_path):
     (place / "lib").mkdir(parents=True)
     for name in (
         "02_generate.py",
+        "lib/labels.py",
         "lib/records.py",
         "lib/prompts.py",
         "lib/thoughts.py",

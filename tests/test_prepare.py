@@ -18,9 +18,10 @@ from test_video import coded_clip
 from lib.benchmarks.labels import join_answers
 from lib.datasets import READERS, own
 from lib.datasets.videos import fitted, located
+from lib.labels import WRITTEN, record_problem
 from lib.model import question_on
 from lib.prompts import label_text
-from lib.records import WRITTEN, StageError, record_problem
+from lib.records import StageError
 from lib.training.rows import rows_of
 
 

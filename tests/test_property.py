@@ -18,8 +18,9 @@ from lib import verifier
 from lib.benchmarks import labels as scoring
 from lib.datasets import own
 from lib.datasets.videos import fitted
+from lib.labels import KINDS, record_problem
 from lib.prompts import STYLES, label_text, render
-from lib.records import KINDS, StageError, line_of, record_problem
+from lib.records import StageError, line_of
 from lib.tools.report_answers import row_of
 
 COUNT = 2000

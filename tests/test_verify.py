@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, lines, sh
 
+from lib.labels import KINDS, record_problem
 from lib.prompts import label_text
-from lib.records import KINDS, StageError, line_of, record_problem
+from lib.records import StageError, line_of
 from lib.verifier import Embedder, clean, embedding, final, iou, stem, verify, vocabularies
 from lib.verifier.spelled import digits
 from lib.verifier.verdicts import attempt

@@ -4,8 +4,9 @@ import random
 from collections import Counter, defaultdict
 
 from lib.audit.baselines import official, substring
+from lib.labels import answer_problem, is_text, record_problem
 from lib.prompts import frame_of, label_text
-from lib.records import StageError, answer_problem, is_text, read_jsonl, record_problem
+from lib.records import StageError, read_jsonl
 from lib.verifier import Embedder, verify_all
 
 

@@ -1,6 +1,7 @@
 """One answer read aloud: 04_verify.py --try '{"labels": [...], "answer": "..."}'."""
 
-from lib.records import StageError, answer_problem, record_problem
+from lib.labels import answer_problem, record_problem
+from lib.records import StageError
 from lib.table import parsed_json
 from lib.thoughts import said_in
 from lib.verifier import Embedder, clean, final, parts_of, verify, vocabularies

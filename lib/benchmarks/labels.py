@@ -7,7 +7,8 @@ import numpy as np
 
 from lib.confidence import share
 from lib.files import write_atomically
-from lib.records import StageError, coordinates_problem, line_of, read_jsonl
+from lib.labels import coordinates_problem
+from lib.records import StageError, line_of, read_jsonl
 from lib.verifier import iou, verify_all, with_judgements
 
 

@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from lib.benchmarks.common import plain, stem
-from lib.records import StageError, is_number
+from lib.labels import is_number
+from lib.records import StageError
 from lib.table import read_rows
 
 

@@ -12,7 +12,8 @@ from lib.benchmarks.tables import counted
 from lib.captions import VIDEO, first, seconds
 from lib.confidence import mcnemar, paired_gain
 from lib.files import write_atomically
-from lib.records import StageError, is_words, line_of
+from lib.labels import is_words
+from lib.records import StageError, line_of
 from lib.table import read_rows
 
 NOTE = "top-1 and top-5 of all classes of the file; of equal similarities half count as nearer"

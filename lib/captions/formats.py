@@ -9,8 +9,9 @@ import json
 import re
 from typing import NamedTuple
 
+from lib.labels import is_number, is_text, is_time, is_words
 from lib.prompts import PLACEHOLDER
-from lib.records import StageError, is_number, is_text, is_time, is_words
+from lib.records import StageError
 
 VIDEO = "video|video_id|vid|VideoID|image_id"
 CAPTION = "caption|captions|sentence|sentences|enCap|Description"

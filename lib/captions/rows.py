@@ -18,7 +18,8 @@ from lib.captions.formats import (
     source_of,
 )
 from lib.captions.videos import SUFFIXES
-from lib.records import StageError, is_number, is_text, video_path
+from lib.labels import is_number, is_text
+from lib.records import StageError, video_path
 from lib.table import one_a_line, parsed_json, read_csv, read_json, text_lines
 
 OWN_COLUMNS = ("video", *CAPTION.split("|"), *MORE.split("|"))

@@ -9,7 +9,8 @@ from types import NoneType
 from typing import get_args
 
 from lib.datasets.questions import draw
-from lib.records import StageError, is_number
+from lib.labels import is_number
+from lib.records import StageError
 from lib.table import read_csv
 
 SPLITS = {

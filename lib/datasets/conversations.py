@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from lib.datasets.common import items, number, record
+from lib.labels import label_problem
 from lib.prompts import asked, options_of, strip_placeholders
-from lib.records import label_problem
 
 ROLES = {"human": "user", "gpt": "assistant"}  # ShareGPT's names
 ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lib.datasets.common import SPLITS
 from lib.datasets.videos import ENDINGS, files_below
-from lib.records import StageError, is_number, is_words, read_jsonl
+from lib.labels import is_number, is_words
+from lib.records import StageError, read_jsonl
 from lib.table import read_csv
 
 CLASS_QUESTION = "What is happening in the video?"

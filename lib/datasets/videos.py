@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing, contextmanager
 
 from lib.datasets.common import ROUNDING
-from lib.records import StageError, record_problem
+from lib.labels import record_problem
+from lib.records import StageError
 from lib.video import VideoError, prefetch, probe
 
 NO_VIDEO = "dropped: video not found"

@@ -174,7 +174,7 @@ def seconds_text(facts):
 
 
 def label(name, kind, value, options=None):
-    """A label of the record (lib/records.py)."""
+    """A label of the record (lib/labels.py)."""
     return {"name": name, "kind": kind, "value": value, **({"options": list(options)} if options else {})}
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from lib.confidence import wilson
 from lib.files import write_atomically
+from lib.labels import answer_problem
 from lib.process import run
-from lib.records import StageError, answer_problem, read_jsonl, video_path
+from lib.records import StageError, read_jsonl, video_path
 from lib.tools import viit
 from lib.tools.report_answers import kinds_of, reason_of, row_of, strip_of
 from lib.tools.results import (

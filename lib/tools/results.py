@@ -11,8 +11,9 @@ from pathlib import Path
 
 from lib.confidence import paired_gain
 from lib.files import write_atomically
+from lib.labels import answer_problem
 from lib.process import run
-from lib.records import StageError, answer_problem, placed_records, read_jsonl
+from lib.records import StageError, placed_records, read_jsonl
 from lib.verifier import verify_all
 
 STAGES = {

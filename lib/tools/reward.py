@@ -47,7 +47,7 @@ open_hall()
 
 def solution_of(solution):
     """The record that a `solution` holds. Raises ValueError for anything else."""
-    from lib.records import label_problem
+    from lib.labels import label_problem
 
     try:
         record = json.loads(solution) if isinstance(solution, str) else solution

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.labels import is_text, times_problem
 from lib.process import world
 from lib.prompts import frame_of, label_text, render, strip_placeholders
-from lib.records import StageError, is_text, read_jsonl, read_records, times_problem, video_path
+from lib.records import StageError, read_jsonl, read_records, video_path
 from lib.thoughts import said_in, with_thought
 from lib.verifier import clean, final
 
