@@ -16,6 +16,10 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"  # real clips and annotation files, where there are any
 LIMIT = 600  # seconds that bound a hang, however slow the machine
+# What else the forks of tests find imported: the verifier, which reads a table of 80,000 words when it is
+# imported, and its packages. A fork imports what is of lib/ anew, but the table stays with its package.
+ALSO_WARM = ["lib.verifier", "sqlite3", "transformers.models.bert.tokenization_bert"]
+ALSO_WARM += ["peft.utils.transformers_weight_conversion"]
 sys.path.insert(0, str(ROOT))
 os.environ["HF_HUB_OFFLINE"] = "1"
 # so small models gain nothing from a second thread, and wait long for it where another program has the core
@@ -38,6 +42,7 @@ class Fork:
     def __init__(self, command, env=None):
         from lib.tools import warm
 
+        warm.PACKAGES += [name for name in ALSO_WARM if name not in warm.PACKAGES]
         self.args = [str(word) for word in command]
         self.stdout, self.stderr = (tempfile.TemporaryFile("w+") for _ in range(2))
         self.process = warm.start(self.args[1:], ROOT, env, self.stdout, self.stderr)
