@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,10 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: what `make test` leaves out and `make test-slow` runs")
 
 
+# multiprocessing looks for ended processes when it starts another: two threads must not look at once
+LOOKING = threading.Lock()
+
+
 class Fork:
     """A Python command started by lib/tools/warm.py, a process of its own; as subprocess.Popen, with text."""
 
@@ -45,7 +52,8 @@ class Fork:
         warm.PACKAGES += [name for name in ALSO_WARM if name not in warm.PACKAGES]
         self.args = [str(word) for word in command]
         self.stdout, self.stderr = (tempfile.TemporaryFile("w+") for _ in range(2))
-        self.process = warm.start(self.args[1:], ROOT, env, self.stdout, self.stderr)
+        with LOOKING:
+            self.process = warm.start(self.args[1:], ROOT, env, self.stdout, self.stderr)
         self.pid = self.process.pid
 
     def poll(self):
@@ -68,6 +76,90 @@ class Fork:
         for file in files:
             file.seek(0)
         return subprocess.CompletedProcess(self.args, code, *(file.read() for file in files))
+
+
+# What make is given as PY: asks for a fork in the repository, passes signals on to it, and ends as it ends.
+# Where it is killed the fork is killed too, as its end of the connection is closed.
+ASK = """#!{python} -IS
+import json, os, signal, socket, sys
+numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect({address!r})
+    socket.send_fds(connection, [b"."], [1, 2])
+    connection.sendall(json.dumps([sys.argv[1:], dict(os.environ)]).encode() + b"\\n")
+    answers = connection.makefile()
+    pid = int(answers.readline())
+    for number in numbers:
+        signal.signal(number, lambda number, frame: os.kill(pid, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+    code = int(answers.readline())
+if code < 0:
+    signal.signal(-code, signal.SIG_DFL)
+    os.kill(os.getpid(), -code)
+os._exit(code)
+"""
+
+
+class Python:
+    """A program that runs scripts as Python does, as forks of a process that has imported torch: for PY=."""
+
+    def __init__(self, folder):
+        self.path, self.running = folder / "python", {}  # {connection: what start() gave for it}
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(folder / "socket"))
+        self.listener.listen()
+        self.path.write_text(ASK.format(python=sys.executable, address=str(folder / "socket")))
+        self.path.chmod(0o755)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def __str__(self):
+        return str(self.path)
+
+    def serve(self):
+        """Start what is asked for, and say how it ended; one thread for all."""
+        while True:
+            sentinels = [fork.process.sentinel for fork, _ in self.running.values()]
+            for ready in wait([self.listener, *self.running, *sentinels]):
+                if ready is self.listener:
+                    connection = ready.accept()[0]
+                    with suppress(OSError, ValueError):  # whoever asks may be killed before it has asked
+                        self.running[connection] = self.start(connection)
+                        connection.sendall(b"%d\n" % self.running[connection][0].pid)
+                elif ready in self.running:  # whoever asked has ended
+                    self.running[ready][0].process.kill()
+            for connection, (fork, streams) in [*self.running.items()]:
+                with LOOKING:
+                    ended = fork.poll() is not None
+                if ended:
+                    done = fork.finish()
+                    with suppress(OSError):
+                        for stream, text in zip(streams, (done.stdout, done.stderr)):
+                            with open(stream, "w") as file:
+                                file.write(text)
+                        connection.sendall(b"%d\n" % done.returncode)
+                    connection.close()
+                    del self.running[connection]
+
+    def start(self, connection):
+        """(the process that a connection asks for, where what it says is to be written)."""
+        _, streams, _, _ = socket.recv_fds(connection, 1, 2)
+        with connection.makefile("rb") as file:
+            words, environment = json.loads(file.readline())
+        return Fork([sys.executable, *words], environment), streams
+
+    def settled(self):
+        """Wait until none of the processes runs; whether none does after LIMIT seconds."""
+        deadline = time.time() + LIMIT
+        while self.running and time.time() < deadline:
+            time.sleep(0.005)
+        return not self.running
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """The Python that make is given as PY, whose scripts need not import torch again."""
+    return Python(tmp_path_factory.mktemp("python"))
 
 
 def sh(*command, check=True, fresh=False, **options):

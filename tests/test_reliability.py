@@ -76,12 +76,12 @@ def test_interrupted_says_how_to_go_on(smoke, tmp_path):
 
 
 @pytest.mark.slow
-def test_interrupted_through_make(smoke, tmp_path):
+def test_interrupted_through_make(smoke, python, tmp_path):
     run = tmp_path / "run"
     for name in ("data", "base", "flags"):
         shutil.copytree(smoke / name, run / name)
     generate = "GENERATE=--samples 16 --temperature 0.7 --max-new-tokens 32 --batch-size 4"
-    words = ["make", f"{run}/cycle1/generated.jsonl", *FLAGS, generate, f"RUN={run}", f"PY={sys.executable}"]
+    words = ["make", f"{run}/cycle1/generated.jsonl", *FLAGS, generate, f"RUN={run}", f"PY={python}"]
     process = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -90,6 +90,7 @@ def test_interrupted_through_make(smoke, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     # make's own way to end, by its version
     assert process.wait(LIMIT) in (2, -signal.SIGINT, 130)
+    assert not python.running  # make waits for what it has started
     assert part.exists() and not (run / "cycle1/generated.jsonl").exists()
     kept = part.read_bytes().count(b"\n")
     done = sh(*words)

@@ -27,28 +27,29 @@ def make(*words, code=0):
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_it_is_whole(tmp_path):
-    run = tmp_path / "run"
-    command = ["make", "viit", f"RUN={run}", *SMALL]
+def test_killed_and_run_again_it_is_whole(python, tmp_path):
+    run, by = tmp_path / "run", f"PY={python}"
+    command = ["make", "viit", f"RUN={run}", by, *SMALL]
     job = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     wait_for(lambda: (run / "viit" / "captioned" / "base.jsonl").exists(), job)
     os.killpg(job.pid, signal.SIGKILL)
     job.wait()
+    assert python.settled()
     folder = run / "viit"
     assert not (folder / "results.md").exists()
     # RUN alone is enough: the rest is remembered
-    printed = make("viit", f"RUN={run}").stdout
+    printed = make("viit", f"RUN={run}", by).stdout
     for source in ("base", "vision", "model", "true", "alt-text"):
         assert SOURCES[source] in printed
         assert (folder / "retrieval" / source / "ranks.jsonl").exists()
     assert len(lines(folder / "captioned" / "model.jsonl")) == 12
     table = (folder / "results.md").read_text()
     made_at = {path: path.stat().st_mtime_ns for path in folder.rglob("DONE")}
-    again = make("viit", f"RUN={run}").stdout
+    again = make("viit", f"RUN={run}", by).stdout
     assert "python" not in again and made_at == {path: path.stat().st_mtime_ns for path in made_at}
-    assert table.strip() in make("results", f"RUN={run}").stdout
+    assert table.strip() in make("results", f"RUN={run}", by).stdout
     # another flag of a stage re-makes what comes after it, and nothing before
     planned = make("-n", "viit-all", f"RUN={run}", "DUAL=--steps 3 --batch-size 4 --frames 8").stdout
     assert planned.count("lib.viit.train") == 5 and "05_finetune" not in planned
