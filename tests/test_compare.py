@@ -102,13 +102,8 @@ def test_every_label_rationalized_template_answers_and_truth(smoke, tmp_path):
         "rationalized"
     }
     for what in ("template", "truth"):
-        done = subprocess.run(
-            [sys.executable, "-m", "lib.tools.baselines", what, train, tmp_path / f"{what}.jsonl"],
-            cwd=ROOT,
-            text=True,
-            capture_output=True,
-        )
-        assert done.returncode == 0 and f"{len(questions)} {what} answers" in done.stdout, done.stderr
+        done = sh(sys.executable, "-m", "lib.tools.baselines", what, train, tmp_path / f"{what}.jsonl")
+        assert f"{len(questions)} {what} answers" in done.stdout
         made = lines(tmp_path / f"{what}.jsonl")
         assert [r["id"] for r in made] == [q["id"] for q in questions] and all(r["keep"] for r in made)
         sh(
@@ -120,24 +115,9 @@ def test_every_label_rationalized_template_answers_and_truth(smoke, tmp_path):
             "9",
         )
         assert {r["verdict"] for r in lines(tmp_path / f"{what}.verified.jsonl")} == {"correct"}
-    half = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "lib.tools.baselines",
-            "template",
-            train,
-            tmp_path / "half.jsonl",
-            "--share",
-            "0.5",
-            "--add",
-            tmp_path / "truth.verified.jsonl",
-        ],
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-    )
-    assert half.returncode == 0 and len(questions) < len(lines(tmp_path / "half.jsonl")) < 2 * len(questions)
+    more = ["--share", "0.5", "--add", tmp_path / "truth.verified.jsonl"]
+    sh(sys.executable, "-m", "lib.tools.baselines", "template", train, tmp_path / "half.jsonl", *more)
+    assert len(questions) < len(lines(tmp_path / "half.jsonl")) < 2 * len(questions)
 
 
 def test_equal_steps_whatever_the_rows(smoke, kept, tmp_path):

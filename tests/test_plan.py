@@ -13,7 +13,7 @@ from families import FAMILIES, build
 from test_families import TAKES_FEATURES
 
 from lib.model.processor import processor_of
-from lib.tools import cards, costs, plan, roofline, shapes
+from lib.tools import cards, costs, plan, roofline, shapes, trial
 from lib.tools.plan_rows import tuning
 
 FRAMES = 8
@@ -142,7 +142,14 @@ def test_counts_are_exact_and_flags_are_obeyed(smoke, tmp_path, monkeypatch, cap
     assert "generate" not in alone and alone["rationalize"][:2] == [str(questions), str(2 * questions)]
 
 
-def test_a_trial_gives_times_and_leaves_nothing(smoke, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def forks(monkeypatch):
+    """The stages of a trial are started as forks of a process that has imported torch."""
+    run = lambda command, text, capture_output: sh(*command, check=False)
+    monkeypatch.setattr(trial, "subprocess", SimpleNamespace(run=run))
+
+
+def test_a_trial_gives_times_and_leaves_nothing(smoke, tmp_path, monkeypatch, capsys, forks):
     state = lambda: {path: path.stat().st_mtime_ns for path in smoke.rglob("*")}
     before = state()
     monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
@@ -168,7 +175,7 @@ def test_a_trial_gives_times_and_leaves_nothing(smoke, tmp_path, monkeypatch, ca
     )  # one batch of eight answers
 
 
-def test_a_failing_trial_says_why(smoke, monkeypatch, capsys, tmp_path):
+def test_a_failing_trial_says_why(smoke, monkeypatch, capsys, tmp_path, forks):
     monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
     words = [
         str(word).replace("--samples 2", "--samples 2 --tempo 3") for word in words_of(smoke, smoke / "base")

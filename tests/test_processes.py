@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import LIMIT, ROOT, free_port, lines, sh, wait_for
+from conftest import LIMIT, ROOT, free_port, lines, ranks, sh, wait_for
 from families import build
 from test_families import questions
 
@@ -136,10 +136,10 @@ def test_a_rank_killed_under_torchrun_costs_nothing_finished(smoke, undisturbed,
         text=True,
     )
     wait_for(halfway(two), process)
-    ranks = ranks_of(process.pid)
-    os.kill(ranks[1], signal.SIGKILL)
+    started = ranks_of(process.pid)
+    os.kill(started[1], signal.SIGKILL)
     process.communicate(timeout=LIMIT)
-    assert process.returncode == 1 and not any(Path(f"/proc/{rank}").exists() for rank in ranks.values())
+    assert process.returncode == 1 and not any(Path(f"/proc/{rank}").exists() for rank in started.values())
     assert sorted(p.name for p in two.iterdir()) == [
         f"generated.jsonl.part{end}" for end in (".0of2", ".1of2", ".json")
     ]
@@ -165,36 +165,21 @@ def test_a_rank_killed_under_torchrun_costs_nothing_finished(smoke, undisturbed,
 def test_a_rank_that_dies_without_a_launcher_ends_the_others_and_more_processes_go_on(
     smoke, undisturbed, tmp_path
 ):
-    environment = {
-        **os.environ,
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "localhost",
-        "MASTER_PORT": str(free_port()),
-    }  # as srun may start them, one by one
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, *generate_words(smoke, tmp_path)],
-            cwd=ROOT,
-            env={**environment, "RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
-    ]
-    wait_for(halfway(tmp_path), ranks[0])
-    ranks[1].kill()
-    said = ranks[0].communicate(timeout=LIMIT)[1]
+    first, second = ranks(generate_words(smoke, tmp_path))  # as srun may start them, one by one
+    wait_for(halfway(tmp_path), first)
+    second.send_signal(signal.SIGKILL)
+    done = first.finish()
     assert (
-        ranks[1].wait() == -signal.SIGKILL
-        and ranks[0].returncode == 1
-        and "another process of this launch has ended" in said
-        and "Traceback" not in said
+        second.wait() == -signal.SIGKILL
+        and done.returncode == 1
+        and "another process of this launch has ended" in done.stderr
+        and "Traceback" not in done.stderr
     )
-    ranks[1].stderr.close()
     assert not (tmp_path / "generated.jsonl").exists()
-    done = sh(*TORCHRUN, "--standalone", "--nproc_per_node", "3", *generate_words(smoke, tmp_path))
-    assert "resuming: " in done.stdout and (tmp_path / "generated.jsonl").read_bytes() == undisturbed
+    three = [process.finish() for process in ranks(generate_words(smoke, tmp_path), 3)]
+    assert [done.returncode for done in three] == [0, 0, 0], three
+    assert any("resuming: " in done.stdout for done in three)
+    assert (tmp_path / "generated.jsonl").read_bytes() == undisturbed
 
 
 def test_two_nodes_are_as_one(smoke, kept, undisturbed, tmp_path):

@@ -352,7 +352,7 @@ def test_make_says_which_server_it_would_start(tmp_path):
 
 @pytest.mark.slow
 @needs_serve
-def test_a_cycle_by_a_real_server_interrupted_twice(smoke, tmp_path):
+def test_a_cycle_by_a_real_server_interrupted_twice(smoke, python, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(smoke, run, ignore=shutil.ignore_patterns("cycle*", "results*"))
     words = [
@@ -360,9 +360,8 @@ def test_a_cycle_by_a_real_server_interrupted_twice(smoke, tmp_path):
         "cycle",
         "N=1",
         f"RUN={run}",
-        f"PY={sys.executable}",
-        "PRETRAIN=--steps 60 --clips 10",
-        "PREPARE=--clips 12",
+        f"PY={python}",
+        *(flag for flag in SMOKE if flag.startswith(("PRETRAIN", "PREPARE"))),  # so that its base serves
         "GENERATE=--samples 2 --temperature 0.7 --max-new-tokens 48 --batch-size 4",
         "FINETUNE=--full --learning-rate 5e-4 --batch-size 16",
         "EVALUATE=--max-new-tokens 48 --batch-size 48",
@@ -380,6 +379,7 @@ def test_a_cycle_by_a_real_server_interrupted_twice(smoke, tmp_path):
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C
         assert process.wait(LIMIT) in (2, -signal.SIGINT, 130) and not named(str(run))
+        assert not python.running
         assert len(lines(part)) >= 3 and not part.with_suffix("").exists()
     answers = generated.read_bytes()  # kept when the stage after it was interrupted
     done = sh(*words)
