@@ -16,7 +16,8 @@ YES = re.compile(
 NO = re.compile(
     r"^\W*(?:(?:certainly|definitely|absolutely|of course) not\b"
     r"|no(?!\. ?\d)(?=\W*$| ?[.,;:!()]| -| (?:he|she|it|they|the|this|that|there|i)\b)"
-    r"|nope\b|false\b|incorrect\b|negative\b|not (?:true|correct|really|at all)\b"
+    r"|nope\b|false\b|incorrect\b|negative\b"
+    r"|not (?:true|correct|really|at all|in|on|yet|quite|fully|here|visible|seen|shown)\b"
     rf"|{BRIEFLY}(?: not|n't|not)(?=\W*$|[.;!]))"
 )
 INSIDE = re.compile(r"\b(?P<not>not |n't )?(?P<word>yes|no(?=\W*$|[.,;])|true|false|correct|incorrect)\b")
@@ -35,15 +36,17 @@ PART = re.compile(
 # Words that a statement need not repeat
 SMALL = OPTIONAL - {"on", "in"} | set(
     "do does did has have had can will there any you see video clip happen happens them that two both perform"
-    " position still anyone anybody someone somebody was were during end start".split()
+    " position still anyone anybody someone somebody was were during end start who one".split()
 )
 # What a question is about anyway
 HERE = re.compile(r"\b(?:in|during|of) (?:the|this) (?:video|clip|scene|footage)\b")
+WHILE = re.compile(r" (?:at the (?:end|start)|when|while|before|after|by the time)\b")
+ASKING = re.compile(r"(?<!one )(?<!person )\b(?:what|which|who|how|when|where|why)\b")
 # "it is not the girl who pushes"
 CLEFT = re.compile(r"\bit (is(?: not|n't)?|was(?: not|n't)?) ([^.,;]{1,40}?) (?:who|that)\b")
 # The share of the words asked for that a statement of it says
 NAMED = 0.75
-ANAPHORA = frozenset("it he she they this that these those".split())
+ANAPHORA = frozenset("it he she they them this that these those".split())
 NEGATIONS = frozenset(("not", "no", "none"))
 
 
@@ -77,10 +80,11 @@ def stated(text, question):
     Each part of the text that names it counts; where none does, the whole text. Parts that disagree say
     nothing.
     """
-    subject = [
-        stem(w) for w in re.findall("[a-z]+", HERE.sub("", question.replace("'s ", " "))) if w not in SMALL
-    ]
-    if text.endswith("?") or not subject or re.search(r"\b(?:what|which|who|how|when|where|why)\b", question):
+    asked = HERE.sub("", question.replace("'s ", " "))
+    # when it is asked for need not be said again
+    asked = WHILE.split(asked)[0] if len(WHILE.split(asked)[0].split()) > 3 else asked
+    subject = [stem(w) for w in re.findall("[a-z]+", asked) if w not in SMALL]
+    if text.endswith("?") or not subject or ASKING.search(asked):
         return NEITHER
     text = CLEFT.sub(r"\2 \1 ", text)
     for parts in (PART.split(text), [text]):

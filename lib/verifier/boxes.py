@@ -18,6 +18,14 @@ VALUE = r"(-?(?:\d{1,4}(?:\.\d{1,9})?|\.\d{1,9}))"
 AXIS = re.compile(r"\b(?:(x|horizontal(?:ly)?|width|wide|across)|(y|vertical(?:ly)?|height|high|down))\b")
 # "0.2 to 0.6", "5% - 45%"
 SPAN = re.compile(rf"{VALUE} ?(%?) ?(?:to|-|and|through|until|,) ?{VALUE} ?(%?)")
+# "center (0.33, 0.25)"
+CENTER = re.compile(
+    rf"\bcent(?:er|re)(?:ed)?(?: point)?(?: (?:is|at|of))* ?[:=]? ?[(\[]?"
+    rf"(?:x ?= ?)?{VALUE},? ?(?:y ?= ?)?{VALUE}"
+)
+# "[00:05]" before a box, "a frame of 1280x720 pixels" in a question
+CLOCK = re.compile(r"\[?\b\d{1,2}:\d{2}(?::\d{2})?\b\]?")
+SIZE = re.compile(r"(?<!\d)(\d{2,4}) ?(?:x|\u00d7|by) ?(\d{2,4})(?!\d)")
 NAMES = {
     name: corner
     for corner, names in (
@@ -47,7 +55,8 @@ def find_boxes(text):
 def by_corners(text):
     """Boxes told by named sides: "x1=0.5, y1=0.3, x2=0.9, y2=0.7", "left 0.5, top 0.3, width 0.4, ..."."""
     named, found = {}, []
-    for m in CORNERS.finditer(text):
+    center = CENTER.search(text)
+    for m in CORNERS.finditer(text, center.end() if center else 0):
         key = m[1].replace("_", "")
         # "x from 0.2 to x 0.6"
         if key in ("x", "y") and NAMES[key] in named:
@@ -55,6 +64,9 @@ def by_corners(text):
         else:
             key = NAMES.get(key, key)
         named[key] = float(m[2]) / (100 if m[3] else 1)
+        if center and named.keys() >= {"w", "h"}:
+            x, y, w, h = float(center[1]), float(center[2]), named["w"], named["h"]
+            return [([x - w / 2, y - h / 2, x + w / 2, y + h / 2], center.start(), m.end())]
         if named.keys() >= {"x1", "y1", "x2", "y2"} or named.keys() >= {"x1", "y1", "w", "h"}:
             x, y = named["x1"], named["y1"]
             opposite = [named["x2"], named["y2"]] if "x2" in named else [x + named["w"], y + named["h"]]
@@ -116,11 +128,11 @@ def by_axes(text):
 def read_box(text, query):
     """[x1, y1, x2, y2] in fractions of the frame: the last box a text asserts, with a reason where it is
     none. In which coordinates an answer is, is never guessed from its numbers: it was asked for in a frame
-    of `asked.frame` (width, height), prompts.frame_of.
+    of `query.frame` (width, height), prompts.frame_of, or in the pixels that the question names.
     """
     if query.frame is None:
         return Found(None, "asked for in pixels, but the record has no frame_size")
-    text, frame = digits(affirmed(text)), query.frame
+    text, frame = CLOCK.sub(" ", digits(affirmed(text))), query.frame
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
@@ -130,6 +142,8 @@ def read_box(text, query):
     box = found[-1][0]
     if frame == WHOLE and max(box) > 1 and re.search(r"\bper ?cent\b|%", text):
         frame = (100.0, 100.0)
+    if frame == WHOLE and max(box) > 1 and (size := SIZE.search(query.question)):
+        frame = (float(size[1]), float(size[2]))
     x1, y1, x2, y2 = value = [v / side for v, side in zip(box, 2 * frame)]
     if min(value) < 0 or max(value) > 1:
         return Found(None, f"box {box} is outside the frame ({frame[0]:g} x {frame[1]:g})")

@@ -15,9 +15,10 @@ LEADING = re.compile(
     r"^\W{0,20}(?:(?:option |choice )?\(?([a-z])\W*$"
     r"|(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])(?:[.):,]|\)? - )|\(?([a-z])\))"
 )
-# "so B is right", "that leaves B"
+# "so B is right", "B it is", "so option B", "that leaves B"
 DECIDED = re.compile(
     r"(?<![Ii]f )(?<!whether )\b([A-Z]) (?:is|must be) (?:the )?(?:right|correct|best|only)\b"
+    r"|\b([A-Z]) it is\b|\b(?:so|hence|thus|therefore),? (?:it is |it's )?(?:option|choice) \(?([A-Z])\b"
     r"|(?<=\bleaves )(?:only |just |us with )?(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])\b(?!,? (?:and|or)\b)"
 )
 # "option B", "(B)", "B"
@@ -31,6 +32,11 @@ RANKED = re.compile(rf"\b({'|'.join(RANKS)}|last) (?:option|choice|statement|cap
 NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 # A line of a list of options: "B. moving right"
 LISTED = re.compile(r"^\W*([A-Z])[.):] ?.*$", re.M)
+# "What does C do?"
+PERSON = re.compile(r"(?<![\w'.(])([A-Z])(?= [a-z])")
+# "(1) north (2) east" of a question, "2) east" of an answer
+COUNTED = re.compile(r"(?:^|[\s(])(\d{1,2})[.):] ")
+FIGURE = re.compile(r"\W*(?:option |choice )?\(?([1-9]\d?)(?:[.):]|\W*$)")
 ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|n?or)\b")
 
@@ -43,11 +49,15 @@ def read_choice(text, query):
     lines = LISTED.findall(text)
     if len(set(lines)) == len(lines) > 2 and not LISTED.sub("", text).strip():
         return Found(None, "a list of options")
+    # a question may count its options: "(1) north (2) east"
+    counted = [*map(int, COUNTED.findall(query.question))] == [*range(1, len(options) + 1)]
+    if counted and (m := FIGURE.match(text)) and int(m[1]) <= len(options):
+        return Found(ascii_uppercase[int(m[1]) - 1])
     whole, text = text, affirmed(text)
-    letters = letters_of(text, ascii_uppercase[: len(options)])
+    letters = letters_of(text, ascii_uppercase[: len(options)], query.question)
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
     words = by_count(bare, options, query)
-    words = member(bare, options) if words.missing else words
+    words = member(bare, options, question=query.question) if words.missing else words
     if len(letters) > 1:
         return Found(None, "several options: " + ", ".join(sorted(letters)))
     meant = {
@@ -77,9 +87,9 @@ def by_count(text, options, query):
     return Found(options[counts.index(said)]) if said in counts else Found(None, "no such number", True)
 
 
-def letters_of(text, allowed):
+def letters_of(text, allowed, question=""):
     """The letters of options that a text names: the one it decides for or begins with, else all of them."""
-    decided = {m[1] or m[2] for m in DECIDED.finditer(text)} & {*allowed}
+    decided = {m[m.lastindex] for m in DECIDED.finditer(text)} & {*allowed}
     if len(decided) == 1:
         return decided
     lead = LEADING.match(text)
@@ -88,9 +98,12 @@ def letters_of(text, allowed):
         return {letter}
     ranks = RANKED.findall(text.lower())
     found = {allowed[-1] if rank == "last" else allowed[RANKS.index(rank) :][:1] for rank in ranks} - {""}
+    # "C picks up the lever", where the question calls the wearer of the camera C
+    people = {*PERSON.findall(question)} - {"A", "I"}
+    people = people if len(people) == 1 else ()  # else they are options in a line
     for m in LETTERS.finditer(text):
         letter = (m[1] or m[2] or m[3]).upper()
-        article = m[3] in ("A", "I") and not ARTICLE_ENDS.match(text, m.end())
+        article = (m[3] in ("A", "I") or m[3] in people) and not ARTICLE_ENDS.match(text, m.end())
         if letter in allowed and not article and not HEDGED.search(text, max(0, m.start() - 25), m.start()):
             found.add(letter)
     return found

@@ -7,10 +7,10 @@ import re
 import numpy as np
 from rapidfuzz.distance import DamerauLevenshtein
 
-from lib.verifier.conclusion import sentences
+from lib.verifier.conclusion import CONCLUDING, sentences
 from lib.verifier.denials import words_of
 from lib.verifier.languages import by_characters
-from lib.verifier.mentions import mentions
+from lib.verifier.mentions import mentions, steps
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import PARENTHESES, index, vocabulary_of
 from lib.verifier.words import OPTIONAL, Found, opposed, spaced, stem, words_in
@@ -23,12 +23,27 @@ LEAST, MARGIN, ALONE = 0.3, 0.05, 0.75
 BRIEF, LEAST_BRIEF, DEED, THING = 5, 0.55, 0.5, 0.7
 # "doing the dishes" for "washing dishes"
 LIGHT = frozenset(map(stem, "do make perform practice have take".split()))
-# "legs straight, hips bent: this is a pike"
-SO = re.compile(r"[:;,.] ?(?:so|therefore|thus|hence) |: |[.;,] (?=(?:this|the|it)(?: \w+)? is )")
+# "legs straight, hips bent: this is a pike", "which makes it a pike"
+SO = re.compile(
+    r"[:;,.] ?(?:so|therefore|thus|hence) |: |\b(?:this|that|which) makes (?:it|this|that) "
+    r"|[.;,] (?=(?:(?:this|that|it)(?: \w+)?|the (?:action|activity|class|event|group|sport|stroke)) is )"
+    # "he hovers over A, but the click goes to B", "turns from red to blue"
+    r"|, but (?=(?:the|it|he|she|they) )|\bturn(?:s|ed) from [^.;,]{1,30} to "
+)
+# "rowing (0.71), canoeing (0.12)"
+CHANCES = re.compile(r"([A-Za-z][^,;()\n:]*?)(?: \(|: )(0?\.\d+|\d{1,2}(?:\.\d+)?(?= ?%))")
 # "rowing, or perhaps canoeing"
 OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even)\b", re.I)
 # "some kind of sport", "something"
 VAGUE = re.compile(r"\b(?:some|any|certain) (?:kind|sort|type) of\b|\bsome(?:thing|how|where)[ .!]*$", re.I)
+# "from the right side of the table over to the left"
+SIDE = r"(?:the )?(left|right|top|bottom)"
+ACROSS = re.compile(
+    rf"\bfrom {SIDE}(?:[- ]hand)?(?: (?:side|edge|end))?(?: of the \w+)?"
+    rf"(?:,? (?:over|across|all the way))? to {SIDE}\b"
+)
+FIRST_ASKED = re.compile(r"\b(?:first|at the (?:start|beginning))\b", re.I)
+LAST_ASKED = re.compile(r"\b(?:last|finally|at the (?:very )?end)\b", re.I)
 SMALL = frozenset(map(stem, OPTIONAL))
 
 
@@ -41,19 +56,32 @@ def read_class(text, query):
     aliases = tuple((alias, label["value"]) for alias in label.get("aliases") or ())
     if OPEN.search(text):
         return Found(None, "hedges")
-    found = member(text, names, aliases)
-    if found.why.startswith("several"):
-        concluded = member(SO.split(text.lower())[-1], names, aliases)
-        if concluded.value:
-            return concluded
+    chances = [(float(chance), words) for words, chance in CHANCES.findall(text)]
+    text = max(chances)[1] if len(chances) > 1 else text
+    found = member(text, names, aliases, query.question)
     if not found.missing or query.embed is None:
         return found
     return nearest(text, names, query.embed) or found
 
 
-def member(text, vocabulary, aliases=()):
-    """The one member of a vocabulary that a text asserts by words."""
-    known, text = index(vocabulary, aliases), text.lower()
+def member(text, vocabulary, aliases=(), question=""):
+    """The one member of a vocabulary that a text asserts by words: of several the one that it concludes, or
+    the first or last where the question asks for that.
+    """
+    found = asserted(text, vocabulary, aliases)
+    if found.value is None and not found.missing:
+        concluded = asserted(SO.split(CONCLUDING.split(text.lower())[-1])[-1], vocabulary, aliases)
+        found = concluded if concluded.value else found
+    ends = {FIRST_ASKED: 0, LAST_ASKED: -1}
+    asked = [place for sign, place in ends.items() if sign.search(question)]
+    if found.why.startswith("several") and len(asked) == 1 and (named := steps(text.lower(), vocabulary)):
+        return Found(named[asked[0]])
+    return found
+
+
+def asserted(text, vocabulary, aliases=()):
+    """The one member of a vocabulary of which the words are asserted in a text."""
+    known, text = index(vocabulary, aliases), ACROSS.sub(r"from \1 to \2", text.lower())
     if found := by_characters(text, vocabulary):
         return found
     for name in vocabulary:
@@ -62,20 +90,25 @@ def member(text, vocabulary, aliases=()):
             text = text.replace(name.lower(), PARENTHESES.sub("", name.lower()))
     tokens = words_of(text)
     found = mentions(tokens, known) or mentions(respelled(tokens, known), known)
-    asserted = sorted({m.name for m in found if m.stance == "asserted"})
-    if len(asserted) == 1:
-        return Found(asserted[0])
-    if asserted:
-        return Found(None, "several: " + ", ".join(asserted[:5]))
+    said = sorted({m.name for m in found if m.stance == "asserted"})
+    if len(said) == 1:
+        return Found(said[0])
+    if said:
+        return Found(None, "several: " + ", ".join(said[:5]))
     if found:
         return Found(None, f"{found[-1].name} is {found[-1].stance}")
     return Found(None, "nothing of the vocabulary", True)
 
 
 def respelled(tokens, known):
-    """Tokens of six letters or more that are one slip away from a word of the vocabulary replaced by it."""
-    words = []
-    for token in tokens[:40]:
+    """Tokens of six letters or more that are one slip away from a word of the vocabulary replaced by it, and
+    two that are a word of it together ("hair cut").
+    """
+    words, tokens = [], list(tokens[:40])
+    for at, token in enumerate(tokens):
+        joined = token + "".join(tokens[at + 1 : at + 2])
+        if joined.isalpha() and joined != token and stem(joined) in known.frequency:
+            token, tokens[at + 1] = joined, "a"
         near = () if stem(token) in known.frequency else (s for s in known.frequency if slip(stem(token), s))
         words.append(next(iter(near), token))
     return words
@@ -85,7 +118,8 @@ def slip(a, b):
     """Whether two stems of six letters or more with the same first letter differ in one letter more, less,
     other, or two swapped.
     """
-    return min(len(a), len(b)) > 5 and a[0] == b[0] and DamerauLevenshtein.distance(a, b, score_cutoff=1) == 1
+    same = min(len(a), len(b)) > 5 and a[0] == b[0] and (a + b).isalpha()
+    return same and DamerauLevenshtein.distance(a, b, score_cutoff=1) == 1
 
 
 def nearest(text, names, embed):
@@ -104,6 +138,10 @@ def nearest(text, names, embed):
     vectors, owns = embed([phrase, *plain]), [{stem(w) for w in words_in(name.lower())} for name in plain]
     # "switching on the light" is not "turning off light", however near
     contrary = [any(opposed(a, b) for a in own - stems for b in stems - own) for own in owns]
+    # nor is "5235B" the dive 5253B
+    contrary = [
+        bad or len(own) == 1 and any(s[0].isdigit() for s in own - stems) for bad, own in zip(contrary, owns)
+    ]
     similar = np.where(contrary, -1.0, vectors[1:] @ vectors[0])
     best = int(np.argmax(similar))
     # it says a word of another member: "eating pizza" where there is "making pizza"

@@ -17,22 +17,26 @@ ANSWER = r"""
 # "the correct option is", "Final verdict:", "Conclusion:", Chinese "the answer is"
 CHOSEN = r"""
     \b(?:(?:correct|best|right)[ ](?:choice|option|one|order|sequence)
-      | final[ ](?:verdict|decision|prediction|choice|classification|estimate|count|result)
+      | final[ ](?:verdict|decision|prediction|choice|classification|estimate|count|result|sequence|order)
       | best[ ](?:guess|estimate|bet))(?:[ ]is\b|:)
-    | ^(?:conclusion|verdict|prediction):
+    | \bwhat[ ]i[ ]can[ ](?:say|tell)[ ]is(?:[ ]that)?\b
+    | ^(?:conclusion|verdict|prediction): | (?:^|[.!?;][ ])final:
     | \u7b54\u6848[ ]?(?:[:\u662f\u4e3a]){1,2}
     """
 MARKER = re.compile(rf"(?:{ANSWER}|{CHOSEN})[ :=>]*(?:-[ ])?", re.I | re.M | re.X)
 # "therefore", "I would say", "this suggests"
 CONCLUDING = re.compile(
     r"\b(?:therefore|thus|hence|in conclusion|to conclude|in summary|to sum up|overall|ultimately|in short"
-    r"|all in all|(?:i|we|one) (?:would |can |could |may |must )?(?:conclude|say|answer|infer|deduce)"
+    r"|all in all"
+    r"|(?:i|we|one) (?:would |can |could |may |must )?(?:conclude|say|answer|infer|deduce|call|classify)"
+    r"|i'd (?:say|call|label)"
     r"|this (?:means|suggests|indicates|implies|confirms)|^so)\b[,:]?",
     re.I,
 )
 # "wait, no,", "correction:", "let me rephrase", "actually", "but it is actually", "3? No, 4"
 CORRECTION = re.compile(
     r"(?:\b(?:wait(?=[,.!:;-]| no\b| actually\b)|hold on(?=[,.!:;-])|correction(?=[:,])"
+    r"|correction\b[^.\n:]{1,50}(?=:)"
     r"|scratch that|i meant?|on second thoughts?|let me (?:correct|rephrase|reconsider|revise)|my mistake)"
     r"|(?:^|[.,;\n] ?|\bbut )(?:actually|in fact|sorry)"
     r"|[.,;?\n] ?no,(?= (?:it|that|sorry|the|actually|i\b|he|she|they|\d|[\[(]))|\?+ ?no\b)"

@@ -5,18 +5,22 @@ import re
 # "rather than", "fails to", "hardly", "doesn't"
 DENYING = re.compile(
     r"\b(?:rather than|instead of|(?:as )?opposed to|other than|different from|far from"
-    r"|rul(?:e|es|ed|ing) out|(?:absence|lack|no sign) of|(?:fail|refus|declin|hesitat)(?:s|es?|ed|ing)? to"
+    r"|rul(?:e|es|ed|ing) out"
+    r"|(?:briefly|first|initially|also) considered|mistaken for|confused with"
+    r"|(?:absence|lack|no sign) of|(?:fail|refus|declin|hesitat)(?:s|es?|ed|ing)? to"
     r"|unlike|unable to|except|cannot|excluding|neither|nor|never|without|nobody|nothing"
     r"|no one|about to|rarely|seldom"
     # but "barely a minute later"
     r"|(?:hardly|barely|nearly)(?! (?:an?|one|\d+) (?:seconds?|minutes?|moment)))\b|n't\b"
 )
+# "almost no splash"
+LITTLE = re.compile(r"\b(?:almost|virtually|practically|next to) no\b|\b(?:hardly|barely) any\b")
 TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )-(?= )")
 
 
 def words_of(text):
     """Word and boundary tokens of a lower-case text, its ways of denying all written as "not"."""
-    return TOKEN.findall(DENYING.sub(" not ", text.replace("'s ", " ")))
+    return TOKEN.findall(DENYING.sub(" not ", LITTLE.sub("little", text.replace("'s ", " "))))
 
 
 # "neither 3 nor 4", "not at 3 s but", "rather than A", "no red ball"
@@ -27,7 +31,7 @@ DENIED_PART = re.compile(
     # up to its "but", else the one value or the rest of the clause
     r"(?:[^;\n]{1,80}?,? but (?:rather |instead )?|(?:at |from |in |the |option |between )*"
     r"(?:\[[^\]\n]*\]|\([^)\n]{3,60}\)|(?:(?! (?:while|because|so|until|though|although) "
-    r"| and (?!\d|[a-z]\b|at |from |to |in |\[|\())(?:[^,;:.)\n]|[.:](?=\d)))*))",
+    r"| - | and (?!\d|[a-z]\b|at |from |to |in |\[|\())(?:[^,;:.)\n]|[.:](?=\d)))*))",
     re.I,
 )
 CONTRACTED = re.compile(r"(?:(?<=ca)n|n)'t\b", re.I)

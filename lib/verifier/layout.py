@@ -51,6 +51,8 @@ MARKUP = re.compile(
 HAN_EDGE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[\dA-Za-z])|(?<=[\dA-Za-z])(?=[\u4e00-\u9fff])")
 # the lines that are crossed out where others are ticked
 TICKED, CROSSED = re.compile("[\u2705\u2714\u2713]"), re.compile("^.*[\u274c\u2717\u2718\u2716].*$", re.M)
+OR_SO = re.compile(r",? or (?:so|thereabouts)(?=\W*$|[.,;:)\n])")
+SPELT = re.compile(r"\b[A-Z](?:-[A-Z]){2,}\b")  # "S-A-M", finger by finger
 SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 
 
@@ -70,6 +72,7 @@ def clean(answer):
     if TICKED.search(text):
         text = CROSSED.sub("", text)
     if "\\" in text or "<" in text:
+        text = re.sub(r"<(start|end|begin|from|to)>(?= ?\d)", r" \1 ", text)
         text = ANGLED.sub(r"\1\2", text)
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
@@ -79,6 +82,7 @@ def clean(answer):
     text = text.replace("`", "")
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
+    text = SPELT.sub(lambda m: m[0].replace("-", ""), OR_SO.sub("", text))
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
 
 
@@ -92,13 +96,14 @@ def cut(text):
 FENCE = re.compile(r"```[a-z]*|~~~")
 OBJECT = re.compile(r"\{|\[(?=\s*[\[{\"'])")
 # Keys under which an object answers, and those of what is not the answer
-ANSWERING = frozenset(
-    "answer final_answer prediction response result output verdict selected_option correct_option"
-    " correct_answer choice".split()
+ANSWERING = re.compile(
+    r"(?:final_?)?(?:answer|prediction|response|result|output|verdict|choice)"
+    r"|final(?:_?(?:decision|conclusion|label|class))?|(?:selected|correct|chosen)_?(?:option|answer)",
+    re.I,
 )
 ASIDE = re.compile(
-    r"reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
-    r"|probability|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
+    r"^not(?:_|$)|reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
+    r"|probability|consider|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
     re.I,
 )
 COUNT = re.compile(r" *\d+(?:\.\d+)? *$")
@@ -134,8 +139,10 @@ def tell(value):
     if isinstance(value, dict):
         return tell_object(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        lines = [tell_object(v) for v in value]
-        return "\n".join(lines)
+        place = next((key for key in ("order", "rank", "step", "position") if key in value[0]), None)
+        if place and all(isinstance(v.get(place), int) for v in value):
+            value = sorted(value, key=lambda v: v[place])
+        return "\n".join(map(tell_object, value))
     if isinstance(value, list):
         lines = [tell(v) for v in value]
         words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
@@ -151,7 +158,7 @@ def tell_object(value):
     fields = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
     # the value that answers stands last, where it is read as the answer
     parts = [
-        ("Answer" if key.lower() in ANSWERING else spaced(key), field(key, v)) for key, v in fields.items()
+        ("Answer" if ANSWERING.fullmatch(key) else spaced(key), field(key, v)) for key, v in fields.items()
     ]
     parts.sort(key=lambda part: part[0] == "Answer")
     # a list of objects has lines of its own

@@ -97,6 +97,7 @@ def other_thing(statement, goal, embed):
         for a, b in ((statement, goal), (goal, statement))
     ]
     alike = statement.stems[:1] == goal.stems[:1] and [*map(len, only)] == [1, 1]
+    alike = alike and only[1][0] == goal.words[-1]
     return alike and float(np.dot(*embed([*only[0], *only[1]]))) < OTHER
 
 

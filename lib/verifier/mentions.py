@@ -4,8 +4,11 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
+from lib.verifier.denials import words_of
+from lib.verifier.order import in_time
+from lib.verifier.vocabulary import index
 from lib.verifier.wordlists import HEDGE_WORDS, UNREAL_WORDS
-from lib.verifier.words import ANTONYMS, OPTIONAL, stem
+from lib.verifier.words import ANTONYMS, OPPOSITES, OPTIONAL, stem
 from lib.verifier.words import stems as stems_of
 
 
@@ -18,7 +21,7 @@ class Mention(NamedTuple):
     last: int
 
 
-FILLERS = OPTIONAL | {"position", "tight", "full", ","}
+FILLERS = OPTIONAL | {"position", "tight", "full", ",", "completed", "performed", "executed", "done"}
 HARD = frozenset((".", ";", "!", "?", "\n", "->"))
 SOFT = frozenset((",", "(", ")", ":", "-"))
 CONTRAST = frozenset(("but", "however", "yet", "rather", "instead"))
@@ -28,6 +31,10 @@ DENIED_AFTER = re.compile(
     r"|not(?= (?:shown|seen|visible|correct)\b| ?[.,;\n]| ?$))"
 )
 HEDGES, UNREAL = frozenset(HEDGE_WORDS.split()), stems_of(UNREAL_WORDS)
+
+
+# "I would say", not "he would jump"
+SAYING = [[verb] for verb in "be say call label categorize categorise classify describe".split()]
 
 
 def mentions(tokens, vocabulary):
@@ -81,7 +88,7 @@ def placed(form, i, tokens, stems, places, sentence):
         return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left
     around = {s for k, s in enumerate(stems[: last + 2]) if k >= first and tokens[k - 1] != "from"}
-    excluding = {opposite for w in form.words for opposite in ANTONYMS.get(w, ())} - {*form.words}
+    excluding = {opposite for w in form.words for opposite in OPPOSITES.get(w, ())} - {*form.words}
     if excluding & around and not {"not", "from"} & {*tokens[last : last + 2]}:
         return None
     return tuple(at)
@@ -98,13 +105,41 @@ def stance(tokens, stems, first, last, own=()):
         if token not in own and (token == "not" or token == "no" and i < first):
             return "denied"
         leaving = token == "from" and tokens[i + 1 : last] in ([], ["the"]) and "from" not in own
-        if leaving and stems[last] in ANTONYMS:
+        if leaving and stems[last] in ANTONYMS and {"to", "towards", "into"} & {*tokens[last + 1 : last + 8]}:
             return "denied"  # "from left to right" goes right
         if token in HEDGES:
             return "hedged"
+        # "the event would be offside" says so
+        if token == "would" and tokens[i + 1 : i + 2] in SAYING and "if" not in tokens[last : last + 4]:
+            continue
         if stems[i] not in own and (token in ("if", "unless", "would") or stems[i] in UNREAL):
             return "denied"
         either = "or" in tokens[i:first] or "or" in tokens[last : last + 3]
         if token in SOFT and i < first and not either:
             break
     return "denied" if DENIED_AFTER.match(" ".join(tokens[last + 1 : last + 5])) else "asserted"
+
+
+def steps(text, names):
+    """The members of a vocabulary that a lower-case text asserts, from earliest to latest, immediate
+    repetitions once; None where it says "or".
+    """
+    tokens = words_of(text)
+    found = [m for m in mentions(tokens, index(names)) if m.stance != "denied"]
+    if any(m.stance == "hedged" for m in found) or found and "or" in tokens[found[0].first : found[-1].last]:
+        return None
+    starts = [0]
+    for token in tokens:
+        starts.append(starts[-1] + len(token) + 1)
+    spans, end = [], -1
+    for m in found:
+        # "hangs up the shirt after ironing it": the second begins behind the first
+        spans.append((starts[m.first if m.first > end else m.last], starts[m.last + 1] - 1))
+        end = m.last
+    order = in_time(" ".join(tokens), spans, [m.name for m in found])
+    return without_repetitions([found[i].name for i in order])
+
+
+def without_repetitions(names):
+    """Names with immediate repetitions once."""
+    return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]

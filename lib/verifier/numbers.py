@@ -27,7 +27,7 @@ SCALE = re.compile(
     r"(?:\bout of(?: a)?(?: total| possible| maximum)?(?: of)?|\d ?/|\d of(?: the| a)?"
     r"|\b(?:scale|rang(?:e|es|ing)|max(?:imum)?|limits?|allowed|tolerance)\b[^.;\d]{0,12}"
     r"(?:-?[\d.]+ ?(?:to|-|and))?"
-    r"|[<>\u2264\u2265]|\b(?:more|less|fewer) than|\bat (?:least|most)|\b(?:over|under|above|below)"
+    r"|(?<![-=])[<>\u2264\u2265]|\b(?:more|less|fewer) than|\bat (?:least|most)|\b(?:over|under|above|below)"
     r"|#|\b(?:step|frames?|option|figure|scene|part|question|top|player|version)) ?$"
 )
 JOINED = re.compile(r"^ ?(?:-|to|or|or (?:maybe|perhaps|possibly)) ?$")
@@ -41,8 +41,11 @@ NONE = re.compile(
 COUNTS = re.compile("how (?:many|often|much)|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
 # "a total of 3", "so there are 3", "= 63", "gives us 63"
 TOTAL = re.compile(
-    r"\b(?:total|altogether|in all|so)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives?|gets?))[^.\d]{0,12}$"
+    r"\b(?:total|altogether|in all|so|sum)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives?|gets?|makes?))[^.\d]{0,12}$"
 )
+# "3 lanes: 2 for cars and 1 for buses"
+PARTED = re.compile(r" (?:[a-z-]+ ){0,2}[a-z]+:")
+COMPOUND = re.compile(r"-[a-z]")
 # "24 x " before a number, " in total" behind one
 OPERATED = re.compile(r"[x*/+\u00d7\u00f7] ?$")
 IN_ALL = re.compile(r" ?(?:[a-z-]+ )?(?:in total|altogether|in all|overall)\b")
@@ -75,7 +78,7 @@ def read_number(text, query):
     a frame or time unless asked for. Of a label that is a part of one, "75%" is 0.75.
     """
     whole, text = text, with_points(digits(affirmed(text)))
-    question = f"{query.question} {query.label['name'].replace('_', ' ')}".lower()
+    question = f"{query.question} of {query.label['name'].replace('_', ' ')}".lower()
     share = 0 < abs(query.label["value"]) < 1
     every = find_numbers(text)
     usable = [used for m in every if (used := as_asked(m, text, question, share))]
@@ -124,11 +127,15 @@ def settled(text, usable, question, marked):
     next to what is counted; else first or last.
     """
     things = counted(question)
-    if headed := [m for m in usable if things & set(map(stem, words_before(text, m.start)))]:
-        return headed[0 if marked else -1]
+    # of "a 96-well plate" the number names a thing
+    usable = [m for m in usable if not COMPOUND.match(text, m.end)] or usable
     results = [m for m in usable if TOTAL.search(text, max(0, m.start - 40), m.start)]
     results = [m for m in results if not OPERATOR.match(text, m.end)]
     results = [m for m in usable if IN_ALL.match(text, m.end)] or results
+    results = results or [m for m in usable if PARTED.match(text, m.end)]
+    headed = [m for m in usable if things & set(map(stem, words_before(text, m.start)))]
+    if headed and not results:
+        return headed[0 if marked else -1]
     near = [m for m in usable if things & set(map(stem, words_behind(text, m.end)))]
     if results or near:
         return (results or near)[-1 if results or not marked else 0]

@@ -9,46 +9,110 @@ REVERSING = re.compile(
     rf"\b(?:after(?!wards?\b)(?! (?:that|this|which)\b){NO_PAUSE}|preceded by"
     r"|follow(?:s|ing)(?! (?:up|with)\b)|once)\b[^,;.\n]{0,20}$"
 )
-EARLIER = re.compile(r"\b(?:before (?:that|this|which)|prior to (?:that|this)|earlier|beforehand)\b")
+EARLIER = re.compile(
+    r"\b(?:before (?:that|this|these|those|which)|prior to (?:that|this)|earlier|beforehand)\b"
+)
 # "Just before turning ...", at the head of a clause
 LEADING_BEFORE = re.compile(
     r"(?:^|[.;\n,]) ?(?:and )?(?:right |just |shortly )?(?:before|prior to)\b"
     r"(?! (?:that|this|which)\b)[^,.;\n]{0,30}$"
 )
-INVERTED, CONNECTED = re.compile(r",|\b(?:it|he|she|they)\b"), re.compile(r"\b(?:then|and)\b")
+INVERTED, CONNECTED = re.compile(r",|\b(?:it|he|she|they|comes?)\b"), re.compile(r"\b(?:then|and)\b")
 PAUSE = re.compile(r"[.;\n]")
 
 
-def in_time(text, spans):
+# A step that was said already, said again to place another: "and before the cartwheel, a handstand"
+AGAIN = re.compile(r"(?:^|[.;,\n]|\band) ?(?:right |just |shortly )?(before|prior to|after) [^,.;\n]{0,20}$")
+
+
+def in_time(text, spans, names=()):
     """Indices of `spans` (start, end) of a text, from earliest to latest: "B after A", "before A, B" and
-    "before that" are understood.
+    "before that" are understood. What is said again only to place another, by its `names`, is left out.
     """
-    order, led = [], None
+    order, led, beside = [], None, None
     for i, (start, _) in enumerate(spans):
         gap = text[spans[i - 1][1] if i else 0 : start]
+        if names and names[i] in names[:i] and (again := AGAIN.search(gap)):
+            beside = (names.index(names[i]), again[1] == "after")
+            continue
+        if beside and beside[0] in order:
+            order.insert(order.index(beside[0]) + beside[1], i)
+            beside = None
+            continue
         fresh = i == 0 or bool(PAUSE.search(gap))  # a new sentence
         at = len(order)
         if i and (EARLIER.search(gap) or not fresh and REVERSING.search(gap)):
-            at = order.index(i - 1)
+            at = order.index(i - 1) if i - 1 in order else at
         elif led is not None and not fresh and INVERTED.search(gap) and not CONNECTED.search(gap):
             at, led = order.index(led), None
         order.insert(at, i)
         if fresh:
             led = i if LEADING_BEFORE.search(gap) else None
+    return by_clock(text, spans) or with_ends(text, spans, order)
+
+
+def by_clock(text, spans):
+    """Indices in the order of the times that stand before each span: "1:45 he folds, 0:10 he washes"."""
+    # a clause may begin with its time
+    gaps = [text[a : b + 9] for a, b in zip([0, *(end for _, end in spans)], (start for start, _ in spans))]
+    times = [CLOCK.findall(gap)[-1:] for gap in gaps]
+    seconds = [60 * int(found[0][0]) + int(found[0][1]) for found in times if found]
+    return sorted(range(len(spans)), key=seconds.__getitem__) if len(seconds) == len(spans) else None
+
+
+CLOCK = re.compile(r"\b(\d{1,2}) ?: ?(\d{2})\b")
+# "the gear goes on; the very first part is the axle", "the yellow one comes last"
+AT = (
+    r"(?= ?(?:[,:;.]|$|(?:the|an?|he|she|it|they|is|are|was|were|there"
+    r"|thing|step|part|action|move|event|ones|[a-z]+ is)\b))"
+)
+FIRST = re.compile(
+    rf"\b(?:first(?:ly)?{AT}|initially|at the (?:very )?(?:start|beginning)|to (?:begin|start) with"
+    r"|(?:begin|start|open)(?:s|ning|ing|ed)? (?:off )?(?:with|by))\b"
+)
+LAST = re.compile(
+    rf"\b(?:last(?:ly)?{AT}|finally|(?:at|in) the (?:very )?end|to finish"
+    r"|(?:end|finish|clos|conclud)(?:s|es|ing|ed)? (?:with|by))\b"
+)
+PART = re.compile(r"[.;,\n]|\band\b|\bbut\b")
+
+
+def with_ends(text, spans, order):
+    """Indices in an order, the one that a text says to be the first put first, and the last one last."""
+    edges = [0, *(end for _, end in spans)], [*(start for start, _ in spans), len(text)]
+    gaps = [text[a:b] for a, b in zip(*edges)]
+    for sign, place in ((FIRST, 0), (LAST, len(order))):
+        # what stands in its own part of a sentence, before it or behind
+        said = [
+            i
+            for i in order
+            if sign.search(PART.split(gaps[i])[-1])
+            or sign.search(PART.split(gaps[i + 1])[0] if PART.search(gaps[i + 1]) else "")
+        ]
+        if len(said) == 1:
+            order.remove(said[0])
+            order.insert(place, said[0])
     return order
 
 
 # Where a step ends and another begins: punctuation, "2. ", "and then", "before"; but not "after a while"
 CLAUSE = re.compile(
-    r"\.(?!\d)|[;\n,]|->|\(?(?<![\d.])\b\d{1,2}[.)] |\bstep \d+\b:?"
-    r"|\b(?:and )?(?:then|next|finally|afterwards?|followed by)\b"
-    r"|\b(?:and )?(?:even |just )?(?:after|before) (?:that|this)\b"
+    r"\.(?!\d)|[;\n,]|->| - |\(?(?<![\d.])\b\d{1,2}[.)] |\bstep \d+\b:?"
+    # but "milk is then added", "she then peels it"
+    r"|(?<!\b(?:is|he|it) )(?<!\b(?:are|was|she) )(?<!\b(?:were|they) )"
+    r"\b(?:and )?(?:then|next|finally|afterwards?|followed by)\b"
+    # "in the end dried with a towel"
+    r"|(?:^|(?<=[.,;:\n] )|(?<=and )|(?<=\n))(?:(?:in|at) the (?:very )?(?:end|start|beginning)"
+    r"|to (?:begin|start|finish) with|at first|first|last|firstly|lastly|eventually)\b"
+    r"|\b(?:and )?(?:even |just )?(?:after|before) (?:that|this|which)\b"
     rf"|\b(?:and|before|until|after{NO_PAUSE})\b"
 )
 
 
 def clauses(text):
     """A lower-case text cut where one step ends and another begins, from earliest to latest."""
+    # "To change the bulb, he does the following:" is no step
+    text = re.sub(r"(?m)^[^\n]*[^:\n]{12}:\n", "\n", text)
     spans, at = [], 0
     for m in [*CLAUSE.finditer(text), None]:
         end = m.start() if m else len(text)

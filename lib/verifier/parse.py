@@ -15,17 +15,22 @@ from lib.verifier.conclusion import CONCLUDING, corrected
 from lib.verifier.intervals import read_interval
 from lib.verifier.numbers import read_number
 from lib.verifier.sequences import read_sequence
-from lib.verifier.times import read_time
+from lib.verifier.times import read_time, timeline
 from lib.verifier.words import Found, content, stem, words_in
 
 # A line of a list: "0:10-0:20 He writes", "- 3 s", "event: he writes; start: 10"
 ITEM = re.compile(r"\W*(?:\d|\w[^:.\n]{0,40}:(?!\d))")
 # Where the clause of one event ends and that of another begins
 CLAUSE = re.compile(
-    r"[;\n]|\. (?=[A-Z])|, (?:and|but|while|whereas|after|before)\b|,? and (?=the\b)|, (?=the \w+ one\b)"
+    r"[;\n]|\. (?=[A-Z\[])|(?<!\d)\. (?=\d)"
+    r"|, (?:but|while|whereas|after|before|and)\b| after (?=(?:he|she|it|they) )"
+    r"|,? and (?=the\b)|, (?=the \w+ one\b)"
 )
 # "seems to enter at 3 s ... is in fact seen at 13 s"
 REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
+ASIDE = re.compile(
+    r"(?<=[a-z\d] )\((?!0?\.\d+\)|\d+ ?%\)|[^()]*\b(?:or|maybe|perhaps|possibly|not?|wait|actually)\b)[^()?\n]*\)"
+)
 DIGIT = re.compile(r"\d")
 # "at 9 seconds" says nothing of "the second runner"
 UNIT = re.compile(r"(?<=\d)[ -](?:second|minute)s?\b")
@@ -56,12 +61,18 @@ def parsed(conclusion, query):
     whole = whole or kind == "choice" and len(LISTED.findall(conclusion.texts[-1])) > 2
     whole = whole or kind == "boolean" and led(conclusion.texts[-1])
     whole = whole or kind == "interval" and isinstance(query.label["value"][0], list)
+    every = conclusion.texts[-1]
+    every = timeline(every) if kind in ("interval", "time") else every
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
-    if kind in LOCATED and (line := line_asked(conclusion.texts[-1], query)):
+    if kind in LOCATED and (line := line_asked(every, query)):
         texts = [line, *texts]
-    if kind in ("class", "choice") and (row := row_chosen(conclusion.texts[-1])):
+    if kind in ("class", "choice") and (row := row_chosen(every)):
         texts = [row]
-    for text in (*texts, conclusion.texts[-1]):
+    texts = [*texts, every]
+    if kind in ("number", "time", "class"):
+        # "at 0:50, right after the flower girl (0:38)"
+        texts = [form for text in texts for form in dict.fromkeys((ASIDE.sub(" ", text), text))]
+    for text in texts:
         found = PARSERS[kind](corrected(text), query)
         if not found.missing:
             return found
@@ -83,5 +94,7 @@ def line_asked(text, query):
     lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
     if query.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
         lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
+    if query.label["kind"] == "number" and CONCLUDING.search(text.rsplit("\n", 1)[-1]):
+        return None  # "Rows: 3 / Per row: 6 / Therefore 18"
     shared = [len(words & set(map(stem, words_in(UNIT.sub("", line.lower()))))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

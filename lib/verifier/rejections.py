@@ -14,12 +14,16 @@ REFUSAL = re.compile(
     \b(?:
       i(?:'m|[ ]am)[ ](?:sorry|unable|not[ ]able|not[ ]sure|unsure|uncertain) | as[ ]an[ ]ai\b
       | (?:i[ ]|be[ ])?(?:can[ ]?not|can't|could[ ]not|couldn't|do[ ]not|don't|unable[ ]to)[ ](?:be[ ])?
-        (?:determine|tell|see|know|answer|identif|view|watch|provide|access|assist|help|made[ ]out|make[ ]out)
+        (?:determine|tell|see(?![ ](?:it|him|her|them)\b)|know|answer|identif|pick[ ]one|choose|decide
+        |view|watch|provide|access|assist|help|made[ ]out|make[ ]out)
       | (?:it[ ]is|it's|is)[ ](?:unclear\b|(?:not[ ]possible|impossible|difficult|hard)[ ]to[ ]
         (?:determine|tell|say|know|answer|identify))
       | (?:not|n't)[ ](?:\w+[ ])?(?:enough|sufficient)[ ]information | insufficient[ ]information
       | no[ ](?:precise|exact|specific)[ ]\w+[ ](?:can|could)[ ]be | no[ ]way[ ]to[ ](?:tell|know)
     )
+    | \bi(?:'d|[ ]would)[ ]need[ ](?:an?[ ]|more|to[ ]see)
+    | \btoo[ ](?:dark|blurry|blurred|far|short|small|fast)[ ](?:\w+[ ]){0,2}to[ ](?:be[ ])?
+      (?:tell|see|say|identify|determine|certain|sure)
     | ^\W*(?:unknown|unclear|uncertain|not[ ]sure|n/?a|none[ ]of[ ]the[ ]above
       |not[ ](?:specified|applicable|available))\W*$
     """,
@@ -94,6 +98,8 @@ def repeats(text):
     """In what a text repeats itself, or an empty string."""
     tokens = WORDS.findall(text.lower())
     if 12 <= len(tokens) < 1000 and len(set(tokens)) <= max(2, len(tokens) // 8):
+        return "repeats a few words"
+    if sum(a == b for a, b in zip(tokens, tokens[1:])) >= max(6, len(tokens) // 3):
         return "repeats a few words"
     phrases = Counter(tuple(WORDS.findall(s.lower())) for s in sentences(text))
     phrases = Counter({words: n for words, n in phrases.items() if len(words) > 2})

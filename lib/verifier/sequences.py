@@ -1,6 +1,7 @@
 """Sequences: the steps that a text names, in the order of time, by words or by meaning."""
 
 import re
+from collections import Counter
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -9,8 +10,8 @@ from lib.verifier.classes import member
 from lib.verifier.denials import words_of
 from lib.verifier.embedding import in_context
 from lib.verifier.meaning import likelihood, other_thing, sentence_of
-from lib.verifier.mentions import mentions
-from lib.verifier.order import clauses, in_time
+from lib.verifier.mentions import mentions, steps, without_repetitions
+from lib.verifier.order import clauses
 from lib.verifier.spelled import digits
 from lib.verifier.vocabulary import index, vocabulary_of
 from lib.verifier.words import Found, base, content, stem, words_in
@@ -20,9 +21,10 @@ LIKE = 0.4
 # "dry the dog", "take out the old battery": what is acted upon, up to a preposition
 THING = re.compile(
     r"[a-z]+ (?:(?:up|down|on|off|out|in|away|over) )?"
-    r"((?:(?!(?:in|into|on|onto|to|from|with|at|over|for)\b)[a-z-]+(?: |$)){1,4})"
+    r"((?:(?!(?:in|into|on|onto|to|from|with|at|over|for|back|up|down|off|out|away)\b)[a-z-]+(?: |$)){1,4})"
 )
-PRONOUN = re.compile(r"\b(?:it|them|they(?='re| are| were))\b")
+ARTICLES = frozenset(("the", "a", "an"))
+PRONOUN = re.compile(r"\b(?:it|them|they(?='re| are| were)|(?:an? |the )?(?:[a-z]+ )?ones)\b")
 
 
 def read_sequence(text, query):
@@ -30,7 +32,7 @@ def read_sequence(text, query):
     named word for word by embedding.
     """
     label, goal = query.label, query.label["value"]
-    low = digits(text.lower())
+    low = lettered(digits(text.lower()), query.question.lower())
     names = vocabulary_of(label, query.vocabulary)
     named = steps(low, names)
     if named is None:
@@ -41,24 +43,20 @@ def read_sequence(text, query):
     return aligned(low, goal, names, query.embed) or found
 
 
-def steps(text, names):
-    """The members of a vocabulary that a lower-case text asserts, from earliest to latest, immediate
-    repetitions once; None where it says "or".
+# "(a) the dog barks", "b. it rains" in a question, "(b), (a)" in an answer
+ITEM = re.compile(r"(?:^|[\s(])([a-h])[.)] ?([^()\n;,.?]{3,80})")
+LETTER = re.compile(r"(?<![\w'])\(?([a-h])\)?(?![\w'])")
+
+
+def lettered(text, question):
+    """A lower-case text with the letters of a question's items replaced by the items, where it names nothing
+    but letters: "b, a, d, c".
     """
-    tokens = words_of(text)
-    found = [m for m in mentions(tokens, index(names)) if m.stance != "denied"]
-    if any(m.stance == "hedged" for m in found) or found and "or" in tokens[found[0].first : found[-1].last]:
-        return None
-    starts = [0]
-    for token in tokens:
-        starts.append(starts[-1] + len(token) + 1)
-    spans, end = [], -1
-    for m in found:
-        # "hangs up the shirt after ironing it": the second begins behind the first
-        spans.append((starts[m.first if m.first > end else m.last], starts[m.last + 1] - 1))
-        end = m.last
-    order = in_time(" ".join(tokens), spans)
-    return without_repetitions([found[i].name for i in order])
+    items = {letter: item.strip() for letter, item in ITEM.findall(question)}
+    named = {*LETTER.findall(text)}
+    if len(named) < 2 or not named <= items.keys():
+        return text
+    return LETTER.sub(lambda m: f" {items[m[1]]} ", text)
 
 
 def mentions_in(text, names):
@@ -73,11 +71,6 @@ def mentions_in(text, names):
     for m in mentions(tokens, index(names)):
         spans.append((places[m.first][0], places[m.last][1]))
     return sorted(spans)
-
-
-def without_repetitions(names):
-    """Names with immediate repetitions once."""
-    return [name for at, name in enumerate(names) if at == 0 or names[at - 1] != name]
 
 
 # ---------------------------------------------------------------- in other words
@@ -97,7 +90,8 @@ def aligned(text, goal, names, embed):
     others = [n for n in range(len(names)) if n not in columns]
     says_other = (likes[:, others] == 1).any(axis=1) & (own < 1).all(axis=1)
     own[says_other] = 0
-    rows, steps = linear_sum_assignment(-own)
+    # a step's own name before what is only like it
+    rows, steps = linear_sum_assignment(-own - 0.2 * (own == 1))
     taken = {int(step): int(row) for row, step in zip(rows, steps) if own[row, step] >= LIKE}
     if not taken:
         return None
@@ -114,10 +108,22 @@ def likenesses(parts, names, embed):
     vectors = dict(zip(texts, embed([in_context(text, "") for text in texts], adapted=True)))
     sentence = {text: sentence_of(text) for text in texts}
     likes, every = np.zeros((len(parts), len(names))), [frozenset(sentence[name].stems) for name in names]
-    others = [frozenset().union(*every[:j], *every[j + 1 :]) - own for j, own in enumerate(every)]
+    # of "dry the dog" what is done is no thing; "the dog barks" has its thing first
+    things = [
+        frozenset(sentence[name].stems[name.split()[0] not in ARTICLES :]) or own
+        for name, own in zip(names, every)
+    ]
+    owners = Counter(s for own in every for s in own)
+    others = [frozenset().union(*things[:j], *things[j + 1 :]) - own for j, own in enumerate(every)]
     for i, j in np.ndindex(likes.shape):
         text, name = said[i][j], names[j]
         named = member(text, (name,))
+        # "pour" in a list, where only one step pours
+        short = frozenset(sentence[text].stems)
+        plain = not name[0].isdigit() and name.split()[0] not in ARTICLES and not sentence[text].denied
+        if plain and short and short < every[j] and all(owners[s] == 1 for s in short):
+            likes[i, j] = max(LIKE, 0.5)
+            continue
         # "2.5 somersaults pike" is said by its words alone
         if not named.missing or name[0].isdigit():
             likes[i, j] = bool(named.value)
@@ -125,7 +131,7 @@ def likenesses(parts, names, embed):
             cosine = float(vectors[text] @ vectors[name])
             likes[i, j], reason = likelihood(cosine, sentence[text], sentence[name], embed)
             # "the cat barks", where the dog barks and a cat runs away
-            mistaken = others[j] & sentence[text].every and every[j] - sentence[text].every
+            mistaken = others[j] & sentence[text].every and things[j] - sentence[text].every
             mistaken = mistaken or other_thing(sentence[text], sentence[name], embed)
             likes[i, j] *= not (reason or mistaken)
     return likes
@@ -138,11 +144,11 @@ def with_thing(parts, i, name):
     thing, words = THING.match(name), words_in(parts[i])
     bare = bool(words) and base(words[0]) != words[0] and not words[0].endswith(("s", "ing"))
     if thing and (bare or PRONOUN.search(parts[i])):
-        needed = {*content(words_in(thing[1]))}
+        needed = {*content(words_in(thing[1]))} - {*map(stem, words)}
         for part in reversed(parts[:i]):
             words = words_in(part)
             if needed <= {*map(stem, words)}:
-                said = PRONOUN.sub(thing[1], parts[i], count=1)
+                said = PRONOUN.sub(thing[1].strip(), parts[i], count=1)
                 return f"{thing[1]} {said}" if bare and said == parts[i] else said
             # a clause that says something else in between: "rinses the knife and dries it"
             if len(words) > 2 and not PRONOUN.search(part):

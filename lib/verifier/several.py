@@ -20,7 +20,10 @@ from lib.verifier.times import find_times, timed
 from lib.verifier.vocabulary import vocabulary_of
 
 # Names that mean the same
-ALSO = {"difficulty": "degree of difficulty|difficulty degree|dd|difficulty level", "score": "points"}
+ALSO = {
+    "difficulty": "degree of difficulty|difficulty degree|dd|difficulty level|tariff|rated",
+    "score": "points|scored|scores",
+}
 # A field's sign behind its name: "score:", "score (final):", "score ="
 SIGN = re.compile(r"(?: [a-z]+)?(?: ?\([^()\n]{0,40}\))?['\"]? ?(?::\n?|=(?!=)|->|\|| - )")
 # What begins a field: a line, a bullet, ";", ",", "and"
@@ -30,6 +33,10 @@ START = re.compile(
 )
 # Where a field of one value ends: a line, a field of something else ("; start: 3")
 FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
+# A line that answers one of several counted questions: "2. Yes"
+COUNTED = re.compile(r"(?m)^\W*([1-9])[.):] +(.+)$")
+# Within a line of a list
+LISTED = re.compile(r"(?:^|\n) ?(?:\d{1,2}[.)]|[-*]) [^\n]*$")
 # What stands at the end of a field and belongs to the next: "; and the "
 TRAILING = re.compile(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$")
 # The measured kinds, as they claim their values; further than FAR from a name none is its own
@@ -54,15 +61,26 @@ def parts_of(text, labels, vocabulary, question=""):
         text = low
     cues = cues_in(low, labels)
     fields = [cue for cue in cues if cue.field]
+    lines = COUNTED.findall(text)
+    if not fields and [int(n) for n, _ in lines] == [*range(1, len(labels) + 1)]:
+        return [part for _, part in lines]
     # a field ends where another label begins: at its field, or at its name where it has none
     heads = [cue for cue in cues if cue.field or cue.label not in {field.label for field in fields}]
     parts, taken = {}, []
     for cue in fields:
-        behind = (head.start for head in heads if head.start >= cue.end and head.label != cue.label)
-        end = next(behind, len(text))
-        if labels[cue.label]["kind"] != "sequence":  # a list goes on
+        others = [head for head in heads if head.start >= cue.end and head.label != cue.label]
+        if labels[cue.label]["kind"] == "sequence":  # "2. put a slice on it" of a list is one of its steps
+            others = [head for head in others if head.field or not LISTED.search(low, 0, head.start)]
+            ends = [h.start if h.field else max(cue.end, low.rfind("\n", 0, h.start)) for h in others]
+            end = min([len(text), *ends])
+        else:
+            end = min([len(text), *(head.start for head in others)])
             ending = FIELD_END.search(low, cue.end, end)
             end = ending.start() if ending else end
+            semicolon = low.find("; ", cue.end, end)
+            again = any(other.label == cue.label and other.start > semicolon for other in cues)
+            if semicolon > 0 and labels[cue.label]["kind"] != "text" and not again:
+                end = semicolon
         end = TRAILING.search(low, cue.end, end).start()
         if text[cue.end : end].strip(" \n.,;-*"):
             parts[cue.label] = text[cue.end : end]
@@ -97,8 +115,10 @@ def names_of(label, labels):
     taken = {word for other in others for word in re.findall(r"\w+", other["name"].lower().replace("_", " "))}
     names = [own, own + "s", own.removesuffix("s")]
     names += [w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken]
+    # "D 5.8; E 8.1" of a D score and an E score
+    names += [rf"{w}(?= ?[:=]? ?\d)" for w in re.findall(r"\b[a-z]\b", own) if w not in taken | {own, "a"}]
     names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
-    return [re.escape(n) for n in dict.fromkeys(names) if n]
+    return list(dict.fromkeys(n if "(?=" in n else re.escape(n) for n in names if n))
 
 
 def blanked(text, spans):
@@ -152,7 +172,7 @@ def values_in(text, kind, label, question):
         return [(start, end) for _, start, end in find_intervals(text, label.get("unit") or "seconds")]
     if kind == "time":
         return [(t.start, t.end) for t in find_times(text)]
-    subject = f"{question} {label['name'].replace('_', ' ')}".lower()
+    subject = f"{question} of {label['name'].replace('_', ' ')}".lower()
     return [(n.start, n.end) for n in find_numbers(text) if as_asked(n, text, subject)]
 
 
@@ -198,7 +218,10 @@ def worded(text, at, labels, cues, vocabulary):
     own = [cue for cue in cues if cue.label == at]
     if not own:
         listed = [part for part in re.split(r"[,;\n]|\band\b", text) if part.strip(" .")]
-        return listed[alike.index(at)] if len(listed) == len(alike) and not cues else None
+        if len(listed) == len(alike) and not cues:
+            return listed[alike.index(at)]
+        # "the boy falls because he hits a stone" says who and why
+        return text if labels[at]["kind"] == "text" and not listed[1:] and not cues else None
     cue = own[-1]
     end = min((c.start for c in cues if c.start >= cue.end and c.label != at), default=len(text))
     # the next name's own sentence is not this one's

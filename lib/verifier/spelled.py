@@ -19,8 +19,13 @@ SPELLED = re.compile(
     rf"\b(?:a (?=hundred|thousand|million))?(?:{WORD})\b(?:[ -](?:and )?(?:{WORD})\b){{0,8}}"
     rf"(?: point(?: (?:{'|'.join(SMALL[:10])})\b){{1,6}})?"
 )
-# "no one", "the one"
-PRONOUN = re.compile(r"\b(no|the|this|that|each|every|any|which|other|another) one\b")
+# "no one", "the one", "a new one"; but "the last one minute", "the number one"
+PRONOUN = re.compile(
+    r"\b(no|the|this|that|each|every|any|which|other|another"
+    r"|(?:an?|the|this|that) (?!(?:number|option|step|phase|part|count|total|answer|about|around)\b)[a-z]+)"
+    r" one\b"
+    r"(?! (?:seconds?|minutes?|hours?|hundred|thousand|million|point)\b)"
+)
 IDIOMS = {
     "once": "1 times",
     "twice": "2 times",
@@ -69,7 +74,7 @@ def digits(text):
     -> 2 times.
     """
     text = ORDINAL.sub(figure, text.lower())
-    text = IDIOM.sub(idiom, PRONOUN.sub(r"\1 single-item", text))
+    text = IDIOM.sub(idiom, PRONOUN.sub(r"\1 ones", text))
     text = MANY.sub(lambda m: f"{float(m[1]) * (1e6 if m[2] == 'million' else 1000):.0f}", text)
     text = HALF.sub(half, SPELLED.sub(figure, text))
     return with_digits(text)
