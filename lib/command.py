@@ -164,13 +164,25 @@ def number(text):
     return value
 
 
-def parser_of(doc, *groups):
-    """An argument parser with -o, --overwrite and the flags of these groups of FLAGS; "check": -o may be left
-    out. Whatever flags are added to it later, empty words and numbers that are not finite are bad usage.
+def checked_parser(doc):
+    """An argument parser to which empty words and numbers that are not finite are bad usage, whatever is
+    added to it; of a module it is called as it is started, "python -m lib.tools.report".
     """
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    name = f"python -m {module.name}" if module and module.name.startswith("lib.") else None
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=name, description=doc, formatter_class=shape)
     parser.register("type", None, word)
     parser.register("type", float, number)
+    parser.register("type", Path, lambda text: Path(word(text)))
+    return parser
+
+
+def parser_of(doc, *groups):
+    """A checked_parser with -o, --overwrite and the flags of these groups of FLAGS; "check": -o may be left
+    out.
+    """
+    parser = checked_parser(doc)
     parser.add_argument(
         "-o",
         "--output",

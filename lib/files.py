@@ -8,6 +8,8 @@ from lib.records import StageError
 
 def write_atomically(path, text):
     """A small file, complete or not there at all."""
+    if os.path.isdir(path):
+        raise StageError(f"{path}: a folder, expected the name of a file")
     temporary = f"{path}.tmp"
     with open(temporary, "w", encoding="utf-8") as file:
         file.write(text)

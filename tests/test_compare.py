@@ -240,3 +240,33 @@ def test_preferences_raise_kept_answers_above_wrong_ones(smoke, tmp_path, how):
     assert json.loads((tmp_path / "again.meta.json").read_text())["losses"] == pytest.approx(
         meta["losses"], abs=1e-3
     )
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["report", ""], "argument run: is empty"),
+        (["report", "RUN", "--megabytes", "nan"], "nan: expected a finite number"),
+        (["report", "RUN", "-o", "RUN/data/train.jsonl"], "exists, and is no report"),
+        (["report", "RUN", "-o", "RUN"], "a folder, expected the name of a file"),
+        (["plateau", "RUN", "nan"], "argument cycle: invalid int value: 'nan'"),
+        (["plateau", "RUN", "-1"], "cycle -1: expected at least 0"),
+        (["plateau"], "required: run, cycle"),
+        (["viit"], "required: run"),
+        (["viit_compare", "RUN"], "required: seeds"),
+        (["baselines", "template", "TRAIN", "TRAIN"], "would replace"),
+        (["baselines", "template", "TRAIN", "RUN/data/test.jsonl"], "is no file of answers"),
+        (["baselines", "template", "TRAIN", "OUT", "--share", "nan"], "nan: expected a finite number"),
+        (["baselines", "template", "TRAIN", "OUT", "--share", "0"], "expected above 0 and at most 1"),
+        (["baselines", "template", "TRAIN", "OUT", "--add", "RUN/cycle1/generated.jsonl"], "no `keep` in it"),
+        (["baselines", "template", "TRAIN", "RUN"], "a folder, expected the name of a file"),
+    ],
+)
+def test_tools_refuse_what_nothing_obeys_and_replace_nothing(words, says, smoke, tmp_path):
+    places = {"RUN": str(smoke), "TRAIN": f"{smoke}/data/train.jsonl", "OUT": str(tmp_path / "out.jsonl")}
+    words = [places.get(word, word.replace("RUN/", f"{smoke}/")) for word in words]
+    before = {path: path.read_bytes() for path in (smoke / "data").glob("*.jsonl")}
+    done = sh(sys.executable, "-m", f"lib.tools.{words[0]}", *words[1:], check=False)
+    assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert before == {path: path.read_bytes() for path in (smoke / "data").glob("*.jsonl")}
+    assert not list(smoke.parent.glob("*.tmp"))

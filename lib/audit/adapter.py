@@ -7,7 +7,6 @@ Some 25 minutes on two cores. To use it, put the folder in place of lib/verifier
 into embedding.py and meaning.py beside it.
 """
 
-import argparse
 import hashlib
 import json
 import random
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from sklearn.linear_model import LogisticRegression
 
 from lib.audit.audit import read_cases
+from lib.command import checked_parser
 from lib.process import progress, run
 from lib.records import StageError
 from lib.verifier import verify
@@ -107,9 +107,7 @@ def plain_weights(pairs, embedder):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     parser.add_argument("paths", nargs="+", help="audit files, such as tests/audit/texts.jsonl")
     parser.add_argument("-o", "--output", required=True, type=Path, help="the adapter's folder")
     args = parser.parse_args()

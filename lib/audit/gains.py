@@ -4,12 +4,12 @@ otherwise without it, rightly or wrongly.
     python -m lib.audit.gains tests/audit/scored.jsonl
 """
 
-import argparse
 import importlib
 import pkgutil
 
 from lib import verifier
 from lib.audit.audit import read_cases
+from lib.command import checked_parser
 from lib.process import run
 from lib.verifier import Embedder, vocabularies, wordlists, words
 from lib.verifier.vocabulary import index
@@ -54,9 +54,7 @@ def forget():
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     parser.add_argument("path", help="an audit file, such as tests/audit/scored.jsonl")
     cases, embed = read_cases(parser.parse_args().path), Embedder()
     vocabulary = vocabularies(cases)

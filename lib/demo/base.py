@@ -9,13 +9,13 @@ base that did not learn to read its clips is an error. All arithmetic is in floa
 instructions bfloat16 is ten to ninety times slower.
 """
 
-import argparse
 import math
 import time
 from pathlib import Path
 
 import numpy as np
 
+from lib.command import checked_parser
 from lib.demo import captions, world
 from lib.output import Output
 from lib.process import run
@@ -237,9 +237,7 @@ def caption_truth(model, processor, seed, world_name="source", clips=100):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add("-o", "--output", required=True, help="folder of the base model; it is complete when it holds DONE")
     add("--overwrite", action="store_true", help="replace a base that was made with other settings")

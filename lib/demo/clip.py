@@ -3,9 +3,9 @@
 python -m lib.demo.clip -o runs/demo/viit/clip --seed 0
 """
 
-import argparse
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.demo.captions import COLORS, DOWN, TIMES
 from lib.output import Output
 from lib.process import run
@@ -58,9 +58,7 @@ def build(folder, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add("-o", "--output", required=True, help="folder of the model; it is complete when it holds DONE")
     add("--overwrite", action="store_true", help="replace one that was made with other settings")

@@ -14,12 +14,12 @@ test/       test.jsonl           held-out clips with questions and labels
             facts.jsonl          what is true of each; no stage reads it but the table
 """
 
-import argparse
 import os
 from pathlib import Path
 
 import numpy as np
 
+from lib.command import checked_parser
 from lib.demo import captions, world
 from lib.files import write_atomically
 from lib.output import Output
@@ -112,9 +112,7 @@ def make(folder, seed, numbers):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add("-o", "--output", required=True, help="folder to write; it is complete when it holds DONE")
     add("--overwrite", action="store_true", help="replace one that was made with other settings")

@@ -9,10 +9,10 @@
 which only the demo's renderer knows.
 """
 
-import argparse
 import hashlib
 import os
 
+from lib.command import checked_parser
 from lib.files import write_atomically
 from lib.process import run
 from lib.prompts import label_text
@@ -33,10 +33,19 @@ def reasoning_of(path):
     return {line["id"]: line["reasoning"] for _, line in read_jsonl(facts)}
 
 
+def refuse_others(output, inputs):
+    """Raise StageError where the output would replace an input, or a file that is none of this module's."""
+    same = [path for path in inputs if path and os.path.realpath(path) == os.path.realpath(output)]
+    if same:
+        raise StageError(f"{output}: would replace {same[0]}, which is read; name another output")
+    if os.path.isfile(output):
+        _, first = next(read_jsonl(output, lenient=True), (0, None))
+        if not (isinstance(first, dict) and first.get("origin") in ("template", "truth", "direct")):
+            raise StageError(f"{output}: exists, and is no file of answers; name another, or move it away")
+
+
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add("what", choices=("template", "truth"))
     add("input", help="questions with labels: train.jsonl of 01_prepare.py")
@@ -45,6 +54,9 @@ def main():
     add("--add", metavar="FILE", help="a verified file whose kept answers are added")
     add("--seed", type=int, default=0, help="chooses the wording (default: %(default)s)")
     args = parser.parse_args()
+    if not 0 < args.share <= 1:
+        parser.error(f"--share {args.share:g}: expected above 0 and at most 1")
+    refuse_others(args.output, [args.input, args.add])
     reasoning = reasoning_of(args.input) if args.what == "truth" else {}
     records, judged = [], {"origin": args.what, "sample": 0}
     for record in read_records(args.input):
@@ -59,7 +71,9 @@ def main():
     made = len(records)
     if args.add:
         added = read_records(args.add, answers=True)
-        records += [rebase(record, args.add, args.output) for record in added if record["keep"]]
+        if not any("keep" in record for record in added):
+            raise StageError(f"{args.add}: no `keep` in it, expected a file of 04_verify.py")
+        records += [rebase(record, args.add, args.output) for record in added if record.get("keep")]
     os.makedirs(os.path.dirname(os.path.abspath(args.output)), exist_ok=True)
     text = b"".join(map(line_of, records)).decode("utf-8", "surrogatepass")
     write_atomically(args.output, text)

@@ -7,10 +7,9 @@ paired gain over the model before any cycle, all seeds together, with a 95 % boo
 videos; what it learned from and what it cost, as means over the seeds.
 """
 
-import argparse
-
 import numpy as np
 
+from lib.command import checked_parser
 from lib.files import write_atomically
 from lib.process import run
 from lib.records import StageError
@@ -95,9 +94,7 @@ def row(name, folders, before, last):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add_cycles(parser)
     parser.add_argument("seeds", nargs="+", help="folders in it, a run each")
     args = parser.parse_args()

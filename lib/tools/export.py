@@ -10,7 +10,6 @@ named by its absolute path. The ending of the file says how it is written: .json
 .parquet.
 """
 
-import argparse
 import json
 import os
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from lib.command import refuse_given
+from lib.command import checked_parser, refuse_given
 from lib.files import read_json, refuse_to_replace, write_atomically
 from lib.process import run
 from lib.provenance import provenance, sha256
@@ -116,9 +115,7 @@ def export(source, path, form="llava", what="kept", thoughts=False, frames=None,
 
 def flags():
     """The parser of this tool."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add("verified", help="lines of 04_verify.py; with --what reward of any stage, train.jsonl too")
     add("output", help="file to write: .json, .jsonl or .parquet (needs pyarrow)")

@@ -8,13 +8,13 @@ name them by their files' names, with the seconds of a clip. The token is that o
 HF_TOKEN.
 """
 
-import argparse
 import json
 import os
 import re
 import tempfile
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.files import read_json
 from lib.process import run
 from lib.records import StageError
@@ -187,9 +187,7 @@ def push(run, cycle, name, public, api):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     parser.add_argument("run", type=Path, help="folder of the run")
     parser.add_argument("cycle", type=Path, help="folder of the cycle")
     parser.add_argument("--hub", help="name of the repository, e.g. me/my-model")

@@ -7,7 +7,6 @@ lib/tools/report.html with one JSON object, gathered here, put into it. What a r
 stage, its videos) is said in the page.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.confidence import wilson
 from lib.files import write_atomically
 from lib.labels import answer_problem
@@ -328,9 +328,7 @@ def build(run, seed=0, most=RECORDS, megabytes=MEGABYTES, last=None):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     add_cycles(parser)
     add("-o", "--output", type=Path, help="the page (default: RUN/report.html)")
@@ -340,8 +338,10 @@ def main():
     args = parser.parse_args()
     if args.records < 0 or args.megabytes <= 0:
         parser.error("expected --records of at least 0 and --megabytes above 0")
-    html, data = build(args.run, args.seed, args.records, args.megabytes, args.cycles)
     output = args.output or args.run / "report.html"
+    if output.is_file() and not output.read_bytes()[:15].lower().startswith(b"<!doctype html>"):
+        raise StageError(f"{output}: exists, and is no report; name another, or move it away")
+    html, data = build(args.run, args.seed, args.records, args.megabytes, args.cycles)
     write_atomically(output, html)
     answers = sum(row[2] for row in data["verdicts"])
     print(

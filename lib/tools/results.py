@@ -4,11 +4,11 @@ python -m lib.tools.results runs/demo               # printed, and written to ru
 python -m lib.tools.results runs/demo --cycles 2    # make: N=2
 """
 
-import argparse
 import json
 from collections import Counter
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.confidence import paired_gain
 from lib.files import write_atomically
 from lib.labels import answer_problem
@@ -233,9 +233,7 @@ def add_cycles(parser):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add_cycles(parser)
     args = parser.parse_args()
     run = args.run

@@ -16,7 +16,6 @@ stopped, and is asked for --model by its name, or for its adapter (lib/tools/ser
 for all cycles.
 """
 
-import argparse
 import os
 import re
 import shlex
@@ -30,6 +29,7 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.model import is_served
 from lib.model.server import server_of
 from lib.process import run
@@ -212,9 +212,7 @@ def with_server(server, port, url, args):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add = parser.add_argument
     text = "command of an OpenAI-compatible server, with {model} and {port}; or the URL of one that runs"
     add("--server", required=True, help=text)

@@ -7,13 +7,13 @@ renderer knows), how long and how many different ones they are, and how a dual e
 held-out clips by text. Of each model: its answers to held-out questions, with their reasoning and short.
 """
 
-import sys
 from collections import defaultdict
 from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from lib.captions import read_captions
+from lib.command import checked_parser
 from lib.confidence import wilson
 from lib.files import write_atomically
 from lib.process import run
@@ -205,7 +205,9 @@ def examples(folder, most=6):
 
 
 def main():
-    folder = Path(sys.argv[1]) / "viit"
+    parser = checked_parser(__doc__)
+    parser.add_argument("run", type=Path, help="the folder of a run")
+    folder = parser.parse_args().run / "viit"
     text = f"{tables(folder)}\n\n{NOTES}\n"
     base = load(folder / "base.meta.json")
     if base and "captions_true" in base:

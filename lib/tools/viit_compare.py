@@ -8,12 +8,12 @@ are others). A claim is shown where the interval lies on its side of zero. The s
 base, clips, order of training.
 """
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from lib.command import checked_parser
 from lib.confidence import paired_gain, spearman
 from lib.files import write_atomically
 from lib.process import run
@@ -190,7 +190,13 @@ def in_order(folders):
 
 
 def main():
-    run, seeds = Path(sys.argv[1]), sys.argv[2:]
+    parser = checked_parser(__doc__)
+    parser.add_argument("run", type=Path, help="the folder that holds the runs of the seeds")
+    parser.add_argument("seeds", nargs="+", help="their folders in it")
+    args = parser.parse_args()
+    run, seeds = args.run, list(dict.fromkeys(args.seeds))
+    if left := [seed for seed in seeds if not captions_of(run / seed / "viit", "model")]:
+        print(f"not finished, and left out: {', '.join(left)}")
     folders = [run / seed / "viit" for seed in seeds if captions_of(run / seed / "viit", "model")]
     if not folders:
         raise StageError(f"{run}: no finished {' or '.join(seeds)}; make viit-compare RUN={run}")

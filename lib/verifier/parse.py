@@ -29,7 +29,7 @@ CLAUSE = re.compile(
 # "seems to enter at 3 s ... is in fact seen at 13 s"
 REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
 ASIDE = re.compile(
-    r"(?<=[a-z\d] )\((?!0?\.\d+\)|\d+ ?%\)|[^()]*\b(?:or|maybe|perhaps|possibly|not?|wait|actually)\b)[^()?\n]*\)"
+    r"(?<=[a-z\d] )\((?!0?\.\d+\)|\d+ ?%\)|[^()]*\b(?:or|maybe|perhaps|possibly|not?|wait)\b)[^()?\n]*\)"
 )
 DIGIT = re.compile(r"\d")
 # "at 9 seconds" says nothing of "the second runner"

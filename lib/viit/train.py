@@ -232,7 +232,8 @@ def parsed():
     check_flags(parser, args)
     if args.steps and args.epochs:
         parser.error("--epochs: --steps says how long to train: leave out one of the two")
-    args.epochs = args.epochs or (None if args.steps else 20)
+    if args.epochs is None and not args.steps:
+        args.epochs = 20
     if args.batch_size < 2 or args.save_every < 1 or (args.epochs is not None and args.epochs < 1):
         parser.error("expected --batch-size of at least 2, --epochs and --save-every of at least 1")
     return args
