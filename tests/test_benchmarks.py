@@ -16,11 +16,14 @@ from lib import benchmarks
 from lib.benchmarks import labels, mvbench, nextqa, open_qa, read_items, star, videomme
 from lib.benchmarks import tempcompass as compass
 from lib.benchmarks.charades import spoken_times
+from lib.benchmarks.predictions import reply_of
+from lib.benchmarks.tables import score_choices
 from lib.confidence import mcnemar, paired_gain, spearman
 from lib.model import ask_text, judge
 from lib.prompts import render
 from lib.records import StageError
 from lib.table import read_rows
+from lib.tools import results
 
 SPEC = importlib.util.spec_from_file_location("evaluation", ROOT / "06_eval.py")
 evaluation = importlib.util.module_from_spec(SPEC)
@@ -921,6 +924,36 @@ def test_a_choice_that_is_no_text_and_answers_of_other_types_name_their_line(tmp
         write(two_dives[1], line)
         with pytest.raises(StageError, match=f"^{re.escape(str(two_dives[1]))}{said}"):
             labels.join_answers(two_dives[1], [{"id": "d0"}])
+
+
+@pytest.mark.parametrize(
+    "about, verdict",
+    [({}, "correct"), ({"truncated": True}, "unfinished"), ({"thought": "Once more. " * 60}, "degenerate")],
+)
+def test_cut_off_answers_and_degenerate_thoughts_are_not_right(tmp_path, monkeypatch, about, verdict):
+    """06 scores as 04 and the table of results do, which would refuse one another's counts otherwise; so do
+    the verifier's tables of a benchmark, while its official rule knows no such thing.
+    """
+    label = {"name": "it is", "kind": "boolean", "value": True}
+    record = {"id": "q", "video": "v.mp4", "question": "Is it?", "labels": [label]}
+    answer = {**record, "origin": "direct", "sample": 0, "answer": "Answer: yes", **about}
+    questions = write(tmp_path / "q.jsonl", json.dumps({**record, "truncated": False}) + "\n")
+    path, out = write(tmp_path / "predictions.jsonl", json.dumps(answer) + "\n"), tmp_path / "eval.json"
+    found = evaluate(monkeypatch, questions, "-o", out, "--predictions", path)
+    assert found["verdicts"] == {verdict: 1} and found["all"]["correct"] == (verdict == "correct")
+    assert list(results.right(tmp_path).values()) == [("v.mp4", verdict == "correct")]
+
+    item = {**record, "labels": [label], "gold": "yes", "groups": {}}
+    replies = {"q": reply_of("p", {"id": "q", "prediction": "yes", **about})}
+    tables, _ = score_choices(lambda text, item: (text, text == item["gold"]), [item], replies, None)
+    assert (tables["official"]["correct"], tables["robust"]["correct"]) == (1, verdict == "correct")
+
+
+def test_what_is_said_of_an_answer_is_of_its_kind(tmp_path):
+    for about, said in (({"truncated": "no"}, "truncated is 'no'"), ({"thought": 3}, "thought is 3, expec")):
+        path = write(tmp_path / "p.jsonl", json.dumps({"id": "q", "answer": "x", **about}) + "\n")
+        with pytest.raises(StageError, match=f"p.jsonl:1: id 'q': {said}"):
+            labels.join_answers(path, [{"id": "q"}])
 
 
 @pytest.mark.parametrize("raw", [b"id,prediction\n1_0,ferm\xe9\n", b"id,prediction\n1_0,a, b\n", b""])

@@ -223,7 +223,7 @@ def test_one_system_from_the_question_to_the_result(family, system, folder, tmp_
     ran("06_eval.py", train, tmp_path / "e/eval.json", model)
     predicted = next(row for row in lines(tmp_path / "e/predictions.jsonl") if row["id"] == "x")
     assert predicted["boxes"] == system and predicted.get("frame_size") == size
-    predicted["answer"] = f"Answer: {hint}"
+    predicted |= {"answer": f"Answer: {hint}", "truncated": False}
     (tmp_path / "good.jsonl").write_text(json.dumps(predicted) + "\n")
     words = [train, "-o", tmp_path / "again.json", "--predictions", tmp_path / "good.jsonl"]
     assert stage("06_eval.py", *words) == 0

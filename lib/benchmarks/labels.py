@@ -7,9 +7,12 @@ import numpy as np
 
 from lib.confidence import share
 from lib.files import write_atomically
-from lib.labels import coordinates_problem
+from lib.labels import content_problem
 from lib.records import StageError, line_of, read_jsonl
 from lib.verifier import iou, verify_all, with_judgements
+
+# what is said of an answer: a question's keys by these names say nothing about it
+OF_ANSWERS = ("truncated", "thought", "boxes", "frame_size")
 
 
 def state_of(line):
@@ -41,7 +44,7 @@ def join_answers(path, records):
         answer = line.get("answer", line.get("prediction"))
         if not isinstance(answer, (str, type(None))):
             raise StageError(f"{path}:{number}: id {name!r}: the answer is {answer!r:.120}, expected a text")
-        if problem := coordinates_problem(coordinates_of(line)):
+        if problem := problem_of(about_answer(line)):
             raise StageError(f"{path}:{number}: id {name!r}: {problem}")
         answers[name] = line
     counts, answered = dict.fromkeys(("answered", "missing", "empty", "failed"), 0), []
@@ -50,16 +53,24 @@ def join_answers(path, records):
         state = state_of(line)
         answer = line.get("answer", line.get("prediction")) if state == "answered" else ""
         counts[state] += 1
-        # keys of the question by these names say nothing about the answer
-        others = ("truncated", "thought", "boxes", "frame_size")
-        question = {key: value for key, value in record.items() if key not in others}
-        answered.append({**question, **coordinates_of(line or {}), "answer": answer, "origin": "direct"})
+        question = {key: value for key, value in record.items() if key not in OF_ANSWERS}
+        answered.append({**question, **about_answer(line or {}), "answer": answer, "origin": "direct"})
     return answered, counts
 
 
-def coordinates_of(line):
-    """What a line of predictions says of the coordinates of its boxes."""
-    return {key: line[key] for key in ("boxes", "frame_size") if line.get(key) is not None}
+def about_answer(line):
+    """What a line of predictions says of its answer, as stage 04 reads it: that it was cut off, its thought,
+    and the coordinates of its boxes.
+    """
+    return {key: line[key] for key in OF_ANSWERS if line.get(key) is not None}
+
+
+def problem_of(about):
+    """What is wrong with such things said of an answer, or None."""
+    thought = about.get("thought", "")
+    if not isinstance(thought, str):
+        return f"thought is {thought!r:.60}, expected a text"
+    return content_problem(about, plain=True)
 
 
 def measures(records, results):

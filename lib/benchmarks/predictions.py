@@ -24,8 +24,10 @@ class Reply(NamedTuple):
     state: str  # answered, missing (no line), null, empty, failed (an error instead of an answer)
     judgement: str | None = None
     where: str = ""  # the place in the file
+    about: dict = {}  # what our own format says of an answer: that it was cut off, its thought
 
 
+ABOUT = {"truncated": bool, "thought": str}
 STATES = "answered", "missing", "null", "empty", "failed"
 # in this order: TempCompass takes "response" where "prediction" is not there
 REPLY_KEYS = ("prediction", "response", "pred", "pred_relevant_windows", "text", "video-llm-prediction")
@@ -69,7 +71,8 @@ def reply_of(where, row):
             "expected a text, a number, [start, end], a list of such, or null"
         )
     nothing = value == [] or isinstance(value, str) and not value.replace("</s>", "").strip()
-    return Reply(value, "empty" if nothing else "answered", judgement, where)
+    about = {key: row[key] for key, kind in ABOUT.items() if isinstance(row.get(key), kind)}
+    return Reply(value, "empty" if nothing else "answered", judgement, where, about)
 
 
 def are_times(value):

@@ -84,7 +84,7 @@ def verified(items, replies, embedder, reword=None):
         if item["labels"]:
             record = {key: item[key] for key in ("id", "question", "labels", "duration") if key in item}
             answer = reword(text, item) if reword else text
-            records.append({**record, "answer": answer, "origin": "direct"})
+            records.append({**record, **reply.about, "answer": answer, "origin": "direct"})
     results = verify_all(records, embedder)
     return [next(results) if item["labels"] else UNREAD for item in items]
 
