@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -9,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from lib.verifier.classes import member
 from lib.verifier.denials import words_of
 from lib.verifier.embedding import in_context
-from lib.verifier.meaning import likelihood, other_thing, sentence_of
+from lib.verifier.meaning import Sentence, likelihood, other_thing, sentence_of
 from lib.verifier.mentions import mentions, steps, without_repetitions
 from lib.verifier.order import clauses
 from lib.verifier.spelled import digits
@@ -101,40 +102,60 @@ def aligned(text, goal, names, embed):
     return Found(without_repetitions(sequence))
 
 
+class Step(NamedTuple):
+    """A step made ready to compare."""
+
+    name: str
+    sentence: Sentence
+    things: frozenset  # the stems of its things: of "dry the dog" the dog, of "the dog barks" all
+    others: frozenset  # those of other steps' things that are none of its words
+    only: frozenset  # the stems that no other step has
+
+
+def steps_of(names):
+    """The Steps of a vocabulary."""
+    sentences = [sentence_of(name) for name in names]
+    every = [frozenset(sentence.stems) for sentence in sentences]
+    verbs = [name.lower().split()[0] not in ARTICLES for name in names]
+    things = [frozenset(sentence.stems[verb:]) or own for sentence, own, verb in zip(sentences, every, verbs)]
+    owners = Counter(s for own in every for s in own)
+    made = []
+    for j, own in enumerate(every):
+        others = frozenset().union(*things[:j], *things[j + 1 :]) - own
+        only = frozenset(s for s in own if owners[s] == 1)
+        made.append(Step(names[j], sentences[j], things[j], others, only if verbs[j] else frozenset()))
+    return made
+
+
 def likenesses(parts, names, embed):
     """How surely each clause is each step, by name, else by what its words say: (clauses, steps)."""
     said = [[with_thing(parts, i, name) for name in names] for i in range(len(parts))]
     texts = list(dict.fromkeys([*names, *(text for row in said for text in row)]))
     vectors = dict(zip(texts, embed([in_context(text, "") for text in texts], adapted=True)))
-    sentence = {text: sentence_of(text) for text in texts}
-    likes, every = np.zeros((len(parts), len(names))), [frozenset(sentence[name].stems) for name in names]
-    # of "dry the dog" what is done is no thing; "the dog barks" has its thing first
-    things = [
-        frozenset(sentence[name].stems[name.split()[0] not in ARTICLES :]) or own
-        for name, own in zip(names, every)
-    ]
-    owners = Counter(s for own in every for s in own)
-    others = [frozenset().union(*things[:j], *things[j + 1 :]) - own for j, own in enumerate(every)]
+    sentence = {text: sentence_of(text) for row in said for text in row}
+    likes, known = np.zeros((len(parts), len(names))), steps_of(names)
     for i, j in np.ndindex(likes.shape):
-        text, name = said[i][j], names[j]
-        named = member(text, (name,))
-        # "pour" in a list, where only one step pours
-        short = frozenset(sentence[text].stems)
-        plain = not name[0].isdigit() and name.split()[0] not in ARTICLES and not sentence[text].denied
-        if plain and short and short < every[j] and all(owners[s] == 1 for s in short):
-            likes[i, j] = max(LIKE, 0.5)
-            continue
-        # "2.5 somersaults pike" is said by its words alone
-        if not named.missing or name[0].isdigit():
-            likes[i, j] = bool(named.value)
-        else:
-            cosine = float(vectors[text] @ vectors[name])
-            likes[i, j], reason = likelihood(cosine, sentence[text], sentence[name], embed)
-            # "the cat barks", where the dog barks and a cat runs away
-            mistaken = others[j] & sentence[text].every and things[j] - sentence[text].every
-            mistaken = mistaken or other_thing(sentence[text], sentence[name], embed)
-            likes[i, j] *= not (reason or mistaken)
+        text, step = said[i][j], known[j]
+        cosine = float(vectors[text] @ vectors[step.name])
+        likes[i, j] = likeness(text, sentence[text], step, cosine, embed)
     return likes
+
+
+def likeness(text, sentence, step, cosine, embed):
+    """How surely a clause is a Step, from 0 to 1."""
+    figured, stems = step.name[0].isdigit(), frozenset(sentence.stems)
+    # "pour" in a list, where only one step pours
+    short = stems <= step.only and 0 < len(stems) < len({*step.sentence.stems})
+    if short and not figured and not sentence.denied:
+        return 0.5
+    named = member(text, (step.name,))
+    # "2.5 somersaults pike" is said by its words alone
+    if not named.missing or figured:
+        return float(bool(named.value))
+    like, reason = likelihood(cosine, sentence, step.sentence, embed)
+    # "the cat barks", where the dog barks and a cat runs away
+    mistaken = step.others & sentence.every and step.things - sentence.every
+    return 0.0 if reason or mistaken or other_thing(sentence, step.sentence, embed) else like
 
 
 def with_thing(parts, i, name):

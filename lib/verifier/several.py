@@ -68,26 +68,31 @@ def parts_of(text, labels, vocabulary, question=""):
     heads = [cue for cue in cues if cue.field or cue.label not in {field.label for field in fields}]
     parts, taken = {}, []
     for cue in fields:
-        others = [head for head in heads if head.start >= cue.end and head.label != cue.label]
-        if labels[cue.label]["kind"] == "sequence":  # "2. put a slice on it" of a list is one of its steps
-            others = [head for head in others if head.field or not LISTED.search(low, 0, head.start)]
-            ends = [h.start if h.field else max(cue.end, low.rfind("\n", 0, h.start)) for h in others]
-            end = min([len(text), *ends])
-        else:
-            end = min([len(text), *(head.start for head in others)])
-            ending = FIELD_END.search(low, cue.end, end)
-            end = ending.start() if ending else end
-            semicolon = low.find("; ", cue.end, end)
-            again = any(other.label == cue.label and other.start > semicolon for other in cues)
-            if semicolon > 0 and labels[cue.label]["kind"] != "text" and not again:
-                end = semicolon
-        end = TRAILING.search(low, cue.end, end).start()
+        end = TRAILING.search(low, cue.end, end_of(cue, cues, heads, low, labels[cue.label]["kind"])).start()
         if text[cue.end : end].strip(" \n.,;-*"):
             parts[cue.label] = text[cue.end : end]
             taken.append((cue.start, end))
     rest = [at for at in range(len(labels)) if at not in parts]
     parts |= linked(blanked(text, taken), labels, rest, vocabulary, question) if rest else {}
     return [parts.get(at) for at in range(len(labels))]
+
+
+def end_of(cue, cues, heads, text, kind):
+    """Where the field of a Cue ends: at the next of the `heads` of other labels; if it has one value, at the
+    end of its line or at ";".
+    """
+    others = [head for head in heads if head.start >= cue.end and head.label != cue.label]
+    if kind == "sequence":  # a list goes on: "2. put a slice on it" is one of its steps
+        others = [head for head in others if head.field or not LISTED.search(text, 0, head.start)]
+        starts = (h.start if h.field else max(cue.end, text.rfind("\n", 0, h.start)) for h in others)
+        return min([len(text), *starts])
+    end = min([len(text), *(head.start for head in others)])
+    ending = FIELD_END.search(text, cue.end, end)
+    end = ending.start() if ending else end
+    semicolon = text.find("; ", cue.end, end)
+    # "57 at first; my final score is 65" goes on
+    again = any(other.label == cue.label and other.start > semicolon for other in cues)
+    return end if semicolon < 0 or kind == "text" or again else semicolon
 
 
 def cues_in(text, labels):
