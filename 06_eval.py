@@ -209,21 +209,50 @@ def evaluate_benchmark(args, model):
     result |= {"rule": benchmarks.BENCHMARKS[args.benchmark].NOTE, "n": len(items), "predictions": counts}
     result |= tables
     if args.against:
-        other_tables, other, _ = tables_of(args.against, all_items, args, with_judge=False)
-        if scores is None or other is None:
-            raise StageError(
-                f"{args.against}: without a judge's replies in both files {args.task} "
-                "has no result to compare"
-            )
-        test = benchmarks.paired_test(scores, other, items)
-        result["against"] = {"predictions": args.against, **test, **other_tables}
+        result["against"] = against(args, all_items, items, scores)
     inputs = [*files, *filter(None, [args.meta, args.against]), path]
     write_result(args, model, result, inputs, ("input", "style"))
     benchmarks.show(tables)
     if args.against:
-        print(f"against {args.against}: " + ", ".join(f"{name} {value}" for name, value in test.items()))
-    others = "".join(f", {n} {state.replace('_', ' ')}" for state, n in counts.items() if n)
-    print(f"{args.output}: {args.benchmark} {args.task or ''} {len(items)} questions{others}")
+        show_against(result["against"])
+    name = " ".join(filter(None, [args.benchmark, args.task]))
+    print(f"{args.output}: {name}, {questions_of(len(items))}: {in_words(counts)}")
+    if scores is None:
+        print(f"{name}: no rule reads these answers; --judge MODEL, or --judgements FILE, scores them")
+
+
+def questions_of(count):
+    return f"{count} question{'' if count == 1 else 's'}"
+
+
+def in_words(counts):
+    """How many answers are in which state, of those states that are there."""
+    return ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in counts.items() if n)
+
+
+def against(args, all_items, items, scores):
+    """The paired test with the predictions of --against, the state of these, and their tables."""
+    tables, other, counts = tables_of(args.against, all_items, args, with_judge=False)
+    if scores is None or other is None:
+        raise StageError(
+            f"{args.against}: without a judge's replies in both files {args.task} has no result to compare"
+        )
+    test = benchmarks.paired_test(scores, other, items)
+    return {"predictions": args.against, **test, "states": counts, **tables}
+
+
+def show_against(test):
+    """Print the paired test with other predictions, and how many of these there are."""
+    alone = test.get("mcnemar")
+    pairs = (
+        f"; right only here {alone['only_this']}, only there {alone['only_other']}, p {alone['p']:.4g}"
+        if alone
+        else ""
+    )
+    print(
+        f"against {test['predictions']}: {test['gain']:+.2f} [{test['low']:+.2f}, {test['high']:+.2f}] "
+        f"on {questions_of(test['count'])}{pairs}; its answers: {in_words(test['states'])}"
+    )
 
 
 def evaluate_apart(args):
@@ -240,6 +269,7 @@ def evaluate_apart(args):
     result |= {**module.evaluate(args, path), **(identity(args.model) if args.model else {})}
     inputs = [args.questions, *filter(None, [args.against]), path]
     write_result(args, None, result, inputs, ("input", "style"))
+    print(f"{args.output}: {args.benchmark}{f' {args.task}' if args.task else ''} of {path}")
 
 
 # ---------------------------------------------------------------- the command line

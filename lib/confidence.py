@@ -28,6 +28,11 @@ def share(correct, count):
     }
 
 
+def bounds(share):
+    """The interval of a share() in percent, from its counts: rounded bounds must not be rounded again."""
+    return tuple(100 * bound for bound in wilson(share["correct"], share["count"]))
+
+
 def paired_gain(before, after, clusters, draws=10_000, seed=0):
     """(gain, low, high) of mean(after) - mean(before) over the same questions, 95 % by bootstrap over
     `clusters`.

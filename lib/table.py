@@ -145,14 +145,14 @@ def one_a_line(path, text):
     return str(path).endswith(".jsonl") or first.endswith(b"}") and rest.startswith(b"{")
 
 
-def read_rows(path):
+def read_rows(path, columns=()):
     """[(where, row)] of a CSV, JSONL or JSON file; of a JSON object the rows are its (key, value).
 
-    A JSONL's last line may lack its line end.
+    A JSONL's last line may lack its line end; these `columns` of a CSV are found in any case.
     """
     text = contents(path)
     if str(path).endswith(".csv"):
-        rows = list(read_csv(path, ()))
+        rows = list(read_csv(path, (), columns))
         if wrong := next(((where, row) for where, row in rows if isinstance(row, str)), None):
             raise StageError(": ".join(wrong))
         return rows

@@ -456,7 +456,8 @@ def test_tempcompass_formats_say_the_same(tempcompass):
 
 def test_tempcompass_missing_is_counted_and_everything_else_refused(tempcompass):
     assert tempcompass(predicted("A", ..., ..., ..., "C"))["predictions"]["missing"] == 3
-    assert counts(tempcompass({})["official"]) == (0, 5)
+    with pytest.raises(StageError, match="p.json: no predictions in it"):
+        tempcompass({})
     good = predicted("A", "B", "A", "C", "C")
     for change, words in (
         (lambda p: p.update(v9=p["v1"]), ["v9", "not among the questions"]),
@@ -469,6 +470,7 @@ def test_tempcompass_missing_is_counted_and_everything_else_refused(tempcompass)
         ),
         (lambda p: p["v1"]["order"][0].update(prediction={"a": 1}), ["v1/order[0]", "expected a text"]),
         (lambda p: p["v1"]["order"][0].update(prediction=2.5), ["v1/order/0", "expected a text"]),
+        (lambda p: p["v1"]["order"].append(3), ["v1/order[1]", "found 3, expected an object with question"]),
     ):
         broken = json.loads(json.dumps(good))
         change(broken)
@@ -574,7 +576,7 @@ def test_tempcompass_against_other_predictions(tmp_path, tempcompass):
 # ---------------------------------------------------------------- judges
 
 
-def test_captions_are_judged_and_scored_again_from_disk(tmp_path, tempcompass, monkeypatch):
+def test_captions_are_judged_and_scored_again_from_disk(tmp_path, tempcompass, monkeypatch, capsys):
     """The gold answer is that of the first multiple-choice question of the same video and aspect."""
     captions = {
         "v1": {
@@ -601,6 +603,7 @@ def test_captions_are_judged_and_scored_again_from_disk(tmp_path, tempcompass, m
 
     monkeypatch.setattr(judge, "ask_text", ask_text)
     assert tempcompass(said, task="captioning")["official"] is None
+    assert "captioning: no rule reads these answers; --judge MODEL, or" in capsys.readouterr().out
     first = tempcompass(said, "--judge", "some/judge", task="captioning")
     assert (
         [key for key, _ in asked] == ["v1/action/0", "v2_reverse/action/0"]
@@ -954,6 +957,101 @@ def test_what_is_said_of_an_answer_is_of_its_kind(tmp_path):
         path = write(tmp_path / "p.jsonl", json.dumps({"id": "q", "answer": "x", **about}) + "\n")
         with pytest.raises(StageError, match=f"p.jsonl:1: id 'q': {said}"):
             labels.join_answers(path, [{"id": "q"}])
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """run(name, content of a predictions file) for three questions of NExT-QA, whose answers are 0, 2, 4."""
+    rows = ["video,question,qid,type,answer,a0,a1,a2,a3,a4"]
+    rows += [f"v,what is {n} doing,{n},CW,{2 * n},a,b,c,d,e" for n in range(3)]
+    questions = write(tmp_path / "q.csv", "\n".join(rows) + "\n")
+
+    def run(name, content, *more):
+        path = write(tmp_path / name, content)
+        arguments = ["--benchmark", "nextqa", "--questions", questions, "--predictions", path]
+        return evaluate(monkeypatch, *arguments, *more, "-o", tmp_path / "eval.json")
+
+    return run
+
+
+def test_indices_are_read_as_csv_and_pandas_write_them(three):
+    for name, content in (
+        ("p.json", {"v_0": 0, "v_1": 2, "v_2": 4}),
+        ("p.json", {"v_0": "0", "v_1": "2", "v_2": "4"}),
+        ("p.json", {"v_0": 0.0, "v_1": 2.0, "v_2": 4.0}),
+        ("p.csv", "video,qid,prediction\nv,0,0\nv,1,2\nv,2,4\n"),
+        ("p.csv", "ID,Prediction\nv_0,0.0\nv_1,2.0\nv_2,4.0\n"),
+        ("p.csv", "id,answer\nv_0,0\nv_1,2\nv_2,4\n"),
+    ):
+        assert three(name, content)["official"]["correct"] == 3, content
+    assert three("p.csv", "id,prediction\nv_0,0\nv_1,\nv_2,4\n")["official"]["correct"] == 2
+    mixed = three("p.json", {"v_0": "0", "v_1": "c", "v_2": "E"})["official"]  # then a number is a word
+    assert (mixed["correct"], mixed["matched"]) == (1, 1)
+    said = "".join(
+        json.dumps({"id": f"v_{n}", "origin": "direct", "answer": f"{n}"}) + "\n" for n in range(3)
+    )
+    assert three("p.jsonl", said)["official"]["matched"] == 0  # so it is in what a model said
+
+
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        (
+            "p.json",
+            {"v_0": 7},
+            "p.json: v_0: the prediction is 7, expected an index from 0 to 4, as of its 5",
+        ),
+        ("p.json", {"v_0": 0.5}, "p.json: v_0: the prediction is 0.5, expected a text or the index of an op"),
+        ("p.csv", "id,prediction\nv_0,-1\n", "p.csv:2: id 'v_0': the prediction is -1, expected an index"),
+        (
+            "p.jsonl",
+            '{"id": "v_0", "question": "what is 0 doing", "answer": "A"}\n',
+            "p.jsonl:1: no row holds a reply: found id, question, answer, expected .* rename it prediction",
+        ),
+        ("p.csv", "id;prediction\nv_0;1\n", "p.csv:2: found id;prediction, expected id, question_id, qid or"),
+        (
+            "p.csv",
+            "name,reply\nv_0,1\n",
+            "p.csv:2: found name, reply, expected id, question_id, qid or video",
+        ),
+        ("p.json", ["A"], r"p.json\[0\]: found 'A', expected an object"),
+        ("p.jsonl", "", "p.jsonl: no predictions in it"),
+    ],
+)
+def test_predictions_of_another_form_say_what_was_found(three, name, content, said):
+    with pytest.raises(StageError, match=said):
+        three(name, content)
+
+
+def test_questions_of_another_kind_say_what_was_found(tmp_path):
+    with pytest.raises(StageError, match="q.json: v_0: found 'A', expected an object with video, question"):
+        read_items("nextqa", write(tmp_path / "q.json", {"v_0": "A"}))
+    for task, answer in (("multi-choice", "no"), ("yes_no", "A. dunking a ball"), ("caption_matching", "no")):
+        path = write(tmp_path / "q.json", {"v": {"action": [{"question": MC, "answer": answer}]}})
+        with pytest.raises(StageError, match=rf"q.json: v/action\[0\]: answer '{answer}'.*another --task"):
+            read_items("tempcompass", path, task)
+
+
+def test_an_empty_file_of_predictions_is_no_zero(tmp_path, three):
+    with pytest.raises(StageError, match="p.jsonl: no predictions in it"):
+        labels.join_answers(write(tmp_path / "p.jsonl", ""), [{"id": "q"}])
+    (tmp_path / "other.jsonl").write_text("")
+    with pytest.raises(StageError, match="other.jsonl: no predictions in it"):
+        three("p.json", {"v_0": 0}, "--against", tmp_path / "other.jsonl")
+
+
+def test_the_other_predictions_are_counted_and_the_test_is_said_in_words(tmp_path, three, capsys):
+    write(tmp_path / "other.jsonl", '{"id": "v_0", "prediction": "A"}\n')
+    found = three("p.json", {"v_0": 0, "v_1": 2, "v_2": 0}, "--against", tmp_path / "other.jsonl")["against"]
+    assert found["states"] == {"answered": 1, "missing": 2, "null": 0, "empty": 0, "failed": 0}
+    said = capsys.readouterr().out
+    assert "on 3 questions; right only here 1, only there 0, p 1; its answers: 1 answered, 2 missing" in said
+    assert "eval.json: nextqa, 3 questions: 3 answered\n" in said
+
+
+def test_an_interval_is_rounded_once(three, capsys):
+    three("p.json", {"v_0": 0, "v_1": 0}, "--limit", 2)
+    assert "[  9.5,  90.5]" in capsys.readouterr().out  # 9.453
 
 
 @pytest.mark.parametrize("raw", [b"id,prediction\n1_0,ferm\xe9\n", b"id,prediction\n1_0,a, b\n", b""])

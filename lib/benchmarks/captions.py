@@ -3,12 +3,11 @@
 import numpy as np
 
 from lib.benchmarks.caption_scores import bleu, cider, rouge_l, words_of
-from lib.benchmarks.common import item_of
+from lib.benchmarks.common import item_of, not_expected
 from lib.benchmarks.predictions import common_rows
 from lib.benchmarks.tables import mean_of
 from lib.captions import read_captions
 from lib.prompts import CAPTION
-from lib.records import StageError
 
 NOTE = (
     "CIDEr-D, BLEU and ROUGE-L of pycocoevalcap, NLTK's Treebank tokenizer in place of Stanford's; "
@@ -49,9 +48,7 @@ def caption_of(item, reply):
     if reply.state != "answered":
         return ()
     if not isinstance(reply.value, str):
-        raise StageError(
-            f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, expected a text"
-        )
+        raise not_expected(reply, item, "a text")
     return words_of(reply.value)
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from lib.benchmarks.common import fields, item_of, stem
+from lib.benchmarks.common import fields, item_of, not_expected, stem
 from lib.benchmarks.predictions import common_rows
 from lib.benchmarks.tables import counted, verified, verifier_readings
 from lib.records import StageError
@@ -104,10 +104,7 @@ def windows_of(item, reply):
     for window in windows:
         numbers = isinstance(window, list) and all(isinstance(t, (int, float)) for t in window)
         if not numbers or len(window) < 2:
-            raise StageError(
-                f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, "
-                "expected [start, end] or a list of [start, end, score]"
-            )
+            raise not_expected(reply, item, "[start, end] or a list of [start, end, score]")
     return windows
 
 

@@ -17,7 +17,7 @@ def fields(where, row, *names):
     Raises StageError with the name of one that is missing.
     """
     if not isinstance(row, dict):
-        raise StageError(f"{where}: found {type(row).__name__}, expected an object with {', '.join(names)}")
+        raise StageError(f"{where}: found {shown(row)}, expected an object with {', '.join(names)}")
     found = []
     for name in names:
         key = next((n for n in name.split("|") if row.get(n) is not None), None)
@@ -27,6 +27,12 @@ def fields(where, row, *names):
             )
         found.append(row[key])
     return found
+
+
+def shown(row):
+    """A row as a message has it; of an object's (key, value) the place names the key already."""
+    value = row[1] if isinstance(row, tuple) else row
+    return f"{value!r:.60}"
 
 
 # ---------------------------------------------------------------- items
@@ -77,16 +83,24 @@ def without_end(text):
     return text.replace("</s>", "").strip()
 
 
+def not_expected(reply, item, expected):
+    """The StageError for a prediction that is none; a place in an object names the id already."""
+    named = str(reply.where).endswith(f": {item['id']}")
+    place = reply.where if named else f"{reply.where}: id {item['id']!r}"
+    return StageError(f"{place}: the prediction is {reply.value!r:.120}, expected {expected}")
+
+
 def reading(rule, item, reply):
     """(what a rule reads in a reply or None, whether that is right); an integer is the index of an option."""
     if reply.state != "answered" or item.get("free"):
         return None, False
-    if isinstance(reply.value, int) and "options" in item:
-        if not 0 <= reply.value < len(item["options"]):
-            return None, False
+    options = item.get("options")
+    if isinstance(reply.value, int) and options:
+        if not 0 <= reply.value < len(options):
+            expected = f"an index from 0 to {len(options) - 1}, as of its {len(options)} options, or null"
+            raise not_expected(reply, item, expected)
         return letter(reply.value), letter(reply.value) == item["gold"]
     if not isinstance(reply.value, str):
-        raise StageError(
-            f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, expected a text"
-        )
+        index = " or the index of an option, an integer" if options else ""
+        raise not_expected(reply, item, f"a text{index}")
     return rule(reply.value, item)

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from lib.benchmarks.common import item_of
+from lib.benchmarks.common import item_of, not_expected
 from lib.benchmarks.tables import counted, verified
 from lib.confidence import spearman
 from lib.records import StageError, read_records, video_path
@@ -48,9 +48,7 @@ def given(item, reply):
     """The number, or the two ends of a range, that a reply without words is."""
     value = reply.value if reply.state == "answered" else None
     if isinstance(value, list) and (len(value) != 2 or isinstance(value[0], list)):
-        raise StageError(
-            f"{reply.where}: id {item['id']!r}: the prediction is {value!r:.120}, expected a number or a text"
-        )
+        raise not_expected(reply, item, "a number or a text")
     return value
 
 

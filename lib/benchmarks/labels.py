@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from lib.confidence import share
+from lib.confidence import bounds, share
 from lib.files import write_atomically
 from lib.labels import content_problem
 from lib.records import StageError, line_of, read_jsonl
@@ -47,6 +47,8 @@ def join_answers(path, records):
         if problem := problem_of(about_answer(line)):
             raise StageError(f"{path}:{number}: id {name!r}: {problem}")
         answers[name] = line
+    if not answers:
+        raise StageError(f"{path}: no predictions in it")
     counts, answered = dict.fromkeys(("answered", "missing", "empty", "failed"), 0), []
     for record in records:
         line = answers.get(record["id"])
@@ -135,8 +137,9 @@ def show(summary):
     print(f"{'kind':10} {'n':>6} {'correct':>8} {'accuracy':>9}  {'95 % interval':16} {'parsed':>7}  other")
     for kind, row in [*summary["kinds"].items(), ("all", summary["all"])]:
         names = [name for name in ("mean_iou", "mean_absolute_error") if name in row]
+        low, high = bounds(row)
         print(
             f"{kind:10} {row['count']:6} {row['correct']:8} {100 * row['accuracy']:8.1f}%  "
-            f"[{100 * row['low']:5.1f}, {100 * row['high']:5.1f}]   {row.get('parse_rate', ''):>7}  "
+            f"[{low:5.1f}, {high:5.1f}]   {row.get('parse_rate', ''):>7}  "
             + ", ".join(f"{name.replace('_', ' ')} {row[name]}" for name in names)
         )

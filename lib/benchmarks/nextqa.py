@@ -1,15 +1,17 @@
 """NExT-QA, multiple choice (Xiao et al., CVPR 2021): questions of three groups, with five options."""
 
+import re
 from operator import itemgetter
 
 from lib.benchmarks.common import choice_of, fields, letter
-from lib.benchmarks.predictions import common_rows
+from lib.benchmarks.predictions import common_rows, reply_key
 from lib.table import read_rows
 
 NOTE = (
     "letters and texts by the MMMU parser of lmms-eval, whose random guess for what it cannot read counts "
     "as wrong here; integers as the official eval_mc.py"
 )
+WHOLE = re.compile(r"\s*-?\d{1,9}(\.0*)?\s*")
 GROUPS = {"C": "causal", "T": "temporal", "D": "descriptive"}
 
 
@@ -61,8 +63,17 @@ def last(found, item):
 
 
 def prediction_rows(path):
-    """Rows of a predictions file; where one has a video and a qid these are its id."""
-    for where, place, row in common_rows(path):
+    """Rows of a predictions file; where one has a video and a qid these are its id. Where all predictions are
+    whole numbers they are indices, as in the official file, which are texts in CSV and floats of pandas.
+    """
+    rows = list(common_rows(path))
+    keys = [reply_key(row) for _, _, row in rows]
+    found = [row[key] for key, (_, _, row) in zip(keys, rows) if key and row[key] not in (None, "")]
+    # what a model answered is what it said
+    indices = all(WHOLE.fullmatch(str(v)) for v in found) and not any("origin" in row for _, _, row in rows)
+    for key, (where, place, row) in zip(keys, rows):
         if "qid" in row and "video" in row:
             row = {"id": f"{row['video']}_{row['qid']}", **row}
+        if indices and key and row[key] not in (None, ""):
+            row = {**row, key: int(float(row[key]))}
         yield where, place, row

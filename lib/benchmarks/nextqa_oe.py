@@ -1,6 +1,6 @@
 """NExT-QA, open answers (Xiao et al., CVPR 2021): a few words each, scored by WUPS."""
 
-from lib.benchmarks.common import fields, item_of
+from lib.benchmarks.common import fields, item_of, not_expected
 from lib.benchmarks.nextqa import GROUPS
 from lib.benchmarks.predictions import common_rows
 from lib.benchmarks.tables import mean_of, means_by_group
@@ -87,9 +87,7 @@ def wups_of(item, reply, threshold):
     if reply.state != "answered":
         return 0.0
     if not isinstance(reply.value, str):
-        raise StageError(
-            f"{reply.where}: id {item['id']!r}: the prediction is {reply.value!r:.120}, expected a text"
-        )
+        raise not_expected(reply, item, "a text")
     answer = content_words(reply.value, STOPWORDS)
     golds = [content_words(gold, STOPWORDS) for gold in item["gold"]]
     if item["kind"] in ("DC", "DB"):

@@ -8,7 +8,7 @@ import re
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from lib.benchmarks.common import plain, stem
+from lib.benchmarks.common import plain, shown, stem
 from lib.labels import is_number
 from lib.records import StageError
 from lib.table import read_rows
@@ -33,6 +33,10 @@ STATES = "answered", "missing", "null", "empty", "failed"
 REPLY_KEYS = ("prediction", "response", "pred", "pred_relevant_windows", "text", "video-llm-prediction")
 
 
+IDS, VIDEOS = ("id", "question_id", "qid"), ("video", "video_name")
+EXPECTED = f"expected {', '.join(IDS)} or video, and one of {', '.join(REPLY_KEYS)}, or id and answer"
+
+
 def gold_apart(row):
     """A row of a benchmark's own format, its "answer" as "gt-answer", for it is the gold one and no reply."""
     return {"gt-answer" if key == "answer" else key: value for key, value in row.items()}
@@ -43,21 +47,25 @@ def common_rows(path):
 
     In place of None a benchmark's own `prediction_rows` may give the "place" of the item.
     """
-    for where, row in read_rows(path):
+    for where, row in read_rows(path, (*IDS, *VIDEOS, *REPLY_KEYS, "answer", "question", "prompt")):
         if isinstance(row, tuple):
             id, value = row
             row = {"id": id, **(gold_apart(value) if isinstance(value, dict) else {"prediction": value})}
         if not isinstance(row, dict):
-            raise StageError(f"{where}: found {type(row).__name__}, expected an object")
+            raise StageError(f"{where}: found {shown(row)}, expected an object")
         yield where, None, row
+
+
+def reply_key(row):
+    """The key of a row that holds its reply, or None."""
+    key = next((k for k in REPLY_KEYS if k in row), None)
+    # our own format; beside a question alone it might be the gold answer
+    return "answer" if key is None and "answer" in row and ("origin" in row or "question" not in row) else key
 
 
 def reply_of(where, row):
     """The Reply of a row. Raises StageError for a type that no reply has."""
-    key = next((k for k in REPLY_KEYS if k in row), None)
-    # our own format; beside a question alone it might be the gold answer
-    if key is None and "answer" in row and ("origin" in row or "question" not in row):
-        key = "answer"
+    key = reply_key(row)
     if key is None:
         return Reply(None, "failed" if "error" in row else "missing", where=where)
     value, judgement = row[key], row.get("chatgpt-response", row.get("chatgpt-answer"))
@@ -134,6 +142,14 @@ def find_by_text(where, row, place, by_text, used):
     return next((item for item in found if item["id"] not in used), found[-1])
 
 
+def place_of(where, row):
+    """By what a row without an id is found: its video. Raises StageError where it names none."""
+    video = next((row[k] for k in VIDEOS if k in row), None)
+    if video is None:
+        raise StageError(f"{where}: found {', '.join(map(str, row))}, {EXPECTED}")
+    return (stem(video),)
+
+
 def join_replies(path, items, rows):
     """({id: Reply} for all items, without a row "missing"; where the file states another gold answer).
 
@@ -146,11 +162,11 @@ def join_replies(path, items, rows):
             by_text[item["place"]][text].append(item)
     replies, conflicts = {}, []
     for where, place, row in rows:
-        ids = [] if place else [row[k] for k in ("id", "question_id", "qid") if row.get(k) is not None]
+        ids = [] if place else [row[k] for k in IDS if row.get(k) is not None]
         if ids:
             item = find_by_id(where, row, ids[0], by_id)
         else:
-            place = place or (stem(row.get("video", row.get("video_name", ""))),)
+            place = place or place_of(where, row)
             item = find_by_text(where, row, place, by_text, replies)
         if item["id"] in replies:
             raise StageError(f"{where}: second answer to {item['id']!r}; one answer per question")
@@ -158,10 +174,12 @@ def join_replies(path, items, rows):
         gold = row.get("gt-answer", row.get("answer") if any(k in row for k in REPLY_KEYS) else None)
         if gold is not None and item["stated"] and plain(gold) not in item["stated"]:
             conflicts.append(where)
-    if replies and all(reply.state == "missing" for reply in replies.values()):
-        raise StageError(
-            f"{path}: no row holds a reply, expected one of {', '.join(REPLY_KEYS)}, or id and answer"
-        )
+    if not replies:
+        raise StageError(f"{path}: no predictions in it")
+    if all(reply.state == "missing" for reply in replies.values()):
+        beside = "; an answer beside a question may be the right one: " if "answer" in row else ""
+        rename = "rename it prediction, or leave question out" if beside else ""
+        raise StageError(f"{where}: no row holds a reply: found {', '.join(row)}, {EXPECTED}{beside}{rename}")
     return {item["id"]: replies.get(item["id"], Reply(None, "missing")) for item in items}, conflicts
 
 

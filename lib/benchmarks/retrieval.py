@@ -13,7 +13,7 @@ import numpy as np
 
 from lib.benchmarks.tables import counted
 from lib.captions import read_captions
-from lib.confidence import mcnemar, paired_gain
+from lib.confidence import bounds, mcnemar, paired_gain
 from lib.files import write_atomically
 from lib.records import StageError, line_of, read_jsonl
 
@@ -218,4 +218,5 @@ def show(result, counts):
 
 
 def interval(row):
-    return f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    low, high = bounds(row)
+    return f"[{low:.1f}, {high:.1f}]"

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from lib.benchmarks.common import reading
-from lib.confidence import paired_gain, share
+from lib.confidence import bounds, paired_gain, share
 from lib.verifier import verify_all
 
 # of a question whose options are not in a list
@@ -124,6 +124,8 @@ def rows_of(tables):
         for key in ("mean_iou", "spearman", "relative_l2", "mean_score"):
             if key in table:
                 rows[key.replace("_", " ")][name] = table[key]
+        for length, values in (table.get("mAP") or {}).items():
+            rows[f"mAP: {length}"][name] = values["average"]
     return rows
 
 
@@ -131,13 +133,16 @@ def cell_text(row):
     if isinstance(row, dict) and "mean" in row:
         return f"{row['mean']:12.2f} [{row['low']:5.1f}, {row['high']:5.1f}]"
     if isinstance(row, dict):
-        return f"{row['correct']:5} {row['percent']:6.2f} [{100 * row['low']:5.1f}, {100 * row['high']:5.1f}]"
+        low, high = bounds(row)
+        return f"{row['correct']:5} {row['percent']:6.2f} [{low:5.1f}, {high:5.1f}]"
     return "" if row is None else str(row)
 
 
 def show(tables):
     """Print tables side by side, then of each how much it could read."""
     tables = {name: table for name, table in tables.items() if table}
+    if not tables:  # of captioning without a judge
+        return
     print(f"{'':34} {'n':>5}  " + "  ".join(f"{name:>29}" for name in tables))
     for line, cells in rows_of(tables).items():
         count = next((row["count"] for row in cells.values() if isinstance(row, dict)), "")

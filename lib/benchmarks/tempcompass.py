@@ -4,7 +4,7 @@ import ast
 import os
 import re
 
-from lib.benchmarks.common import fields, item_of, letter, stem, without_end
+from lib.benchmarks.common import fields, item_of, letter, shown, stem, without_end
 from lib.benchmarks.predictions import common_rows, gold_apart
 from lib.benchmarks.tables import score_choices
 from lib.records import StageError
@@ -24,6 +24,8 @@ TASKS = {
     "captioning": "",
 }
 
+OTHER_TASK = "; is this the question file of another --task?"
+
 # ---------------------------------------------------------------- questions
 
 
@@ -40,9 +42,7 @@ def nested(path):
     """
     data = read_json(path)
     if not isinstance(data, dict):
-        raise StageError(
-            f"{path}: found a {type(data).__name__}, expected {{video id: {{aspect: [item, ...]}}}}"
-        )
+        raise StageError(f"{path}: found {shown(data)}, expected {{video id: {{aspect: [item, ...]}}}}")
     for raw, aspects in data.items():
         if not isinstance(aspects, dict) or not all(
             isinstance(entries, list) for entries in aspects.values()
@@ -65,6 +65,8 @@ def load(path, task, meta=None):
     items = []
     for where, video, aspect, n, entry in nested(path):
         question, answer = fields(where, entry, "question", "answer")
+        if not (isinstance(question, str) and isinstance(answer, str)):
+            raise StageError(f"{where}: found {shown(entry)}, expected question and answer as texts")
         groups, more, stated = {"aspect": aspect}, {"task": task}, [answer]
         try:
             if meta:
@@ -95,16 +97,20 @@ def label_of(where, task, question, answer):
     lines = question.split("\n")[1:]
     if task == "multi-choice":
         options = [match[1] for line in lines if (match := re.match(r"[A-D][.)] ?(.+)", line))]
+        if not re.match(r"[A-D]\b", answer):
+            raise StageError(f"{where}: answer {answer!r:.60}, expected as 'A. ...'{OTHER_TASK}")
         listed = answer[:1] in map(letter, range(len(options)))
         return ("choice", answer[0], {"options": options}) if listed else None
     if task == "yes_no":
+        if answer not in ("yes", "no"):
+            raise StageError(f"{where}: answer {answer!r:.60}, expected yes or no{OTHER_TASK}")
         return "boolean", answer == "yes", {}
     if task == "captioning":
         return None
     if not all(re.match(r"\S+ \S+: ", line) for line in [answer, *lines]):
         raise StageError(
             f"{where}: answer {answer!r} and options {lines!r}, "
-            "expected each as 'Option 1: ...', 'Sentence A: ...' or 'Caption A: ...'"
+            f"expected each as 'Option 1: ...', 'Sentence A: ...' or 'Caption A: ...'{OTHER_TASK}"
         )
     if answer not in lines:
         return None
@@ -123,7 +129,7 @@ def prediction_rows(path):
     for where, video, aspect, _, entry in nested(path):
         if not isinstance(entry, dict):
             raise StageError(
-                f"{where}: found {type(entry).__name__}, expected an object with question and prediction"
+                f"{where}: found {shown(entry)}, expected an object with question and prediction"
             )
         yield where, (stem(video), aspect), gold_apart(entry)
 

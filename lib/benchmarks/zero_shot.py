@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lib.benchmarks.common import shown
 from lib.benchmarks.retrieval import interval, ranks_of, read_values
 from lib.benchmarks.tables import counted
 from lib.captions import VIDEO, first, seconds
@@ -49,7 +50,7 @@ def load(path, task=None):
     videos, clips, labels = [], [], []
     for where, row in read_rows(path):
         if not isinstance(row, dict):
-            raise StageError(f"{where}: found {row!r:.60}, expected a list of clips with video and label")
+            raise StageError(f"{where}: found {shown(row)}, expected a list of clips with video and label")
         video, label = first(row, f"{VIDEO}|youtube_id"), first(row, "label|class|action")
         if not is_words(label) or video is None:
             raise StageError(f"{where}: found {row!r:.120}, expected a video and its label")
