@@ -257,6 +257,58 @@ def test_retrieval_is_scored_from_similarities_and_again_from_ranks(tmp_path, mo
         evaluate(monkeypatch, *arguments, "--predictions", tmp_path / "s.npy", "-o", tmp_path / "g.json")
 
 
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """run(name of a file of similarities, output) for captions of three videos."""
+    rows = [{"video": video, "caption": video} for video in "abc"]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def run(name, out="e.json", *more):
+        arguments = ["--benchmark", "retrieval", "--task", "own", "--questions", tmp_path / "q.jsonl", *more]
+        return evaluate(monkeypatch, *arguments, "--predictions", tmp_path / name, "-o", tmp_path / out)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "name, content, said",
+    [
+        ("s.npy", b"", "s.npy: no array of numbers in NumPy's format"),
+        ("s.npy", [["a"] * 3] * 3, "s.npy: an array of <U1, expected similarities as real numbers"),
+        ("s.npy", [[1j] * 3] * 3, "s.npy: an array of complex128, expected"),
+        ("s.npy", [[True] * 3] * 3, "s.npy: an array of bool, expected"),
+        ("s.csv", b"1,0,0\n0,1,0\n0,0,1\n", "s.csv: no array of numbers in NumPy's format, expected sim"),
+        ("s.npz", b"PK\x03\x04 cut off", "s.npz: no array of numbers"),
+        ("gone.npy", None, "gone.npy: no such file$"),
+        ("ranks.jsonl", b"[1]\n", r"ranks.jsonl:1: \[1\], expected a rank"),
+        ("ranks.jsonl", b'{"id": [1], "direction": {}, "rank": 1}\n', "ranks.jsonl: not the ranks of these"),
+        ("ranks.jsonl", b'{"id": "a", "rank": 1, "ties": "x"}\n', "ranks.jsonl:1: .*expected a rank"),
+    ],
+)
+def test_what_holds_no_similarities_is_one_error(tmp_path, three, name, content, said):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    elif content is not None:
+        np.save(tmp_path / name, content)
+    with pytest.raises(StageError, match=said) as error:
+        three(name)
+    assert "pickle" not in str(error.value)
+
+
+def test_ranks_of_another_evaluation_stay(tmp_path, three, capsys):
+    np.save(tmp_path / "s.npy", np.eye(3))
+    np.save(tmp_path / "t.npy", np.ones((3, 3)))
+    three("s.npy")
+    assert f"{tmp_path}/e.json: retrieval own of {tmp_path}/s.npy\n" in capsys.readouterr().out
+    kept = (tmp_path / "ranks.jsonl").read_text()
+    with pytest.raises(StageError, match="ranks.jsonl: exists already, of another evaluation in this folder"):
+        three("t.npy", "f.json")
+    assert (tmp_path / "ranks.jsonl").read_text() == kept
+    three("s.npy", "f.json")  # the same ranks
+    three("t.npy", "g.json", "--overwrite")
+    assert (tmp_path / "ranks.jsonl").read_text() != kept
+
+
 # ---------------------------------------------------------------- zero-shot classes
 
 

@@ -175,6 +175,12 @@ def test_training_goes_on_after_a_kill_and_the_result_is_searched(clip_model, ca
     refused = sh("06_eval.py", *search, *again, check=False)
     assert refused.returncode == 2 and "no search made it" in refused.stderr
     assert (tmp_path / "own" / "similarities.npz").read_bytes() == kept
+    # beside it, of another model: not replaced, unless that is asked for; the same again is
+    beside = [*search, "-o", tmp_path / "f.json", "--model"]
+    refused = sh("06_eval.py", *beside, tmp_path / "half", check=False)
+    assert refused.returncode == 2 and "made with another model or questions" in refused.stderr
+    sh("06_eval.py", *beside, tmp_path / "whole")
+    sh("06_eval.py", *beside, tmp_path / "half", "--overwrite")
     rows = "".join(f"clip{n},{COLORS[n % 4]}\n" for n in range(12))
     (tmp_path / "q.csv").write_text("video,label\n" + rows)
     classes = ["--benchmark", "zero-shot-class", "--questions", tmp_path / "q.csv"]

@@ -7,6 +7,8 @@ candidates are right (a video has many captions) the best one counts.
 """
 
 import os
+import zipfile
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from lib.benchmarks.tables import counted
 from lib.captions import read_captions
 from lib.confidence import bounds, mcnemar, paired_gain
 from lib.files import write_atomically
+from lib.labels import is_number
 from lib.records import StageError, line_of, read_jsonl
 
 NOTE = "rank = 1 + wrong candidates with a higher similarity + half of those with the same; no dual softmax"
@@ -115,25 +118,38 @@ def gain(before, after, clusters):
 # ---------------------------------------------------------------- files
 
 
+def arrays_of(path):
+    """The array of a .npy file, or {name: array} of an .npz. Raises StageError for any other file."""
+    if not os.path.isfile(path):
+        raise StageError(f"{path}: {'a folder, expected a file' if os.path.isdir(path) else 'no such file'}")
+    try:
+        found = np.load(path, allow_pickle=False)
+        return found if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+        raise StageError(
+            f"{path}: no array of numbers in NumPy's format, expected similarities as numpy.save (.npy) or "
+            "numpy.savez (.npz) writes them, or a ranks.jsonl"
+        ) from None
+
+
 def read_values(path, videos, count, what):
     """Similarities (`count` of `what`, videos) of a .npy file in the order of the questions, or of an .npz
     with `similarities` and, where their order is another, `videos` (ids). Raises StageError.
     """
-    try:
-        found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise StageError(f"{path}: no similarities in NumPy's format: {error}") from None
-    named = {} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    values = named.get("similarities") if named else found
+    found = arrays_of(path)
+    named = found if isinstance(found, dict) else {}
+    values = found if isinstance(found, np.ndarray) else named.get("similarities")
     if values is None or values.shape != (count, len(videos)):
         it = f"an array of shape {values.shape}" if values is not None else f"arrays {sorted(named)}"
         raise StageError(
             f"{path}: found {it}, expected similarities of {count} {what} and {len(videos)} videos"
         )
+    if values.dtype.kind not in "fiu":
+        raise StageError(f"{path}: an array of {values.dtype}, expected similarities as real numbers")
     if not np.isfinite(values).all():
         raise StageError(f"{path}: similarities that are no numbers (NaN or infinite)")
     if "videos" in named:
-        place = {str(id): n for n, id in enumerate(named["videos"])}
+        place = {str(id): n for n, id in enumerate(np.ravel(named["videos"]))}
         if sorted(place) != sorted(videos):
             raise StageError(f"{path}: its videos are not those of the questions")
         values = values[:, [place[id] for id in videos]]
@@ -154,10 +170,12 @@ def read_ranks(path, gallery):
     expected = [(row["direction"], row["id"]) for row in rows_of(*empty(gallery), gallery)]
     found = {}
     for number, row in read_jsonl(path):
-        key = row.get("direction"), row.get("id")
-        if key in found or not (isinstance(row.get("rank"), (int, float)) and row["rank"] >= 1):
+        said = row if isinstance(row, dict) else {}
+        key = str(said.get("direction")), str(said.get("id"))
+        values = said.get("rank"), said.get("ties", 0)
+        if key in found or not (all(map(is_number, values)) and values[0] >= 1):
             raise StageError(f"{path}:{number}: {row!r:.120}, expected a rank of at least 1, each query once")
-        found[key] = row["rank"], row.get("ties", 0)
+        found[key] = values
     missing = next((key for key in expected if key not in found), None)
     if missing or len(found) > len(expected):
         raise StageError(
@@ -195,12 +213,30 @@ def evaluate(args, path):
         clusters = dict(zip(DIRECTIONS, (gallery.video_of, np.arange(len(gallery.videos)))))
         tests = {d: gain(other[d][0], found[d][0], clusters[d]) for d in DIRECTIONS}
         result["against"] = {"predictions": args.against, **tests}
-    ranks_path = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
-    if not (os.path.exists(ranks_path) and os.path.samefile(ranks_path, path)):
-        parts = ({d: found[d][n] for d in DIRECTIONS} for n in (0, 1))
-        write_atomically(ranks_path, b"".join(map(line_of, rows_of(*parts, gallery))).decode())
+    parts = ({d: found[d][n] for d in DIRECTIONS} for n in (0, 1))
+    keep_ranks(args, path, rows_of(*parts, gallery))
     show(result, counts)
     return {"counts": counts, **result}
+
+
+def keep_ranks(args, path, rows):
+    """Write ranks.jsonl beside the output, unless they were read there. Raises StageError (exit code 2) where
+    it would replace the ranks of another evaluation in that folder.
+    """
+    ranks_path = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
+    text = b"".join(map(line_of, rows)).decode()
+    there = os.path.exists(ranks_path)
+    if there and os.path.samefile(ranks_path, path):
+        return
+    if there and not (args.overwrite or os.path.exists(args.output)):
+        with open(ranks_path, encoding="utf-8", newline="") as file:
+            if file.read() != text:
+                raise StageError(
+                    f"{ranks_path}: exists already, of another evaluation in this folder; write elsewhere "
+                    "with -o, or replace it with --overwrite",
+                    code=2,
+                )
+    write_atomically(ranks_path, text)
 
 
 def show(result, counts):

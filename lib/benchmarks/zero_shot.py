@@ -2,19 +2,17 @@
 top-1 and top-5 accuracy, as Kinetics is scored.
 """
 
-import os
 from typing import NamedTuple
 
 import numpy as np
 
 from lib.benchmarks.common import shown
-from lib.benchmarks.retrieval import interval, ranks_of, read_values
+from lib.benchmarks.retrieval import interval, keep_ranks, ranks_of, read_values
 from lib.benchmarks.tables import counted
 from lib.captions import VIDEO, first, seconds
 from lib.confidence import mcnemar, paired_gain
-from lib.files import write_atomically
 from lib.labels import is_words
-from lib.records import StageError, line_of
+from lib.records import StageError
 from lib.table import read_rows
 
 NOTE = "top-1 and top-5 of all classes of the file; of equal similarities half count as nearer"
@@ -92,6 +90,5 @@ def evaluate(args, path):
         result["against"] = {"predictions": args.against, **test}
         print(f"top-1 against {args.against}: {gain[0]:+.2f} [{gain[1]:+.2f}, {gain[2]:+.2f}]")
     rows = ({"id": id, "rank": float(rank)} for id, rank in zip(gallery.videos, found))
-    ranks_path = os.path.join(os.path.dirname(args.output), "ranks.jsonl")
-    write_atomically(ranks_path, b"".join(map(line_of, rows)).decode())
+    keep_ranks(args, path, rows)
     return result

@@ -1,9 +1,12 @@
 """Similarities of texts and clips by a dual encoder, kept in a file that is scored again without it."""
 
+import json
 import os
+from zipfile import BadZipFile
 
 import numpy as np
 
+from lib.model import identity
 from lib.model.clips import frames_of
 from lib.model.load import device_of, dtype_of
 from lib.process import progress
@@ -17,8 +20,9 @@ def search(args, path, gallery, clips):
     videos are lost. `clips`: (path, start, end) of each video. Raises StageError where more than
     --max-failures cannot be read, and for a file at `path` that was not made here.
     """
-    if os.path.exists(path) and not made_here(path):
-        raise StageError(f"{path}: exists, and no search made it; write elsewhere with -o", code=2)
+    questions = {"questions": os.path.abspath(args.questions), "task": args.task}
+    made_with = json.dumps({**identity(args.model), **questions})
+    check_place(path, made_with, args.overwrite)
     device = device_of()
     model, processor = load(args.model, device=device, dtype=dtype_of(args.dtype, device))
     count, lost = model.config.vision_config.num_frames, []
@@ -42,20 +46,37 @@ def search(args, path, gallery, clips):
     values = similarities(model, processor, good(found), texts, batch, gallery.wordings)
     part = f"{path}.part"
     with open(part, "wb") as file:
-        np.savez(file, similarities=values, videos=np.array(gallery.videos), model=str(args.model))
+        names = np.array(gallery.videos)
+        np.savez(file, similarities=values, videos=names, model=str(args.model), made_with=made_with)
     os.replace(part, path)
     for reason in lost:
         print(f"lost: {reason}; it is found by no text", flush=True)
     return lost
 
 
+def check_place(path, made_with, overwrite):
+    """Raise StageError (exit code 2) where similarities at `path` are others', or of another search."""
+    if not os.path.exists(path):
+        return
+    there = made_here(path)
+    if not there:
+        raise StageError(f"{path}: exists, and no search made it; write elsewhere with -o", code=2)
+    if there != made_with and not overwrite:
+        raise StageError(
+            f"{path}: exists already, made with another model or questions; write elsewhere with -o, or "
+            "replace it with --overwrite",
+            code=2,
+        )
+
+
 def made_here(path):
-    """Whether a file is one that search() wrote: similarities of others do not name a model."""
+    """What a file that search() wrote was made with, as it says; None of any other, which names no model."""
     try:
         with np.load(path, allow_pickle=False) as found:
-            return "model" in getattr(found, "files", ())
-    except (OSError, ValueError, AttributeError, TypeError):
-        return False
+            key = next((key for key in ("made_with", "model") if key in getattr(found, "files", ())), None)
+            return key and str(found[key])
+    except (OSError, EOFError, ValueError, AttributeError, TypeError, BadZipFile):
+        return None
 
 
 def check(lost, count, allowed):
