@@ -23,6 +23,7 @@ from lib.output import Output
 from lib.process import run
 from lib.records import StageError, key_of, placed_records, read_jsonl, read_records, rebase
 from lib.verifier import judge_prompts, verify_all, vocabularies, with_judgements
+from lib.verifier.judged import decided
 
 # ------------------------------------------------------------------------------------------------------ read,
 # verify
@@ -59,15 +60,19 @@ def labelled(inputs, args):
         yield from (record for _, _, record in placed_records(path))
 
 
-def replies_of(inputs, vocabulary, args):
-    """What a judge replies (--judge) or replied (--judgements) on text labels whose words differ, or None."""
+def replies_of(inputs, vocabulary, args, about):
+    """What a judge replies (--judge) or replied (--judgements) on text labels whose words differ, or None.
+    How many replies are of no use is added to `about`.
+    """
     if not (args.judge or args.judgements):
         return None
     from lib.model.judge import judgements
 
     prompts = judge_prompts(stream(inputs, args.output, args.limit), vocabulary)
     print(f"{len(prompts)} answers to text labels are for the judge")
-    return judgements(prompts, args, inputs, f"{os.path.splitext(args.output)[0]}.judgements.jsonl")
+    kept = f"{os.path.splitext(args.output)[0]}.judgements.jsonl"
+    replies, about["judge"] = judgements(prompts, args, inputs, kept, decided)
+    return replies
 
 
 def answered_in(paths, embedder):
@@ -110,11 +115,13 @@ def rates_of(ids, inputs, vocabulary, replies, args):
     return {name: sum(right) / len(right) for name, right in rights.items()}
 
 
-def results(inputs, args):
-    """Yields the verified records, group by group of adjacent answers to one question."""
+def results(inputs, args, about):
+    """Yields the verified records, group by group of adjacent answers to one question; what the sidecar is to
+    say of the judge is added to `about`.
+    """
     apart = set()
     vocabulary = vocabularies(noting(apart, labelled(inputs, args)))
-    replies = replies_of(inputs, vocabulary, args)
+    replies = replies_of(inputs, vocabulary, args, about)
     rates = rates_of(apart, inputs, vocabulary, replies, args)
     pairs = results_of(stream(inputs, args.output, args.limit), vocabulary, replies, args)
     verified = ({**record, **result} for record, result in pairs)
@@ -328,13 +335,13 @@ def main():
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return
-        counts = Counts()
-        for record in results(args.inputs, args):
+        counts, about = Counts(), {}
+        for record in results(args.inputs, args, about):
             output.write(record)
             counts.add(record)
         summary = counts.summary()
         output.check_budget(args.max_failures, sum(map(Counter.total, counts.verdicts.values())))
-        output.finish(**summary)
+        output.finish(**summary, **about)
     for origin, counter in counts.verdicts.items():
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in counter.most_common())
         print(f"{origin}: {counter.total()} answers, {verdicts}; {counts.kept[origin]} kept")

@@ -37,6 +37,7 @@ from lib.prompts import render
 from lib.provenance import provenance
 from lib.records import StageError, key_of, read_records, rebase
 from lib.verifier import judge_prompts
+from lib.verifier.judged import decided
 
 OF_BENCHMARKS = ("benchmark", "task", "questions", "meta", "videos", "judge", "judgements", "against")
 OF_MODELS = (
@@ -106,14 +107,15 @@ def evaluate(args, model):
     if world()[0]:
         return
     records, counts = labels.join_answers(path, records)
-    replies = None
+    replies, about = None, {}
     if args.judge or args.judgements:
-        stem = os.path.splitext(args.output)[0]
-        replies = judgements(judge_prompts(records), args, [args.input, path], f"{stem}.judgements.jsonl")
+        kept = f"{os.path.splitext(args.output)[0]}.judgements.jsonl"
+        inputs = [args.input, path]
+        replies, about["judge"] = judgements(judge_prompts(records), args, inputs, kept, decided)
     summary, results = labels.score(records, args.embedder, replies)
     labels.write_verdicts(verdicts_file(args), records, results)
     left_out = [name for name in OF_BENCHMARKS if name not in ("judge", "judgements")]
-    write_result(args, model, {"questions": counts, **summary}, [args.input, path], left_out)
+    write_result(args, model, {"questions": counts, **about, **summary}, [args.input, path], left_out)
     labels.show(summary)
     others = "".join(f", {n} {state}" for state, n in counts.items() if n and state != "answered")
     print(f"{args.output}: {summary['all']['correct']} of {len(records)} questions right{others}")

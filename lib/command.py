@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from lib.labels import COORDINATES
+from lib.model import is_served
 from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
+from lib.model.server import server_of
 from lib.process import world
 
 VIEWS = ("video", "shuffled", "still", "blind")
@@ -259,6 +261,8 @@ def check_flags(parser, args):
         parser.error(f"--seed {args.seed}: expected below 2**63, as torch counts")
     if getattr(args, "model", None) and hasattr(args, "fps"):
         check_frames(parser, args)
+    if is_served(getattr(args, "judge", None)):
+        server_of(args.judge, "--judge")
     if not 0 < getattr(args, "top_p", 1) <= 1:
         parser.error(f"--top-p {args.top_p}: expected above 0 and at most 1")
     if getattr(args, "temperature", 1) == 0:

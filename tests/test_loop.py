@@ -325,6 +325,10 @@ def test_a_flag_that_nothing_would_obey_is_bad_usage(words, tmp_path, monkeypatc
         ("02_generate.py q.jsonl -o d --model m --frame-cache c,inf", "expected DIR or DIR,GIB"),
         ("03_rationalize.py g.jsonl -o d --model m --max-failures nan", "nan: expected a finite number"),
         ("04_verify.py g.jsonl -o d --judge ' '", "--judge: is empty"),
+        (
+            '04_verify.py --try \'{"labels": [{"name": "n", "kind": "number", "value": 3}]}\'',
+            "--try: no answer, exp",
+        ),
         ("05_finetune.py v.jsonl -o d --model ''", "--model: is empty"),
         (
             "05_finetune.py v.jsonl -o d --model m --learning-rate -1",

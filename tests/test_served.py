@@ -499,6 +499,65 @@ def test_a_key_that_fits_no_header_or_stands_in_the_address_is_refused_unseen(qu
     assert not any(KEY.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_a_reply_in_parts_is_read_and_one_of_another_kind_is_an_error(fake):
+    text = {"type": "text", "text": "yes"}
+    parts = [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}, text]
+    contents = {
+        "text": [text],
+        "thought": parts,
+        "null": None,
+        "number": 5,
+        "list": [5],
+        "deep": [{**text, "text": {}}],
+    }
+    server = fake(lambda body, nth: says(contents.get(asked_text(body), "yes")))
+    found = dict(ask(f"{server.url}#judge", [(name, name) for name in contents]))
+    assert found["text"] == {"answer": "yes", "tokens": 9}
+    assert found["thought"] == {"answer": "yes", "tokens": 9, "thought": "Hm."}
+    assert found["null"]["answer"] == ""
+    for name in ("number", "list", "deep"):
+        assert "expected a text or a list of parts" in found[name]["error"]
+
+
+def test_a_page_in_place_of_a_reply_says_so_before_the_waits(fake, capsys):
+    server = fake(lambda body, nth: (200, {}, b"<html>log in</html>"))
+    with pytest.raises(
+        StageError, match="does not answer: found '<html>log in</html>' at http.*an OpenAI serv"
+    ):
+        list(ask(f"{server.url}#tiny,retries=2", [("k", "why?")]))
+    said = capsys.readouterr().out
+    assert said.count("trying again, 2 times at most") == 1 and "<html>log in</html>" in said
+
+
+def test_a_judges_address_is_checked_before_any_work(tmp_path):
+    (tmp_path / "t.jsonl").write_text("{}\n")
+    for command in (["04_verify.py", "t.jsonl"], ["06_eval.py", "t.jsonl", "--predictions", "t.jsonl"]):
+        words = [tmp_path / word if word == "t.jsonl" else word for word in command]
+        done = sh(*words, "-o", tmp_path / "o", "--judge", "http://h:1/v1", check=False)
+        assert done.returncode == 2 and "--judge http://h:1/v1: expected http://" in done.stderr, done.stderr
+
+
+def test_replies_of_a_judge_that_decide_nothing_are_counted(fake, tmp_path):
+    """04 and 06: the answers are read as without a judge, and who asked one is told."""
+    label = {"name": "what", "kind": "text", "value": "she signs again"}
+    record = {"video": "v.mp4", "question": "What does she do?", "labels": [label]}
+    rows = [{**record, "id": f"t{n}", "origin": "direct", "sample": 0} for n in range(3)]
+    answers = ["a woman repeats it", "they sing", "the man shows it"]
+    path, asked = tmp_path / "g.jsonl", tmp_path / "t.jsonl"
+    asked.write_text("".join(json.dumps({**record, "id": f"t{n}"}) + "\n" for n in range(3)))
+    path.write_text("".join(json.dumps({**r, "answer": a}) + "\n" for r, a in zip(rows, answers)))
+    replies = {"repeats": "Yes.", "sing": "It is perhaps so.", "man": "yes and no"}
+    server = fake(lambda body, nth: says(next(r for k, r in replies.items() if k in asked_text(body))))
+    flags = ["--judge", f"{server.url}#judge"]
+    counted = {"asked": 3, "unparsable": 2, "unjudged": 0}
+    done = sh("04_verify.py", path, "-o", tmp_path / "v.jsonl", *flags)
+    assert "judge: of 3 replies 2 say neither yes nor no, 0 are missing" in done.stdout
+    assert json.loads((tmp_path / "v.jsonl.meta.json").read_text())["judge"] == counted
+    done = sh("06_eval.py", asked, "--predictions", path, "-o", tmp_path / "e.json", *flags)
+    assert "judge: of 3 replies 2 say neither yes nor no, 0 are missing" in done.stdout
+    assert json.loads((tmp_path / "e.json").read_text())["judge"] == counted
+
+
 def test_without_a_key_none_is_sent_not_even_the_hubs(fake, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of_the_hub")
     (

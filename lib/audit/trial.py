@@ -18,7 +18,10 @@ def try_one(text, embedder):
     except StageError as error:
         raise StageError(error, code=2) from None
     record = {**USUAL, **given} if isinstance(given, dict) else given
-    problem = record_problem(record) or answer_problem(record)
+    problem = record_problem(record)
+    if problem is None and not {"answer", "error"} & record.keys():
+        problem = 'no answer, expected {"labels": [...], "answer": "..."}'
+    problem = problem or answer_problem(record)
     if problem is None and not isinstance(record.get("answer"), str):
         problem = f"answer is {record.get('answer')!r}, expected a text"
     if problem:

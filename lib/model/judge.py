@@ -66,9 +66,20 @@ def read_judgements(path, prompts):
     return replies, ", ".join(sorted(judges))
 
 
-def judgements(prompts, args, inputs, default):
-    """The replies {id: raw reply} of --judge (asked and kept in `default`) or --judgements (read again)."""
+def judgements(prompts, args, inputs, default, decided):
+    """({id: raw reply} of --judge, asked and kept in `default`, or of --judgements, read again; how many are
+    of no use). `decided(reply)`: what a reply says, or None.
+    """
     path = args.judgements or default
     if args.judge:
         ask_judge(args.judge, prompts, path, inputs, vars(args), args.overwrite, args.max_failures)
-    return read_judgements(path, prompts)[0]
+    replies, _ = read_judgements(path, prompts)
+    unjudged = sum(replies.get(id) is None for id in prompts)
+    unparsable = sum(reply is not None and decided(reply) is None for reply in replies.values())
+    if unparsable or unjudged:
+        print(
+            f"judge: of {len(prompts)} replies {unparsable} say neither yes nor no, {unjudged} are missing; "
+            "these answers are read as without a judge",
+            flush=True,
+        )
+    return replies, {"asked": len(prompts), "unparsable": unparsable, "unjudged": unjudged}

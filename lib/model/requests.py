@@ -37,6 +37,9 @@ async def complete(client, server, messages, seed, temperature, top_p, max_token
         late = time.time() - began + failure.wait > 2 * server.timeout
         if not failure.again or attempt == server.retries or late:
             break
+        if failure.status not in client.told:  # of many in flight the first; what follows may take minutes
+            client.told.add(failure.status)
+            print(f"{server.url}: {failure.why}; trying again, {server.retries} times at most", flush=True)
         await asyncio.sleep(failure.wait + min(60, 2**attempt) * random.uniform(0.5, 1.5))
     refusal = await refusal_of_all(client, server, messages, sampling)
     if not refusal:

@@ -95,6 +95,7 @@ class Client(NamedTuple):
 
     hub: object
     usage: Usage
+    told: set  # statuses of failures that were said already
 
 
 class Reply(NamedTuple):
@@ -119,15 +120,15 @@ OPTIONS = {
 FIELDS = {"continue": "continues"}  # of Server, where an option's name is a word of Python
 
 
-def server_of(model):
-    """The Server that a --model URL names.
+def server_of(model, flag="--model"):
+    """The Server that the URL of a flag names.
 
     Raises StageError (exit code 2) for one that holds a password, has no name, or an unknown option.
     """
     address, _, rest = model.partition("#")
     if "@" in address or "?" in address or "#" in rest:  # not shown: it may hold a secret
         raise StageError(
-            "--model: expected http://host:port/v1#name without user, password or query; put the key into "
+            f"{flag}: expected http://host:port/v1#name without user, password or query; put the key into "
             "the environment as VIDEO_STAR_API_KEY",
             code=2,
         )
@@ -142,7 +143,7 @@ def server_of(model):
     except (KeyError, ValueError):
         pass
     raise StageError(
-        f"--model {model}: expected http://host:port/v1#name, the name as the server knows it, "
+        f"{flag} {model}: expected http://host:port/v1#name, the name as the server knows it, "
         "and behind it any of\n"
         "  ,video=frames|jpeg|data|file  ,timeout=SECONDS  ,retries=COUNT  ,seed=yes|no  "
         ",continue=auto|yes|no",
@@ -181,11 +182,15 @@ def api_key():
     return key or None
 
 
-async def raise_for_status(response):
-    """Fail before the hub's client reads an error, which it cannot where Gemini sends a list."""
-    if not response.is_success:
-        await response.aread()
-        response.raise_for_status()
+async def check_response(response):
+    """Fail before the hub's client reads an error, which it cannot where Gemini sends a list, or what is no
+    reply at all, say the page of a proxy.
+    """
+    await response.aread()
+    response.raise_for_status()
+    if not response.content.lstrip().startswith(b"{"):
+        found = f"found {shown(response.text)[:120]!r} at {response.url}"
+        raise Failure(f"{found}, expected JSON: is this the address of an OpenAI server (.../v1)?", True)
 
 
 def client_of(server, in_flight, usage):
@@ -197,7 +202,7 @@ def client_of(server, in_flight, usage):
 
     def session():
         limits = httpx2.Limits(max_keepalive_connections=in_flight)
-        return httpx2.AsyncClient(event_hooks={"response": [raise_for_status]}, limits=limits)
+        return httpx2.AsyncClient(event_hooks={"response": [check_response]}, limits=limits)
 
     # the hub's default session refuses every host when HF_HUB_OFFLINE is set, and opens 100 connections at
     # most
@@ -210,7 +215,7 @@ def client_of(server, in_flight, usage):
         # None: without a key of ours the hub would send its own token to any server
         headers=None if key else {"authorization": None},
     )
-    return Client(hub, usage)
+    return Client(hub, usage, set())
 
 
 def limit_thoughts(server):
@@ -249,6 +254,18 @@ def shown(text):
     return (text.replace(api_key(), "***") if api_key() else text)[:300]
 
 
+def said_in_parts(content, kind="text"):
+    """The text of a message's content, or of its parts of a `kind`, as some servers send it: Mistral's "text"
+    and "thinking", which holds parts again. Raises Failure for anything else.
+    """
+    if content is None or isinstance(content, str):
+        return (content or "").strip() if kind == "text" else ""
+    if not (isinstance(content, list) and all(isinstance(part, dict) for part in content)):
+        raise Failure(f"content is {shown(content)!r}, expected a text or a list of parts")
+    found = [part.get(kind) for part in content if part.get("type") == kind]
+    return "".join(said_in_parts(part) for part in found).strip()
+
+
 async def try_once(client, server, messages, sampling):
     """The Reply to one request. Raises Failure."""
     import httpx2
@@ -262,15 +279,16 @@ async def try_once(client, server, messages, sampling):
         raise Failure(why, again, seconds_of(wait), code) from None
     except InferenceTimeoutError:
         raise Failure(f"no answer within {server.timeout:g} s", True, 0.0) from None
-    except (httpx2.TransportError, ValueError) as error:  # ValueError: not JSON, say the page of a proxy
+    except (httpx2.TransportError, ValueError) as error:  # ValueError: JSON that is cut off
         raise Failure(f"{type(error).__name__}: {shown(error)}", True, 0.0) from None
     if not (reply.choices and reply.choices[0].message):
         raise Failure(f"a reply without an answer: {shown(dict(reply))}", True, 0.0)
     choice = reply.choices[0]
     if choice.finish_reason == "content_filter":
         raise Failure("the server's content filter withheld the answer", False, 0.0)
-    text = (choice.message.content or "").strip()
-    thought = (choice.message.get("reasoning") or choice.message.get("reasoning_content") or "").strip()
+    text = said_in_parts(choice.message.content)
+    thought = said_in_parts(choice.message.get("reasoning") or choice.message.get("reasoning_content"))
+    thought = thought or said_in_parts(choice.message.content, "thinking")
     client.usage.add(reply.usage)
     read, tokens = (getattr(reply.usage, name, None) for name in ("prompt_tokens", "completion_tokens"))
     return Reply(text, tokens, choice.finish_reason != "length", reply.model, read, thought)
