@@ -199,7 +199,7 @@ def evaluate_benchmark(args, model):
     items, path = benchmarks.scored_items(all_items, args.limit), predictions_file(args)
     files = benchmarks.question_files(args.benchmark, args.questions, args.task)
     if model:
-        records = benchmarks.records_to_ask(items, args.videos, path)
+        records = benchmarks.records_to_ask(items, args.videos, path, args.max_failures)
         leave_out = ("input", "style", "meta", "judge", "judgements", "against")
         ask(model, questions_on(records, "bare", path, args), path, args, files, leave_out)
     if world()[0] and not args.judge:
@@ -266,6 +266,7 @@ def evaluate_apart(args):
         path = os.path.join(os.path.dirname(args.output), "similarities.npz")
         gallery = module.load(args.questions, args.task)
         clips = benchmarks.clips_of(gallery.clips, args.videos)
+        benchmarks.check_there(gallery.clips, clips, args.videos, args.max_failures, "clips")
         lost = search(args, path, gallery, clips)
     result = {"benchmark": args.benchmark, "task": args.task, "rule": module.NOTE, "lost": lost}
     result |= {**module.evaluate(args, path), **(identity(args.model) if args.model else {})}

@@ -1120,6 +1120,15 @@ def test_a_model_is_asked_the_bare_official_prompt_and_goes_on_where_it_ended(tm
         "--max-new-tokens",
         "4",
     ]
+    (tmp_path / "videos/v1.mp4").rename(tmp_path / "v1.mp4")
+    lost = "videos: the videos of 3 of 5 questions are not there, the first 'v1', in it or below"
+    with pytest.raises(StageError, match=f"{lost}; more than --max-failures 0.02 allows"):
+        evaluate(monkeypatch, *asked)
+    assert "first prompt" not in capsys.readouterr().out  # no model was loaded
+    partly = [tmp_path / "partly/eval.json" if word == tmp_path / "out/eval.json" else word for word in asked]
+    assert evaluate(monkeypatch, *partly, "--max-failures", 3)["predictions"]["failed"] == 3
+    assert f"{lost}; these fail\n" in capsys.readouterr().out
+    (tmp_path / "v1.mp4").rename(tmp_path / "videos/v1.mp4")
     first = evaluate(monkeypatch, *asked)
     rows = lines(tmp_path / "out/predictions.jsonl")
     assert [r["id"] for r in rows] == [

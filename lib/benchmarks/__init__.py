@@ -37,12 +37,12 @@ from lib.benchmarks import (
 from lib.benchmarks.common import reading, without_end
 from lib.benchmarks.predictions import common_rows, join_replies, states
 from lib.benchmarks.tables import score_choices, show, summary
-from lib.benchmarks.videos import records_to_ask
+from lib.benchmarks.videos import check_there, records_to_ask
 from lib.captions import clips_of
 from lib.confidence import mcnemar, paired_gain
 from lib.records import StageError
 
-__all__ = ["BENCHMARKS", "clips_of", "records_to_ask", "show", "states"]
+__all__ = ["BENCHMARKS", "check_there", "clips_of", "records_to_ask", "show", "states"]
 
 BENCHMARKS = {
     "tempcompass": tempcompass,
