@@ -35,6 +35,7 @@ import numpy as np
 
 from lib.command import settings_of
 from lib.datasets import READERS, captions, own
+from lib.datasets.common import several
 from lib.datasets.questions import rewritten
 from lib.datasets.split import Split, grouped, parted, side_of, splits_of
 from lib.datasets.tally import (
@@ -86,7 +87,7 @@ def own_records(args):
         found = own.table(path, args.question) if args.dataset == "csv" else own.lines(path)
     for where, record in found:
         problem = record if isinstance(record, str) else record_problem(record)
-        problem = problem or content_problem(record, foreign=True)
+        problem = problem or content_problem(record, foreign=True) or own.path_problem(record["video"])
         if not problem and record.get("split") not in (None, "train", "test"):
             problem = f"split {record['split']!r:.60}, expected train or test"
         if problem:
@@ -139,9 +140,10 @@ def survey(args):
             videos.add((record["video"], source, record.get("split")))
     if args.dataset not in OWN and args.videos:
         first = f", the first at {example}" if missing else ""
-        print(f"{missing} of {total} annotations have no video in {args.videos}{first}", flush=True)
+        have = f"{several(total, 'annotation')} {'has' if total == 1 else 'have'}"
+        print(f"{missing} of {have} no video in {args.videos}{first}", flush=True)
     elif args.dataset not in OWN:
-        print(f"{total} annotations; without --videos no video is looked for", flush=True)
+        print(f"{several(total, 'annotation')}; without --videos no video is looked for", flush=True)
     one_sided = len(splits) == 1 and splits != {None}
     if one_sided:
         print(
@@ -265,9 +267,8 @@ def settings(args):
     return found
 
 
-def refuse_beside(args, target, apart, inputs):
-    """Raise StageError where test.jsonl or dev.jsonl is an input, or was not made by this stage."""
-    made = read_json(f"{target}.meta.json")
+def refuse_beside(args, made, apart, inputs):
+    """Raise StageError where test.jsonl or dev.jsonl is an input, or was not `made` by this stage."""
     for side in apart:
         path = f"{args.output}/{side}.jsonl"
         of_input = any(os.path.exists(path) and os.path.samefile(path, other) for other in inputs)
@@ -305,8 +306,11 @@ def write(args, tally, output, apart):
 def prepare(args, tally):
     """Write the checked records of each side; train.jsonl comes last, and means that all is there."""
     target, apart = os.path.join(args.output, "train.jsonl"), ["test", "dev"] if args.dev_share else ["test"]
+    made = read_json(f"{target}.meta.json")
+    # its records are shared out anew: left there, they would stand in train.jsonl too
+    left_over = ["dev"] if made.get("dev") and not args.dev_share else []
     inputs = [path for path in [*(args.annotations or []), args.durations] if path and os.path.isfile(path)]
-    refuse_beside(args, target, apart, inputs)
+    refuse_beside(args, made, [*apart, *left_over], inputs)
     with Output(
         target, settings(args), inputs, args.overwrite, resume=False, trust=args.trust_code
     ) as output:
@@ -314,13 +318,16 @@ def prepare(args, tally):
             print(f"{target}: complete already; nothing to do")
             return
         beside = write(args, tally, output, apart)
+        for side in left_over:
+            Path(args.output, f"{side}.jsonl").unlink(missing_ok=True)
+            print(f"no {args.output}/{side}.jsonl any more: without --dev-share nothing is set apart")
         notes = {reason: times for reason, (times, _) in tally["notes"].items()}
         output.finish(beside=beside, **tally["sides"], bad=tally["bad"], notes=notes)
     counts, videos = tally["sides"], Counter(tally["videos"].values())
     dev = f", {counts['dev']} on {videos['dev']} to choose the cycle by" if args.dev_share else ""
-    what = "clips" if args.dataset == CAPTIONS else "questions"
+    what = several(counts["train"], "clip" if args.dataset == CAPTIONS else "question")
     print(
-        f"{target}: {counts['train']} {what} on {videos['train']} videos to train, "
+        f"{target}: {what} on {several(videos['train'], 'video')} to train, "
         f"{counts['test']} on {videos['test']} to test{dev}"
     )
 

@@ -53,7 +53,7 @@ KINDS = {
     "interval": (is_interval, "expected [start, end] with 0 <= start < end, or a list of them"),
     "time": (is_time, "expected a number of at least 0"),
     "box": (is_box, "expected [x1, y1, x2, y2] as fractions with 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1"),
-    "number": (is_number, "expected a number"),
+    "number": (is_number, f"expected a number, below {LARGEST:g} in size"),
     "choice": (is_text, "expected a letter"),
     "boolean": (lambda value: isinstance(value, bool), "expected true or false"),
 }
@@ -81,7 +81,8 @@ def key_problem(label, key):
             return f"unit {given!r:.60}, expected {' or '.join(units)}"
     # an exact number or time is asked for by 0
     elif not (is_number(given) and 0 <= given < 1 and (given or kind in ("time", "number"))):
-        return f"tolerance {given!r:.60}, expected a number above 0 and below 1, such as 0.05 for 5 %"
+        least = "of at least 0" if kind in ("time", "number") else "above 0"
+        return f"tolerance {given!r:.60}, expected a number {least} and below 1, such as 0.05 for 5 %"
     return None
 
 

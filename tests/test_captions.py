@@ -142,7 +142,7 @@ def test_jsonl_with_lists_obeys_its_split_and_keeps_a_source_on_one_side(tmp_pat
     rows[0]["split"] = "train"
     path = jsonl(tmp_path / "parted.jsonl", *rows)
     done = prepare(tmp_path / "three", "--annotations", path, "--videos", folder, check=False)
-    assert done.returncode == 1 and "have records in both splits" in done.stderr
+    assert done.returncode == 1 and "1 source video has records in both splits" in done.stderr
 
 
 def test_rows_of_a_clip_that_stand_apart_are_collected(tmp_path):

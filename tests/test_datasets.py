@@ -11,6 +11,7 @@ import struct
 import sys
 import tracemalloc
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def read(name, path, **options):
     records, notes, ids = [], Counter(), set()
     for where, record, note in READERS[name](str(path), 0, **options):
         assert where.startswith(str(path)) and (record or note), (where, note)
-        assert note is None or note.split(":")[0] in ("clamped",) + ("dropped", "not asked") * (
+        assert note is None or note.split(":")[0] in ("clamped", "not clamped") + ("dropped", "not asked") * (
             record is None
         ), note
         notes.update([note] * bool(note))
@@ -156,6 +157,12 @@ def test_charades_sta_as_published_is_clamped_to_its_durations(tmp_path):
     alone.write_bytes(path.read_bytes())
     assert read("charades-sta", alone)[1] == {}  # no durations, nothing to clamp to
     assert read("charades-sta", alone, durations=str(durations))[1] == notes
+    some = saved(tmp_path / "some.json", dict(islice(listed.items(), 1000)))
+    assert any(
+        note.startswith("not clamped: no duration") for note in read("charades-sta", alone, durations=some)[1]
+    )
+    with pytest.raises(StageError, match="others.json: durations of other videos"):
+        read("charades-sta", alone, durations=saved(tmp_path / "others.json", {"v_x": {"duration": 9}}))
 
 
 def test_activitynet_captions_real_defects_are_all_found():
@@ -702,6 +709,13 @@ def test_nextqa_open_ended_and_folders_of_vidor(tmp_path):
     )
     records, notes = read("nextqa", path)
     assert gold(records) == {"1#train-1": "E"} and notes == {"dropped: answer is none of the options": 1}
+    path.write_text("video,question,answer,qid,type,a0,a1,a2,a3\n1,what,2,0,DO,a,b,c,d\n")
+    with pytest.raises(StageError, match="train.csv:1: columns .*, expected a0, a1, a2, a3, a4, or none"):
+        read("nextqa", path)
+
+    (tmp_path / "map_vid_vidorID.json").write_text('{"1":\n "2"')
+    with pytest.raises(StageError, match="map_vid_vidorID.json:2: not JSON, or cut off .*download it again"):
+        read("nextqa", path)
 
 
 def test_something_something(tmp_path):

@@ -358,6 +358,22 @@ def test_a_dev_split_is_taken_from_the_training_videos(videos, tmp_path):
         "0.3",
     )
     assert {r["video"] for r in lines(tmp_path / "without/test.jsonl")} == sides["test"]
+    # without its share it goes, as its records now stand in train.jsonl; a file of the user's stays
+    (tmp_path / "without/dev.jsonl").write_text("mine")
+    for out in ("data", "without"):
+        words = [
+            "--dataset",
+            "folder",
+            "--videos",
+            videos,
+            "-o",
+            tmp_path / out,
+            "--overwrite",
+            "--seed",
+            "1",
+        ]
+        sh("01_prepare.py", *words)
+    assert not (tmp_path / "data/dev.jsonl").exists() and (tmp_path / "without/dev.jsonl").exists()
 
 
 def test_boxes_in_pixels_become_fractions_and_late_ends_are_clamped():
@@ -385,6 +401,14 @@ def test_boxes_in_pixels_become_fractions_and_late_ends_are_clamped():
         and problem is None
     )
     record["labels"] = [{"name": "when", "kind": "interval", "value": [80, 90], "unit": "fraction"}]
+    # 1.4 - 1.1 is a little less than 0.3, and a listed time may be rounded up
+    for kind, value, kept in (("time", 0.3, 0.3), ("time", 0.309, 0.3), ("interval", [0.1, 0.3], [0.1, 0.3])):
+        record["labels"] = [{"name": "when", "kind": kind, "value": value}]
+        good, note, problem = fitted({**record, "start": 1.1, "end": 1.4}, video)
+        assert (good["labels"][0]["value"], note, problem) == (kept, None, None)
+    record["labels"] = [{"name": "when", "kind": "time", "value": 0.32}]
+    assert "0.32 lies after the clip's end (0.3 s)" in fitted({**record, "start": 1.1, "end": 1.4}, video)[2]
+    assert "no frame is shown" in fitted({**record, "start": 2.5669, "end": 2.567}, video)[2]
     assert fitted(
         {**record, "labels": [{"name": "when", "kind": "interval", "value": [0.8, 0.9], "unit": "fraction"}]},
         video,
@@ -434,11 +458,15 @@ def clip(tmp_path):
         ({"kind": "class", "value": "x", "aliases": "puppy"}, "aliases 'puppy', expected a list of texts"),
         ({"kind": "class", "value": "..."}, "value '...', expected words"),
         ({"kind": "class", "value": "half \ud83d"}, "not Unicode"),
-        ({"kind": "number", "value": 3, "tolerance": "5%"}, "tolerance '5%', expected a number above 0"),
+        (
+            {"kind": "number", "value": 3, "tolerance": "5%"},
+            "tolerance '5%', expected a number of at least 0 and below 1,",
+        ),
         ({"kind": "number", "value": 3, "tolerance": 5}, "tolerance 5, expected .* such as 0.05 for 5 %"),
         ({"kind": "class", "value": "x", "tolerance": 0.1}, "a class takes none"),
         ({"kind": "number", "value": 3, "unit": "m"}, "unit 'm': a number takes none"),
-        ({"kind": "number", "value": 10**400}, "expected a number"),
+        ({"kind": "number", "value": 10**400}, "expected a number, below 1e.15"),
+        ({"kind": "text", "value": "x", "tolerance": 0}, "expected a number above 0 and below 1,"),
         ({"kind": "number", "value": float("nan")}, "expected a number"),
         ({"kind": "time", "value": -1.0}, "expected a number of at least 0"),
         ({"kind": "time", "value": 30, "unit": "fraction"}, "parts of the clip, from 0 to 1"),
@@ -806,6 +834,10 @@ TOLD = [
     # columns
     ("m.csv", LABELLED + 'a.mp4,A,choice,Which?,"[""x"",""y""]"\n', "labels: 1 choice", 0),
     ("m.csv", LABELLED + 'a.mp4,x,class,,"[""x"",""y""]"\n', "labels: 1 class", 0),
+    # the kind is looked at before what it asks for
+    ("m.csv", LABELLED + "a.mp4,x,klass,,\n", "m.csv:2: kind 'klass', expected one of class, text", 1),
+    ("m.jsonl", as_line(video="https://x.org/a.mp4"), "'https://x.org/a.mp4' is a URL; download it", 1),
+    ("m.jsonl", as_line(video="~/a.mp4"), "video '~/a.mp4': ~ is not read here; write the path whole", 1),
     (
         "m.csv",
         LABELLED + 'a.mp4,A,choice,Which?,"x, y"\n',
@@ -875,10 +907,26 @@ def test_bad_records_are_told_in_order_and_none_at_length(tmp_path):
             ["--dataset", "folder", "--videos", ".", "--max-failures", "nan"],
             "--max-failures: nan: expected a finite",
         ),
+        (["--dataset", "demo"], "--check: the demo makes its own data; expected -o FOLDER"),
+        (["--dataset", "demo", "-o", "d", "--clips", "1"], "--clips 1: expected at least 2"),
+        # told once, not once a row
+        *(
+            (
+                [
+                    "--dataset",
+                    dataset,
+                    "--videos",
+                    "nix",
+                    *(["--annotations", "m"] if dataset != "folder" else ()),
+                ],
+                "--videos nix: expected a folder of videos, found nothing",
+            )
+            for dataset in ("folder", "csv", "jsonl", "nextqa", "captions")
+        ),
     ],
 )
 def test_flags_that_nothing_would_obey_are_refused(words, said):
-    done = sh("01_prepare.py", *words, "--check", check=False)
+    done = sh("01_prepare.py", *words, *([] if "-o" in words else ["--check"]), check=False)
     assert done.returncode == 2 and said in done.stderr
 
 

@@ -311,7 +311,10 @@ def test_an_own_split_that_parts_one_video_is_an_error_that_names_both(kind, tmp
     }
     assert done.returncode == 1 and not (tmp_path / "data/train.jsonl").exists()
     assert f"in both splits: {tmp_path}/a.mp4 and {tmp_path}/x.mp4 ({why[kind]})\n" in done.stdout
-    assert "have records in both splits" in done.stderr and "mend the split column" in done.stderr
+    assert (
+        "1 source video has records in both splits (above);" in done.stderr
+        and "mend the split column" in done.stderr
+    )
 
 
 def test_a_record_without_a_split_goes_where_its_video_is(tmp_path):
@@ -345,7 +348,7 @@ def test_sources_of_one_name_leave_nothing_to_test_and_say_so(tmp_path):
         clip(tmp_path / f"{name}.mp4")
     rows = records(["a.mp4", "b.mp4", "c.mp4"], source_video="webvid")
     done = prepare("jsonl", jsonl(tmp_path / "mine.jsonl", rows), tmp_path / "data", check=False)
-    assert done.returncode == 1 and "records among 3, of 1 source videos" in done.stderr
+    assert done.returncode == 1 and "records among 3, of 1 source video;" in done.stderr
 
 
 # ---------------------------------------------------------------- what is said of it before, and what to do

@@ -40,6 +40,11 @@ NAMES = {
 }
 
 
+def several(number, thing, things=None):
+    """A number of things in words: "1 video", "2 videos"."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
 # ---------------------------------------------------------------- files
 
 
@@ -96,7 +101,10 @@ def load(path, kind=dict):
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise StageError(f"{path}: not JSON ({error})") from None
+        where, problem = f"{path}:{getattr(error, 'lineno', 1)}", getattr(error, "msg", error)
+        raise StageError(
+            f"{where}: not JSON, or cut off ({problem}); expected another file, or download it again"
+        ) from None
     if not isinstance(value, kind):
         raise StageError(
             f"{path}: found a {type(value).__name__}, expected another file: a {kind.__name__} at the top"

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from lib.datasets.common import beside, load, need, record, rows, split_of, whole
+from lib.records import StageError
+
+OPTIONS = [f"a{number}" for number in range(5)]
 
 
 def read(path, seed, durations=None):
@@ -12,7 +15,11 @@ def read(path, seed, durations=None):
     mapping = load(folders) if folders else {}
     for where, row in rows(path, "video", "question", "answer", "qid", "type"):
         video, question, answer = row["video"], row["question"].strip(), row["answer"].strip()
-        options = [row[f"a{i}"] for i in range(5)] if "a0" in row else None
+        options = [row[name] for name in OPTIONS if name in row]
+        if len(options) not in (0, len(OPTIONS)):
+            raise StageError(
+                f"{path}:1: columns {list(row)}, expected {', '.join(OPTIONS)}, or none for open answers"
+            )
         if not answer:
             yield where, None, "dropped: answer missing"
             continue

@@ -6,9 +6,9 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
-from lib.datasets.common import SPLITS
+from lib.datasets.common import SPLITS, several
 from lib.datasets.videos import ENDINGS, files_below
-from lib.labels import is_number, is_words
+from lib.labels import KINDS, is_number, is_words
 from lib.records import StageError, read_jsonl
 from lib.table import read_csv
 
@@ -80,6 +80,13 @@ def folder(root, question=None):
         )
 
 
+def path_problem(video):
+    """What is wrong with the path that a record gives its video, or None."""
+    if "://" in video:
+        return f"video {video!r:.200} is a URL; download it first, and name the file"
+    return f"video {video!r:.200}: ~ is not read here; write the path whole" if video[:2] == "~/" else None
+
+
 def understood(root):
     """One line on how folder() reads a folder: "val is the test split; 3 classes, a folder each"."""
     videos, others = videos_and_others(root)
@@ -93,13 +100,13 @@ def understood(root):
         found = [f"{', '.join(names)}: classes, not splits, {others}"]
     classes = {place.parts[depth - 1] for place in places if len(place.parts) > depth}
     if classes:
-        found.append(f"{len(classes)} classes, a folder each")
+        found.append(f"{several(len(classes), 'class', 'classes')}, a folder each")
     if bare := sum(len(place.parts) <= depth for place in places):
-        found.append(f"{bare} videos with their label in the file name")
+        found.append(f"{several(bare, 'video')} with the label in the file name")
     if others:
         endings = Counter(map(ending_of, others)).most_common()
         named = ", ".join(f"{n} {ending}" for ending, n in endings[:8]) + ", ..." * (len(endings) > 8)
-        found.append(f"{len(others)} files left out: {named}")
+        found.append(f"{several(len(others), 'file')} left out: {named}")
     return f"{root}: {'; '.join(found)}"
 
 
@@ -122,6 +129,8 @@ def row_record(row, line, question):
     """The record of a row, or what is wrong with it."""
     row = {key: value.strip() for key, value in row.items()}
     kind, value = row.get("kind") or "class", row["label"]
+    if kind not in KINDS:
+        return f"kind {kind!r:.60}, expected one of {', '.join(KINDS)}"
     if kind not in ("class", "text", "choice"):
         try:
             value = json.loads(value.lower() if kind == "boolean" else value)

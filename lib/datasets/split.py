@@ -4,6 +4,7 @@ import hashlib
 import os
 from typing import NamedTuple
 
+from lib.datasets.common import several
 from lib.datasets.groups import groups_of, link_of
 
 SHOWN = 20  # pairs of videos that stand on two sides are named one by one, these many
@@ -25,7 +26,7 @@ def grouped(videos, root, memory, workers):
     groups, names, copies = groups_of(videos, root, memory, workers)
     count = len({video for video, *_ in videos})
     sources = count - len(groups) + len(set(groups.values()))
-    line = f"split by source video: {count} videos of {sources} sources"
+    line = f"split by source video: {several(count, 'video')} of {several(sources, 'source')}"
     line += f", {names} under a second name" if names else ""
     line += f", {copies} a copy of another" if copies else ""
     if videos:

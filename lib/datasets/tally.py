@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from lib.datasets.common import several
 from lib.datasets.split import SHOWN
 from lib.datasets.usage import CAPTIONS
 from lib.records import StageError
@@ -51,9 +52,10 @@ def report(args, tally):
         print(f"{reason}: {times}, the first at {where}")
     if tally["questions"]:
         print("questions: " + ", ".join(f"{n} {what}" for what, n in tally["questions"].most_common()))
-    kinds = "labels: " + ", ".join(f"{n} {kind}" for kind, n in tally["kinds"].most_common())
+    kinds = "labels: " + (", ".join(f"{n} {kind}" for kind, n in tally["kinds"].most_common()) or "none")
     if args.dataset == CAPTIONS:
-        kinds = f"{tally['captions']['captions']} captions, {tally['captions']['bare']} clips without one"
+        found = tally["captions"]
+        kinds = f"{several(found['captions'], 'caption')}, {several(found['bare'], 'clip')} without one"
     print(f"{tally['good']} good records, {tally['bad']} bad; {kinds}")
     total = tally["good"] + tally["bad"]
     if not tally["good"]:
@@ -75,17 +77,20 @@ def refuse_sides(args, tally, both, sources):
             "move or delete all but one of its files" if args.dataset == "folder" else "mend the split column"
         )
         raise StageError(
-            f"{both} source videos have records in both splits (above: the first {SHOWN}); "
+            f"{several(both, 'source video has', 'source videos have')} records in both splits "
+            f"(above{f': the first {SHOWN}' if both > SHOWN else ''}); "
             f"a video must stand on one side: {remedy}"
         )
     for side in ("train", "test", "dev") if args.dev_share else ("train", "test"):
         if tally["sides"][side] or side == "test" and args.dataset == CAPTIONS and not args.test_share:
             continue
         cut = tally["good"] == args.limit
-        remedy = f"raise --limit {args.limit} or leave it out" if cut else "use more videos"
+        remedy = "raise --clips" if args.dataset == "demo" else "use more videos, another --test-share"
+        if cut:
+            remedy = f"raise --limit {args.limit} or leave it out, another --test-share"
         problem = (
             f"no {'training' if side == 'train' else side} records among {'the first ' * cut}"
-            f"{tally['good']}, of {sources} source videos; {remedy}, another --test-share"
+            f"{tally['good']}, of {several(sources, 'source video')}; {remedy}"
             f"{' (0: no test.jsonl)' * (args.dataset == CAPTIONS)}, or another --seed"
         )
         if not args.check:

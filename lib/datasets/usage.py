@@ -75,8 +75,10 @@ def check_usage(parser, args):
     opened = args.dataset == "folder" or args.dataset in READERS and not args.check
     if opened and not args.videos:
         parser.error(f"--dataset {args.dataset} needs --videos DIR")
-    if not args.check and not args.output or args.check and args.dataset == "demo":
-        parser.error("expected -o FOLDER (or --check, for data of your own)")
+    if args.check and args.dataset == "demo":
+        parser.error("--check: the demo makes its own data; expected -o FOLDER")
+    if not args.check and not args.output:
+        parser.error("expected -o FOLDER (or --check, which writes nothing)")
     if args.dataset != "charades-sta":
         refuse_given(parser, args, ["durations"], "it is for --dataset charades-sta")
     if args.dataset != CAPTIONS:
@@ -86,6 +88,8 @@ def check_usage(parser, args):
         refuse_given(parser, args, ["annotations"], reason)
     if args.dataset != "demo":
         refuse_given(parser, args, ["clips"], "it is for --dataset demo")
+    if args.clips < 2:
+        parser.error(f"--clips {args.clips}: expected at least 2, as half as many are held out")
     if args.dataset == "demo":
         named = ["videos", "annotations", "question", "test_share"]
         refuse_given(parser, args, named, "the demo makes its own")
@@ -94,3 +98,6 @@ def check_usage(parser, args):
     for flag, share in (("--test-share", args.test_share), ("--dev-share", args.dev_share)):
         if not 0 <= share < 1:
             parser.error(f"{flag} {share}: expected at least 0 and below 1")
+    if args.videos and not os.path.isdir(args.videos):
+        found = "a file" if os.path.exists(args.videos) else "nothing"
+        parser.error(f"--videos {args.videos}: expected a folder of videos, found {found}")

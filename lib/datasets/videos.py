@@ -154,14 +154,16 @@ def fitted(record, video):
             "mend start and end"
         )
         return None, None, problem
-    labels = []
+    labels, length = [], round(end - start, 3)  # as times are written: 1.4 - 1.1 is a little less than 0.3
+    if length <= 0:
+        return None, None, f"{record['video']}: from start {start} to end {end} s no frame is shown"
     for label in record["labels"]:
-        label, mended, problem = fitted_label(label, end - start, video)
+        label, mended, problem = fitted_label(label, length, video)
         if problem:
             return None, None, f"{record['video']}: {problem}"
         labels.append(label)
         note = mended or note
-    record = {**record, "labels": labels, "duration": round(end - start, 3)}
+    record = {**record, "labels": labels, "duration": length}
     return record, note, problem_of(record)
 
 
@@ -175,17 +177,20 @@ def fitted_label(label, length, video):
     kind, value = label["kind"], label["value"]
     if kind in ("interval", "time") and label.get("unit") != "fraction":
         pairs = value if kind == "interval" and isinstance(value[0], list) else [value]
-        late = [pair for pair in pairs if (pair[0] >= length if kind == "interval" else pair > length)]
+        latest = length + ROUNDING
+        late = [pair for pair in pairs if (pair[0] >= length if kind == "interval" else pair > latest)]
         if late:
             problem = (
                 f"label {label['name']!r} {late[0]} lies after the clip's end ({length:g} s); "
                 "times count from the clip's start"
             )
             return None, None, problem
-        if kind == "interval" and any(pair[1] > length for pair in pairs):
-            fit = [[pair[0], min(pair[1], round(length, 3))] for pair in pairs]
-            label = {**label, "value": fit if pairs is value else fit[0]}
-            return label, "clamped: interval ends after the video", None
+        if kind == "time":
+            return {**label, "value": min(value, length)}, None, None
+        fit = [[pair[0], min(pair[1], length)] for pair in pairs]
+        clamped = any(pair[1] > latest for pair in pairs)
+        label = {**label, "value": fit if pairs is value else fit[0]}
+        return label, "clamped: interval ends after the video" if clamped else None, None
     if label.get("unit") == "pixels":
         exact = [v / side for v, side in zip(value, (video["width"], video["height"]) * 2)]
         inside = [min(max(v, 0.0), 1.0) for v in exact]
