@@ -209,6 +209,15 @@ def by_packets(container, stream):
     return len(times), lambda index: (times[index], numbers[bisect_right(numbers, index) - 1]), clock
 
 
+def is_cut_off(container, stream):
+    """Whether the table of an mp4 or mov has its last frame behind the end of the file, as of a download that
+    broke off. The table may stand at the head: then all else is as of the whole file.
+    """
+    table = stream.index_entries
+    last = table[len(table) - 1] if len(table) else None
+    return last is not None and last.pos + last.size > os.path.getsize(container.name)
+
+
 def by_container(container, stream):
     """The table, or where there is none the packets."""
     return by_table(container, stream) or by_packets(container, stream)

@@ -21,6 +21,7 @@ from lib.streams import (
     by_decoding,
     by_packets,
     frames_of,
+    is_cut_off,
     open_stream,
     packets_of,
     rate_of,
@@ -184,6 +185,8 @@ def probe(path):
     height, width = (frame.width, frame.height) if frame.rotation % 180 else (frame.height, frame.width)
     container, stream = open_stream(path)
     with container:
+        if is_cut_off(container, stream):
+            raise VideoError(f"{path}: the file is cut off: its last frames are missing; download it again")
         frames, _, clock = by_container(container, stream)
         fps = rate_of(stream)
     return {

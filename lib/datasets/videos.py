@@ -12,7 +12,7 @@ from lib.video import VideoError, prefetch, probe
 
 NO_VIDEO = "dropped: video not found"
 SEVERAL = "dropped: several videos of its name, as deep in the folder"
-VERSION = 2  # of what lib.video.probe finds: a changed one looks anew
+VERSION = 3  # of what lib.video.probe finds: a changed one looks anew
 ENDINGS = {".mp4", ".mkv", ".webm", ".mov", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"}
 
 
