@@ -318,11 +318,8 @@ def main():
         else:
             audit(args.audit, args.embedder, args.seed, args.cases)
         return
-    if not args.inputs or not args.output or args.per_question < 1:
-        parser.error(
-            "expected one or more input files, -o OUTPUT and --per-question of at least 1 "
-            "(or --audit FILE, or --try JSON)"
-        )
+    if not args.inputs or not args.output:
+        parser.error("expected one or more input files and -o OUTPUT (or --audit FILE, or --try JSON)")
     low, high = args.keep_pass_rate or (0, 1)
     if not 0 <= low <= high <= 1:
         parser.error(f"--keep-pass-rate {low:g} {high:g}: expected 0 <= LOW <= HIGH <= 1")

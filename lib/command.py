@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from lib.labels import COORDINATES
 from lib.model import is_served
 from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
 from lib.model.server import server_of
+from lib.parts import parts_of
 from lib.process import world
 
 VIEWS = ("video", "shuffled", "still", "blind")
@@ -240,8 +242,14 @@ LEAST = {
     "max_new_tokens": 1,
     "max_thought_tokens": 1,
     "steps": 1,
+    "epochs": 1,
+    "accumulate": 1,
+    "lora_rank": 1,
+    "save_every": 1,
+    "per_question": 1,
+    "best": 1,
 }
-LEAST |= {"temperature": 0, "max_failures": 0, "learning_rate": 0, "seed": 0}
+LEAST |= {"temperature": 0, "max_failures": 0, "learning_rate": 0, "seed": 0, "cycle": 0}
 
 
 def refuse_given(parser, args, names, reason):
@@ -269,8 +277,8 @@ def check_flags(parser, args):
         refuse_given(parser, args, ["top_p"], "with --temperature 0 the likeliest token is taken")
     if getattr(args, "think", None) == "auto":
         args.think = None
-    if getattr(args, "merge", False) and args.shard:
-        parser.error("--merge is for all shards: expected no --shard with it")
+    if getattr(args, "merge", False):
+        check_merge(parser, args)
     if getattr(args, "shard", None) and world()[1] > 1:
         parser.error("--shard makes independent jobs of one process each: expected no launch of several")
     if getattr(args, "shard", None) and not re.fullmatch(r"\d+/[1-9]\d*", args.shard):
@@ -281,6 +289,14 @@ def check_flags(parser, args):
         parser.error(
             "--samples above 1 with --temperature 0 would draw the same answer every time; set a temperature"
         )
+
+
+def check_merge(parser, args):
+    """The same for --merge, which answers nothing itself."""
+    if args.shard:
+        parser.error("--merge is for all shards: expected no --shard with it")
+    if not os.path.exists(args.output) and not parts_of(args.output):
+        parser.error(f"--merge: no part of {args.output} is there; expected shards: --shard 0/N begins one")
 
 
 def check_frames(parser, args):

@@ -323,6 +323,13 @@ def test_a_flag_that_nothing_would_obey_is_bad_usage(words, tmp_path, monkeypatc
         ("02_generate.py '' -o d --model m", "input: is empty"),
         ("02_generate.py q.jsonl -o '' --model m", "--output: is empty"),
         ("02_generate.py q.jsonl -o d --model m --frame-cache c,inf", "expected DIR or DIR,GIB"),
+        (
+            "02_generate.py q.jsonl -o d --model m --frame-cache c,20G",
+            "cache 'c,20G': expected DIR or DIR,GIB",
+        ),
+        ("02_generate.py q.jsonl -o d --model m --cycle -1", "--cycle -1: expected at least 0"),
+        ("04_verify.py g.jsonl -o d --per-question 0", "--per-question 0: expected at least 1"),
+        ("04_verify.py g.jsonl", "error: expected one or more input files and -o OUTPUT"),
         ("03_rationalize.py g.jsonl -o d --model m --max-failures nan", "nan: expected a finite number"),
         ("04_verify.py g.jsonl -o d --judge ' '", "--judge: is empty"),
         (

@@ -300,8 +300,10 @@ def test_an_answer_that_was_cut_off_is_no_row(tmp_path, capsys):
         (["--full", "--feature-cache", "cache"], "--feature-cache: --full trains the projector"),
         (["--epochs", "1", "--steps", "5"], "--epochs: --steps says how long to train"),
         (["--preferences", "0.1", "--pairs", "short"], "--pairs: --preferences trains on whole answers"),
-        (["--epochs", "0"], "of at least 1"),
-        (["--lora-rank", "0"], "of at least 1"),
+        (["--epochs", "0"], "--epochs 0: expected at least 1"),
+        (["--lora-rank", "0"], "--lora-rank 0: expected at least 1"),
+        (["--accumulate", "0"], "--accumulate 0: expected at least 1"),
+        (["--save-every", "0"], "--save-every 0: expected at least 1"),
     ],
 )
 def test_a_flag_of_finetuning_that_would_be_ignored_is_bad_usage(tmp_path, words, said):

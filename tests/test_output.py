@@ -355,12 +355,13 @@ def test_a_shard_with_other_settings_is_refused_before_anything_is_answered(tmp_
         ["--shard", "1/0"],
         ["--shard", "-1/2"],
         ["--shard", "0/2", "--merge"],
+        ["--merge"],
     ],
 )
 def test_shards_that_there_are_not(tmp_path, words):
     command = ["02_generate.py", "x.jsonl", "-o", tmp_path / "y.jsonl", "--model", "m", *words]
     done = sh(*command, check=False)
-    assert done.returncode == 2 and "expected" in done.stderr
+    assert done.returncode == 2 and "expected" in done.stderr and not any(tmp_path.iterdir())
     launch = {**os.environ, "WORLD_SIZE": "2", "RANK": "0"}
     assert "independent jobs" in sh(*command[:6], "--shard", "0/2", check=False, env=launch).stderr
 

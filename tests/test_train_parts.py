@@ -286,6 +286,24 @@ def test_what_is_no_row_is_an_error(captions, tmp_path, capsys, records, reason)
     assert f"{path}{reason}" in capsys.readouterr().err
 
 
+def test_answers_that_nobody_verified_are_no_input(captions, tmp_path, capsys):
+    label = {"name": "it", "kind": "class", "value": "x"}
+    answer = {
+        "id": "a",
+        "video": "a.mp4",
+        "question": "Q?",
+        "labels": [label],
+        "answer": "x",
+        "origin": "direct",
+    }
+    for number, records in enumerate(([answer], [{**answer, "keep": False}, {**answer, "sample": 1}]), 1):
+        path = written(tmp_path / "generated.jsonl", records)
+        for words in ([], ["--preferences", "0.1"]):
+            assert tuned(tmp_path, path, tmp_path / "out", *words) == 1
+            assert f"{path}:{number}: no `keep`: not a file of 04_verify.py" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_kind_a_file(captions, captioned, tmp_path, capsys):
     path = written(tmp_path / "two.jsonl", [lines(captioned)[0], {**lines(captions)[1], "answer": "x"}])
     assert tuned(tmp_path, captions, tmp_path / "out", "--mix", path) == 1
@@ -301,9 +319,12 @@ def test_one_kind_a_file(captions, captioned, tmp_path, capsys):
         (["--train", "vision", "--load-in-4bit"], "--load-in-4bit rounds what --train trains"),
         (["--pairs", "short"], "--pairs is for answers of 04_verify.py"),
         (["--preferences", "0.1"], "--preferences is for answers of 04_verify.py"),
-        (["--shares", "caption=-1"], "--shares: invalid weight_of value"),
+        (
+            ["--shares", "caption=-1"],
+            "--shares: caption=-1: expected KIND=WEIGHT with a weight of at least 0",
+        ),
         (["--shares", "short=0"], "--shares short=0: the kinds of rows are: caption"),
-        (["--shares", "caption"], "--shares: invalid weight_of value"),
+        (["--shares", "caption"], "--shares: caption: expected KIND=WEIGHT"),
         (["--shares", "caption=1", "caption=2"], "expected each kind once"),
         (["--self-train", "x,1"], "the share 1, expected above 0 and below 1"),
         (["--shares", "caption=1", "temporal=1"], "the kinds of rows are: caption 5"),

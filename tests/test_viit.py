@@ -207,7 +207,7 @@ def test_bad_videos_cost_their_clips_and_too_many_end_it(clip_model, captions, t
     "more,said",
     [
         (("--steps", 3, "--epochs", 2), "--epochs: --steps says"),
-        (("--batch-size", 1), "--batch-size of at least 2"),
+        (("--batch-size", 1), "--batch-size 1: expected at least 2"),
         (("--model", "nowhere"), "no dual encoder can be loaded"),
     ],
 )

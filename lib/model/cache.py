@@ -60,9 +60,10 @@ def open_cache(cache):
     try:
         folder, bound = (folder, float(bound)) if comma else (bound, BOUND)
     except ValueError:
-        folder, bound = str(cache), BOUND  # a comma in the folder's name
+        bound = 0
     if not folder or not 0 < bound * 2**30 < math.inf:
-        raise StageError(f"cache {str(cache)!r}: expected DIR or DIR,GIB with more than 0 GiB", code=2)
+        expected = "expected DIR or DIR,GIB with more than 0 GiB (GIB is needed where DIR has a comma)"
+        raise StageError(f"cache {str(cache)!r}: {expected}", code=2)
     folder = os.path.abspath(folder)
     with _lock:
         if folder not in _folders:

@@ -45,15 +45,13 @@ def arguments(doc):
 
 def check_usage(parser, args):
     """Bad usage (exit code 2) for values that nothing can obey, and flags that nothing would."""
-    if args.cycles < 1 or args.trial < 0:
-        parser.error("expected --cycles of at least 1 and --trial of at least 0")
     if args.trial and (args.device or args.records):
         parser.error(
             "--trial tries records that are here on this device: leave it out, or --device and --records"
         )
     if not args.device:
         refuse_given(parser, args, ["gpus", "price", "efficiency", "shares"], "it goes with --device")
-    for name, least in (("gpus", 1), ("price", 0)):
+    for name, least in (("cycles", 1), ("trial", 0), ("gpus", 1), ("price", 0)):
         if (value := getattr(args, name)) is not None and value < least:
             parser.error(f"--{name} {value:g}: expected at least {least}")
     if args.efficiency is not None and not 0 < args.efficiency <= 1:

@@ -336,8 +336,10 @@ def main():
     add("--megabytes", type=float, default=MEGABYTES, help="its size at most (default: %(default)s)")
     add("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
     args = parser.parse_args()
-    if args.records < 0 or args.megabytes <= 0:
-        parser.error("expected --records of at least 0 and --megabytes above 0")
+    if args.records < 0:
+        parser.error(f"--records {args.records}: expected at least 0")
+    if args.megabytes <= 0:
+        parser.error(f"--megabytes {args.megabytes:g}: expected above 0")
     output = args.output or args.run / "report.html"
     if output.is_file() and not output.read_bytes()[:15].lower().startswith(b"<!doctype html>"):
         raise StageError(f"{output}: exists, and is no report; name another, or move it away")

@@ -47,10 +47,19 @@ def whole(path, records):
     return found
 
 
+def judged_records(path, limit):
+    """The records of a verified file. Raises StageError for one that nobody judged: it was not verified."""
+    records = read_records(path, answers=True, limit=limit)
+    for number, record in enumerate(records, 1):
+        if not {"keep", "verdict"} & record.keys():
+            raise StageError(f"{path}:{number}: no `keep`: not a file of 04_verify.py; run that on it first")
+    return records
+
+
 def rows_of(path, pairs, limit):
     """The training rows of a verified file, in its order: of kind reasoning and short."""
-    rows, records = [], read_records(path, answers=True, limit=limit)
-    records = whole(path, [record for record in records if record.get("keep")])
+    rows = []
+    records = whole(path, [record for record in judged_records(path, limit) if record.get("keep")])
     cut_short = sum(map(bool, (record.get("thought_truncated") for record in records)))
     if cut_short and world()[0] == 0:
         print(f"{path}: {cut_short} thoughts were cut short: without a row with reasoning", flush=True)
@@ -81,7 +90,7 @@ def preference_rows(path, limit):
     """As rows_of, with two answers a row: the n-th kept one and the n-th that asserts another label, of every
     question that has both.
     """
-    questions, records = {}, read_records(path, answers=True, limit=limit)
+    questions, records = {}, judged_records(path, limit)
     judged = [record for record in records if record.get("keep") or record.get("verdict") == "wrong"]
     judged = [record for record in judged if not record.get("thought_truncated")]
     for record in whole(path, judged):

@@ -1,6 +1,7 @@
 """The command line of 05: its flags, which of them go together, and what they are where not given."""
 
 import math
+from argparse import ArgumentTypeError
 
 from lib import trackers
 from lib.command import check_flags, parser_of
@@ -13,9 +14,12 @@ from lib.training.parts import is_whole, trains_encoder
 def weight_of(word):
     """(kind, weight) of a word of --shares."""
     kind, _, weight = word.rpartition("=")
-    if not kind or not 0 <= float(weight) < math.inf:
-        raise ValueError
-    return kind, float(weight)
+    try:
+        if kind and 0 <= float(weight) < math.inf:
+            return kind, float(weight)
+    except ValueError:
+        pass
+    raise ArgumentTypeError(f"{word}: expected KIND=WEIGHT with a weight of at least 0, e.g. short=1")
 
 
 def flags(doc):
@@ -139,9 +143,6 @@ def check_usage(parser, args, fsdp):
     ):
         if ignored:
             parser.error(f"{flag}: {reason}: leave out one of the two")
-    counts = (args.epochs, args.accumulate, args.lora_rank, args.save_every)
-    if any(count is not None and count < 1 for count in counts):
-        parser.error("expected --epochs, --accumulate, --lora-rank and --save-every of at least 1")
     for folder in filter(None, (args.frame_cache, args.feature_cache)):
         open_cache(folder)
     check_thinking(args.model, args.think)

@@ -105,8 +105,8 @@ def parsed():
     check_flags(parser, args)
     if not args.drop and args.least is None and args.best is None:
         parser.error("expected --drop, --least or --best: without any nothing is filtered")
-    if not 0 <= args.drop < 1 or args.best is not None and args.best < 1:
-        parser.error("expected --drop from 0 to below 1, and --best of at least 1")
+    if not 0 <= args.drop < 1:
+        parser.error(f"--drop {args.drop:g}: expected at least 0 and below 1")
     return args
 
 

@@ -234,8 +234,8 @@ def parsed():
         parser.error("--epochs: --steps says how long to train: leave out one of the two")
     if args.epochs is None and not args.steps:
         args.epochs = 20
-    if args.batch_size < 2 or args.save_every < 1 or (args.epochs is not None and args.epochs < 1):
-        parser.error("expected --batch-size of at least 2, --epochs and --save-every of at least 1")
+    if args.batch_size < 2:
+        parser.error(f"--batch-size {args.batch_size}: expected at least 2, as pairs are told apart")
     return args
 
 
