@@ -29,7 +29,7 @@ LAUNCH      ?= $(PY)#     how model stages start, e.g. LAUNCH="torchrun --nproc_
 SERVE       ?=#           server that answers 02 and 03 of the cycles, e.g. SERVE="vllm serve {model} --port {port}" (lib/tools/serve.py)
 REPORT_TO   ?=#           tensorboard, wandb or trackio: follow 05 and the figures of each cycle there
 SERVED      ?=#           how it is asked, e.g. SERVED=video=jpeg (lib/model/server.py)
-TRUST       ?=#           yes: take what was made with other prompts or code as it is; its sidecar then says so
+TRUST       ?=#           yes or no: take what was made with other prompts or code as it is; its sidecar then says so
 ifeq ($(DATASET),demo)
 export OMP_NUM_THREADS ?= 1#  so small a model gains nothing from two, and loses much when the second core is busy
 PREPARE     ?= --clips 700
@@ -137,7 +137,8 @@ flags_finetune = --model $(BASE) --seed $(SEED) $(FINETUNE)
 flags_evaluate = --seed $(SEED) $(EVALUATE)
 flags_model    = $(MODEL)
 flags_results  = $(up_to)
-NOTES := prepare base generate rationalize verify finetune preferences evaluate model results $(VIIT_NOTES)
+STAGES := generate rationalize verify finetune evaluate
+NOTES := prepare base $(STAGES) preferences model results $(VIIT_NOTES)
 asking = lib/prompts.py lib/thoughts.py lib/video.py lib/streams.py lib/labels.py lib/records.py lib/model/*.py
 code_prepare     = 01_prepare.py lib/labels.py lib/records.py lib/video.py lib/streams.py lib/datasets/*.py lib/captions/*.py lib/demo/world.py
 code_base        = lib/prompts.py lib/muon.py lib/demo/*.py
@@ -149,20 +150,27 @@ code_preferences = $(code_finetune)
 code_evaluate    = 06_eval.py $(asking) lib/verifier/*.py lib/benchmarks/*.py
 $(foreach v,$(if $(GOALS),$(NOTES)),$(eval sum_$v := $(if $(code_$v),| code $(firstword $(shell cat $(code_$v) | cksum)))))
 ifeq (folder,$(strip $(DATASET)))
-sum_prepare += | videos $(firstword $(shell ls -LR '$(VIDEOS)' | cksum))# there is no annotation file to be newer
+sum_prepare += | videos $(firstword $(shell ls -LR '$(VIDEOS)' 2>/dev/null | cksum))# there is no annotation file to be newer
 endif
 $(foreach v,$(NOTES),$(eval note_$v = $$(strip $$(flags_$v) $(sum_$v))))
 export $(NOTES:%=flags_%) $(NOTES:%=note_%)
 stale = $(if $(call same,$(note_$(1)),$(strip $(file <$(RUN)/flags/$(1)))),,FORCE)
 $(NOTES:%=$(RUN)/flags/%): $(RUN)/flags/%: $$(call stale,$$*)
 	@mkdir -p $(@D); printf '%s\n' "$$note_$*" > $@
+# before the first stage: what another does not take is told at once
+$(RUN)/flags/stages: $(STAGES:%=$(RUN)/flags/%) | $(READY)
+	@$(PY) -m lib.tools.stage_flags && touch $@
+$(RUN)/flags/prepare $(RUN)/flags/base $(RUN)/flags/model: | $(RUN)/flags/stages
 
-replace = --overwrite$(if $(TRUST), --trust-code)
+replace = --overwrite$(if $(filter yes,$(TRUST)), --trust-code)
 report_to = $(patsubst %,--report-to %,$(filter-out none,$(REPORT_TO)))
 follow = $(if $(report_to),-$(PY) -m lib.tools.follow $(RUN)$(up_to) $(report_to))# a tracker that fails costs no cycle
 ifeq ($(DATA),$(RUN)/data)
-$(RUN)/data/train.jsonl $(RUN)/data/test.jsonl $(if $(findstring --dev-share,$(PREPARE) $(DEV)),$(RUN)/data/dev.jsonl) &: $(ANNOTATIONS) $(RUN)/flags/prepare | $(READY)
+$(RUN)/data/train.jsonl $(RUN)/data/test.jsonl $(if $(findstring --dev-share,$(PREPARE) $(DEV)),$(RUN)/data/dev.jsonl) &: $(wildcard $(ANNOTATIONS)) $(RUN)/flags/prepare | $(READY)
 	$(PY) 01_prepare.py -o $(RUN)/data $(replace) $(flags_prepare)
+else
+$(DATA)/train.jsonl $(DATA)/test.jsonl $(DATA)/dev.jsonl:
+	$(error DATA is '$(DATA)': it has no $(@F); make the data of the run it belongs to first, or leave DATA out)
 endif
 
 $(RUN)/base/DONE: $(RUN)/flags/base | $(READY)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -191,7 +192,7 @@ def test_a_second_make_with_other_flags_is_refused_before_it_writes(make):
     hold = make.ran.with_name("ran.hold")
     hold.touch()
     first = make.start("cycle", "N=1", "GENERATE=--samples 2", *make.named)
-    wait_for(make.ran.exists, first)
+    wait_for(lambda: make.ran.exists() and "01_prepare.py" in make.ran.read_text(), first)
     before, files = (make.run / "run.mk").read_text(), sorted((make.run / "flags").iterdir())
     second = make("cycle", "N=1", "GENERATE=--samples 4")
     assert second.returncode == 2 and "another make is at work on it" in second.stderr, second.stderr
@@ -225,6 +226,16 @@ def test_a_second_make_with_other_flags_is_refused_before_it_writes(make):
         ("N=", "N is ''"),
         ("N=1 2", "N is '1 2'"),
         ("N=1.5", "N is '1.5'"),
+        ("ORIGINS=direct rationalised", "ORIGINS is 'direct rationalised': expected direct or rationalized"),
+        ("ORIGINS=", "ORIGINS is empty"),
+        ("DROP=blnd", "DROP is 'blnd': expected blind or shuffled"),
+        ("TRUST=true", "TRUST is 'true': expected yes or no"),
+        ("PUBLIC=1", "PUBLIC is '1': expected yes or no"),
+        ("model=a", "model=... is no variable of this Makefile: did you mean MODEL=?"),
+        ("GENERATES=--samples 4", "did you mean GENERATE=?"),
+        ("SHARE=1 1 1", "did you mean SHARES=?"),
+        ("cyle", "no target 'cyle': make help lists them"),
+        ("DATA=runs/nix/data", "DATA is 'runs/nix/data': it has no "),
     ],
 )
 def test_what_make_cannot_take_is_named(make, word, said):
@@ -235,7 +246,7 @@ def test_what_make_cannot_take_is_named(make, word, said):
         done = make("cycle", word, *words)
     errors = done.stderr.strip().splitlines()
     assert done.returncode == 2 and len(errors) == 1 and said in errors[0], done.stderr
-    assert not make.ran.exists() and not make.run.exists()
+    assert not make.ran.exists() and (not make.run.exists() or word.startswith("DATA=runs"))
 
 
 def test_a_run_from_before_is_not_taken_for_the_demo(make):
@@ -259,6 +270,30 @@ def test_edited_prompts_and_code_are_seen(finished, tmp_path):
     prompts.write_text(prompts.read_text().replace("explain step-by-step", "explain"))
     assert {"02_generate", "03_rationalize"} <= set(finished.scripts("cycle"))
     assert "--trust-code" in finished("-n", "cycle", "TRUST=yes").stdout
+    assert "--trust-code" not in finished("-n", "cycle", "TRUST=no").stdout
+
+
+def test_flags_of_later_stages_are_asked_about_before_the_first(make):
+    good = [f"{name}=" for name in ("FINETUNE", "VERIFY", "EVALUATE")]  # the last one named counts
+    make.python.write_text(f'#!/bin/bash\nexec {sys.executable} "$@"\n')
+    for word, said in (
+        ("FINETUNE=--batchsize 4", "05_finetune.py: error: unrecognized arguments: --batchsize 4"),
+        ("VERIFY=--per-question x", "04_verify.py: error: argument --per-question: invalid int value"),
+        ("EVALUATE=--note 'x", "EVALUATE: No closing quotation"),
+    ):
+        done = make("cycle", *good, word, *make.named)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert "01_prepare" not in done.stdout
+    # asked again until all are good; then the labels are looked for, which are not there
+    (make.python.parent / "labels.csv").unlink()
+    done = make("cycle", *good, *make.named)
+    assert "01_prepare.py: error: " in done.stderr and "labels.csv: No such file" in done.stderr
+    assert "No rule" not in done.stderr
+
+
+def test_a_folder_of_videos_that_is_not_there_is_said_once(make):
+    done = make("-n", "cycle", "DATASET=folder", "VIDEOS=nix", "MODEL=m", make.named[0])
+    assert done.returncode == 0 and not done.stderr
 
 
 def test_smoke_is_not_tried_in_the_demo_run():

@@ -9,12 +9,24 @@ OF_VIIT    := WRITER ENCODER WORLD LEARN JOBS VISION LANGUAGE TWICE CAPTION DUAL
 REMEMBERED := $(OF_DATA) $(OF_MODEL) $(OF_STAGES) $(OF_VIIT_DATA) $(OF_VIIT)
 ABOUT_CODE := help smoke audit bench lint test test-slow setup# targets that look at no run, or make one of their own
 READS_ONLY := plan results report export push
+OF_A_CALL  := RUN TRUST TO WHAT EXPORT HUB PUBLIC DEVICE GPUS PRICE EFFICIENCY SHARES RECORDS TRIAL PARALLEL DEV# which no run remembers
 GOALS      := $(filter-out $(ABOUT_CODE),$(or $(MAKECMDGOALS),help))
 ASKS_ONLY  := $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))
 MAKES      := $(if $(ASKS_ONLY),,$(filter-out $(READS_ONLY),$(GOALS)))
 
+# a goal that is none, and a variable of the command line that is a slip of another (run=, GENERATES=), are refused before all else
+known_goals := $(shell sed -n 's/^\.PHONY://p' Makefile lib/*/*.mk)
+$(foreach g,$(filter-out $(known_goals),$(MAKECMDGOALS)),$(if $(findstring /,$g)$(wildcard $g),,$(error no target '$g': make help lists them)))
+commanded   := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $v))),$v))
+upper       = $(shell printf %s '$(subst ','\'',$(1))' | tr a-z- A-Z_)
+close_to    = $(firstword $(filter $(1) $(1)S $(patsubst %S,%,$(1)),$(OF_A_CALL) $(REMEMBERED)))
+meant       = $(if $(filter $(1),$(OF_A_CALL) $(REMEMBERED)),,$(call close_to,$(call upper,$(1))))
+$(foreach v,$(commanded),$(foreach other,$(call meant,$v),$(error $v=... is no variable of this Makefile: did you mean $(other)=?)))
+$(foreach v,PUBLIC TRUST,$(if $(filter-out yes no,$($v))$(word 2,$($v)),$(error $v is '$($v)': expected yes or no)))
+
 # paths and names go to bash as they are: one that bash would split or read otherwise is refused
 hash := \#
+comma := ,
 UNSAFE := ' " \ $$ ` ; & | < > ( ) * ? [ ] { } !
 given = $(filter command environment,$(firstword $(origin $(1))))
 unsafe_in = $(strip $(foreach sign,$(UNSAFE),$(if $(findstring $(sign),$(value $(1))),$(sign))))
@@ -28,6 +40,10 @@ $(foreach v,RUN VIDEOS ANNOTATIONS MODEL BASE DATA DATASET SEED $(OF_VIIT_DATA),
 digits = $(subst 0,,$(subst 1,,$(subst 2,,$(subst 3,,$(subst 4,,$(subst 5,,$(subst 6,,$(subst 7,,$(subst 8,,$(subst 9,,$(1)))))))))))
 odd_number = $(if $(call digits,$(filter-out auto,$(1))),x,$(filter-out 1,$(words $(1))))
 $(if $(call given,N),$(if $(call odd_number,$(N)),$(error N is '$(N)': expected a number of cycles, or auto)))
+only = $(if $(call given,$(1)),$(if $(filter-out $(2),$($(1))),$(error $(1) is '$($(1))': expected $(3))))
+$(call only,ORIGINS,direct rationalized,direct or rationalized$(comma) or both)
+$(call only,DROP,blind shuffled,blind or shuffled$(comma) or both)
+$(if $(call given,ORIGINS),$(if $(strip $(ORIGINS)),,$(error ORIGINS is empty: expected direct or rationalized$(comma) or both)))
 ifneq (1,$(words $(RUN)))
 $(error RUN is '$(RUN)': expected one path without spaces)
 endif

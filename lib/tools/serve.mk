@@ -1,6 +1,5 @@
 # With SERVE a server of the cycle's model answers, one start for both stages: one rule then makes both files. They are precious, since
 # they exist only when complete: what 02 has finished must outlive a 03 that fails or is interrupted. Included by the Makefile.
-comma := ,
 URL = {url}$(SERVED:%=$(comma)%)
 served = $(PY) -m lib.tools.serve --server $(call quoted,$(SERVE)) --model $(call model_of,$(1)) --log $(RUN)/cycle$(1)/server.log -- $(SHELL) $(.SHELLFLAGS) $(call quoted,$(2))
 asked  = $(PY) $(call $(1)_of,$(2),$(URL))
