@@ -136,6 +136,8 @@ def test_counts_are_exact_and_flags_are_obeyed(smoke, tmp_path, monkeypatch, cap
         2 * questions + questions
     )  # half taken to be rejected, two samples of each
     assert two["rationalize x 3"][0].endswith(f"(at most {questions})") and two["generate x 3"][7] == "-"
+    # a question has kept direct answers or rationalized ones, two rows each
+    assert two["finetune x 3"][0].endswith(f"(at most {2 * 2 * questions})")
     alone = cells(
         planned(monkeypatch, capsys, *words_of(smoke, tmp_path, "--trial", "0", "--origins", "rationalized"))
     )
@@ -178,10 +180,10 @@ def test_a_trial_gives_times_and_leaves_nothing(smoke, tmp_path, monkeypatch, ca
 def test_a_failing_trial_says_why(smoke, monkeypatch, capsys, tmp_path, forks):
     monkeypatch.setattr(plan.tempfile, "tempdir", str(tmp_path))
     words = [
-        str(word).replace("--samples 2", "--samples 2 --tempo 3") for word in words_of(smoke, smoke / "base")
+        str(word).replace("--samples 2", "--samples 2 --top-p 3") for word in words_of(smoke, smoke / "base")
     ]
     with pytest.raises(
-        plan.StageError, match=r"02_generate.py ended with exit code 2(.|\n)*--tempo(.|\n)*--trial 0"
+        plan.StageError, match=r"02_generate.py ended with exit code 2(.|\n)*--top-p(.|\n)*--trial 0"
     ):
         planned(monkeypatch, capsys, *words)
     assert not list(tmp_path.iterdir())
@@ -262,14 +264,14 @@ def test_features_and_states_are_counted_and_a_short_disk_is_said(smoke, monkeyp
     for free, warned in ((2**50, False), (2**30 + 2**22, True)):
         monkeypatch.setattr(plan.shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
         said = planned(monkeypatch, capsys, *words_of(smoke, smoke / "base", "--trial", "0"))
-        assert re.search(rf"while it trains: 1 states .*iB, features of {len(clips)} clips .*iB", said)
+        assert re.search(rf"while it trains: 1 state, .*iB; features of {len(clips)} clips, .*iB", said)
         assert ("are left for these features" in said) == warned
         assert re.search(r"of disk and .*iB while 05 trains \(", said)
     full = [
         str(w).replace("--batch-size 4", "--batch-size 4 --full") for w in words_of(smoke, smoke / "base")
     ]
     said = planned(monkeypatch, capsys, *full, "--trial", "0")
-    assert "features of 0 clips 0 B" in said
+    assert "features of 0 clips, 0 B" in said
 
 
 def test_the_rows_of_short_last_steps_are_counted_once():
@@ -395,6 +397,11 @@ def test_times_are_those_of_the_roofline():
         (("--device", "h100", "--gpus", "0"), "expected at least 1"),
         (("--device", "h100", "--efficiency", "40"), "at most 1"),
         (("--device", "h100", "--shares", "1", "2", "0"), "three shares from 0 to 1"),
+        (("--device", ""), "argument --device: is empty"),
+        (("--device", "h100", "--price", "nan"), "nan: expected a finite number"),
+        (("--generate=--frmaes 64",), "02_generate.py: error: unrecognized arguments: --frmaes 64"),
+        (("--verify=--per-question x",), "04_verify.py: error: argument --per-question: invalid int"),
+        (("--evaluate=--view 'still",), "--evaluate: No closing quotation"),
         (("--records", "many"), r"expected COUNT\[,test=COUNT\]"),
         (("--records", "5,colour=red"), r"expected COUNT\[,test=COUNT\]"),
     ],

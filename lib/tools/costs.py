@@ -276,4 +276,4 @@ def device():
     if place.type == "cuda":
         about = torch.cuda.get_device_properties(place)
         return about.name, about.total_memory, dtype_of("auto", place).itemsize
-    return f"CPU, {os.cpu_count()} cores", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 4
+    return f"the CPU ({os.cpu_count()} cores)", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), 4

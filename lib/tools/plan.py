@@ -46,7 +46,7 @@ from lib.tools.costs import (
 )
 from lib.tools.plan_flags import STAGES, arguments, check
 from lib.tools.plan_memory import answering_memory, disk_of, memory_of
-from lib.tools.plan_rows import ON_A_CARD, TITLES, show, table, total
+from lib.tools.plan_rows import ON_A_CARD, TITLES, most_records, show, table, total
 from lib.tools.roofline import machine_of, premises, priced
 from lib.tools.shapes import sizes_of
 from lib.tools.stand_in import stand_in
@@ -231,7 +231,7 @@ def elsewhere(args, facts, machine, shares):
     print(premises(machine, shares))
     rows = priced(table(facts, args, shares), facts, machine)
     sums = {column: total(rows, column) for column in [*TITLES, *ON_A_CARD]}
-    show(rows, table(facts, args, [1, 1, 1]), sums)
+    show(rows, most_records(facts, args), sums)
     more, _, lines = disk_of(facts, rows, 2, float("inf"))
     place = machine.place()
     print(*answering_memory(facts, *place)[0], *memory_of(facts, *place, machine.count)[0], *lines, sep="\n")
@@ -253,11 +253,11 @@ def here(args, facts, place, shares, took, had):
     rows = table(facts, args, [part / max(whole, 1) for part, whole in shares])
     least, most = table(facts, args, low), table(facts, args, high)
     sums = {column: total(rows, column) for column in TITLES}
-    show(rows, table(facts, args, [1, 1, 1]), sums)
+    show(rows, most_records(facts, args), sums)
     disk, free, spent = human_bytes(sums["disk"]), free_bytes(args.run), "time not known"
     more, states, lines = disk_of(facts, rows, place[2], free - sums["disk"])
     lines, peak = memory_of(facts, *place)[0] + lines, getattr(facts.trial.get("finetune"), "peak", None)
-    if peak is not None and not place[0].startswith("CPU"):  # there it would be Python's and torch's own
+    if peak is not None and not "CPU" not in place[0]:  # there it would be Python's and torch's own
         lines.append(f"measured in the trial of 05: {peak} GiB at its peak")
     if free < sums["disk"] + states:
         needed = human_bytes(sums["disk"] + states)

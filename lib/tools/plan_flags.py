@@ -1,22 +1,23 @@
 """The command line of make plan."""
 
-import argparse
 import os
+import shlex
 
-from lib.command import refuse_given
+from lib.command import checked_parser, refuse_given
 from lib.model import is_served
 from lib.records import StageError
 from lib.tools.roofline import EFFICIENCY
+from lib.tools.stage_flags import STAGES as WORDS
+from lib.tools.stage_flags import parse
 from lib.tools.stand_in import FORM
+from lib.tools.trial import ROOT
 
-STAGES = ("generate", "rationalize", "verify", "finetune", "evaluate")
+STAGES = tuple(WORDS)
 
 
 def arguments(doc):
     """What the command line says. Bad usage ends it with exit code 2."""
-    parser = argparse.ArgumentParser(
-        prog="lib.tools.plan", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(doc)
     add = parser.add_argument
     add("input", help="questions to learn from: train.jsonl of 01_prepare.py")
     add("--test", required=True, help="held-out questions: test.jsonl of 01_prepare.py")
@@ -25,7 +26,7 @@ def arguments(doc):
     add("--model", required=True, help="folder, hub id or server that cycle 1 asks")
     for name in STAGES:
         text = f"all flags of that stage, as one word: --{name}='--seed 0 ...'"
-        add(f"--{name}", default="", required=name == "finetune", metavar="FLAGS", help=text)
+        add(f"--{name}", type=str, default="", required=name == "finetune", metavar="FLAGS", help=text)
     add("--cycles", type=int, default=1, help="cycles of the run (default: %(default)s)")
     add("--trial", type=int, help="records to try at least; 0 for none (default: 10, with --device 0)")
     origins, views = ["direct", "rationalized"], ("blind", "shuffled")
@@ -40,7 +41,17 @@ def arguments(doc):
     args = parser.parse_args()
     args.trial = 10 if args.trial is None and not (args.device or args.records) else args.trial or 0
     check_usage(parser, args)
+    check_stages(parser, args)
     return args
+
+
+def check_stages(parser, args):
+    """The same for flags that a stage would not take: it reads them itself."""
+    for name, (script, *words) in WORDS.items():
+        try:
+            parse([str(ROOT / script), *words, *shlex.split(getattr(args, name))])
+        except ValueError as error:  # of shlex, as of a quote that is left open
+            parser.error(f"--{name}: {error}: {getattr(args, name)}")
 
 
 def check_usage(parser, args):

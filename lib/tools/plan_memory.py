@@ -28,8 +28,9 @@ def disk_of(facts, rows, number, free):
     clip = cost.size if cost and cost.size else numbers * bytes_of_number(flags, number)
     features, room = row["clips"] * clip, cache.room(free, states)
     lines = [
-        f"disk of 05 while it trains: {row['states']} states {human_bytes(states)}, features of "
-        f"{row['clips']:,.0f} clips {human_bytes(features)} ({human_bytes(clip)} each)"
+        f"disk of 05 while it trains: {row['states']} state{'s' * (row['states'] != 1)}, "
+        f"{human_bytes(states)}; features of {row['clips']:,.0f} clips, {human_bytes(features)} "
+        f"({human_bytes(clip)} each)"
     ]
     if features > room:
         lines.append(

@@ -111,6 +111,15 @@ def table(facts, args, shares):
     ]
 
 
+def most_records(facts, args):
+    """{stage: records at most}: a question is rejected, and rationalized, or its direct answers are kept."""
+    most = {}
+    for shares in ((1, 0, 1), (0, 1, 0)):
+        for name, _, row in table(facts, args, shares):
+            most[name] = max(most.get(name, 0), row["records"])
+    return most
+
+
 def total(rows, column):
     """Of a column over the run; None where that of a stage is not known."""
     values = [(times, row.get(column, 0)) for _, times, row in rows]
@@ -131,14 +140,14 @@ def cell(column, value):
 def show(rows, most, sums):
     """Print what a stage costs each time it runs, and the sums over the run.
 
-    `most` are the rows where every question is asked again and every answer kept.
+    `most`: {stage: records at most}.
     """
     titles = {**TITLES, **{key: title for key, title in ON_A_CARD.items() if key in sums}}
     lines = [("stage", *titles.values())]
-    for (name, times, row), (_, _, wide) in zip(rows, most):
+    for name, times, row in rows:
         cells = [cell(column, row.get(column)) for column in titles]
-        if wide["records"] > row["records"]:
-            cells[0] = f"~{cells[0]} (at most {human(wide['records'])})"
+        if most[name] > row["records"]:
+            cells[0] = f"~{cells[0]} (at most {human(most[name])})"
         lines.append((f"{name} x {times}" if times > 1 else name, *cells))
     lines.append(("in all", "", "", *(cell(column, sums[column]) for column in list(titles)[2:])))
     widths = [max(map(len, column)) for column in zip(*lines)]
