@@ -337,8 +337,9 @@ def sentences_of(where, entry):
     """[((start, end), sentence, note)] of a video of ActivityNet Captions, whose official files have some
     times the wrong way round, or one instant in place of two: there the picture of that instant is meant.
     """
-    entry = entry if isinstance(entry, dict) else {"found": entry}
-    pairs, sentences = entry.get("timestamps"), entry.get("sentences")
+    pairs, sentences = (
+        (entry.get("timestamps"), entry.get("sentences")) if isinstance(entry, dict) else (0, 0)
+    )
     if not (isinstance(pairs, list) and isinstance(sentences, list) and len(pairs) == len(sentences)):
         raise StageError(f"{where}: found {entry!r:.60}; {EXPECTED}")
     if wrong := [pair for pair in pairs if not is_pair(pair)]:

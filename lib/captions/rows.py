@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 
 from lib.captions.formats import (
     CAPTION,
@@ -64,13 +65,23 @@ def read_by_form(path, rows):
         if is_ours(row):
             yield from (("ours", where, row_read) for row_read in our_row(path, row))
             continue
-        form = form or form_of(row)
+        if form is None:
+            form = form_of(row)
+            refuse_videoless(where, form, row)
         keys, read = FORMS.get(form, (set(), own))
         if missing := sorted(keys - row.keys()):
             text = f"no {' and no '.join(missing)}, as the first row has"
             yield form, where, Problem(text, f"dropped: {text}")
             continue
         yield from ((form, where, row_read) for row_read in read(row))
+
+
+def refuse_videoless(where, form, row):
+    """Raise StageError for the first row of a file of one's own without a place for a video."""
+    if form == "own" and not row.keys() & {*VIDEO.split("|")}:
+        names = ", ".join(map(repr, row))
+        commas = "; columns are separated by commas" if re.search(r"[;\t|]", names) else ""
+        raise StageError(f"{where}: no video among {names:.120}{commas}; {EXPECTED}")
 
 
 # ---------------------------------------------------------------- files
