@@ -1008,7 +1008,11 @@ def test_indices_are_read_as_csv_and_pandas_write_them(three):
             '{"id": "v_0", "question": "what is 0 doing", "answer": "A"}\n',
             "p.jsonl:1: no row holds a reply: found id, question, answer, expected .* rename it prediction",
         ),
-        ("p.csv", "id;prediction\nv_0;1\n", "p.csv:2: found id;prediction, expected id, question_id, qid or"),
+        (
+            "p.csv",
+            "id;prediction\nv_0;1\n",
+            "p.csv:2: found id;prediction, expected id, .* have commas between",
+        ),
         (
             "p.csv",
             "name,reply\nv_0,1\n",

@@ -146,7 +146,8 @@ def place_of(where, row):
     """By what a row without an id is found: its video. Raises StageError where it names none."""
     video = next((row[k] for k in VIDEOS if k in row), None)
     if video is None:
-        raise StageError(f"{where}: found {', '.join(map(str, row))}, {EXPECTED}")
+        commas = "; columns of a CSV have commas between" if len(row) == 1 else ""
+        raise StageError(f"{where}: found {', '.join(map(str, row))}, {EXPECTED}{commas}")
     return (stem(video),)
 
 

@@ -90,7 +90,8 @@ class Usage:
         )
 
 
-class Client(NamedTuple):
+@dataclass(eq=False)
+class Client:
     """The hub's client for a server, and what came of it."""
 
     hub: object
