@@ -209,11 +209,30 @@ def test_bad_videos_cost_their_clips_and_too_many_end_it(clip_model, captions, t
         (("--steps", 3, "--epochs", 2), "--epochs: --steps says"),
         (("--batch-size", 1), "--batch-size 1: expected at least 2"),
         (("--model", "nowhere"), "no dual encoder can be loaded"),
+        (("--epochs", 0), "--epochs"),
+        (("--learning-rate", 0), "--learning-rate 0: expected above 0"),
+        (("--unseen", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
     ],
 )
 def test_wrong_usage_of_training_is_named(clip_model, captions, tmp_path, more, said):
     ended = train(captions, clip_model, tmp_path / "d", *more, check=False)
     assert ended.returncode in (1, 2) and said in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_videos_that_are_to_be_found_are_not_learnt_from(clip_model, captions, tmp_path):
+    unseen = tmp_path / "gallery.jsonl"
+    unseen.write_text(
+        json.dumps({"video": "clip3.mp4", "start": 0.1, "caption": "of its video a part"}) + "\n"
+    )
+    words = ("--steps", 2, "--videos", captions.parent / "videos", "--unseen", unseen)
+    done = train(captions, clip_model, tmp_path / "d", *words)
+    assert (
+        f"clips left out, of videos that are in {unseen}: 1\n" in done.stdout
+        and "2 steps on 11 clips" in done.stdout
+    )
+    assert str(unseen) in json.loads((tmp_path / "d.meta.json").read_text())["inputs"]
+    ended = train(captions, clip_model, tmp_path / "e", *words[:-1], captions, check=False)
+    assert ended.returncode == 1 and "0 clips with captions of videos that are not in" in ended.stderr
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 from conftest import LIMIT, ROOT, lines, wait_for
@@ -69,7 +70,9 @@ def test_no_training_is_given_the_same_rows_twice(tmp_path):
 def test_on_clips_of_ones_own_the_steps_are_these(tmp_path):
     run, clips = tmp_path / "run", tmp_path / "clips"
     clips.mkdir()
-    words = [f"RUN={run}", "MODEL=some/model", "CAPTIONS=caps.csv", f"CLIPS={clips}", "WRITER=some/text"]
+    captions = tmp_path / "caps.csv"
+    captions.write_text("video,caption\na.mp4,a dog runs\n")
+    words = [f"RUN={run}", "MODEL=some/model", f"CAPTIONS={captions}", f"CLIPS={clips}", "WRITER=some/text"]
     planned = make("-n", "viit-all", *words).stdout
     steps = [line for line in planned.splitlines() if "python" in line]
     for part in (
@@ -82,9 +85,17 @@ def test_on_clips_of_ones_own_the_steps_are_these(tmp_path):
         "--style caption --model some/model",
         "--model openai/clip-vit-base-patch16",
         f"--questions {run}/viit/captions/test.jsonl",
+        f"--unseen {run}/viit/captions/test.jsonl",  # which CLIPS may hold
     ):
         assert any(part in step for step in steps), part
     assert "lib.demo" not in planned
     for missing in ("MODEL=", "CLIPS="):
         left = [word for word in words if not word.startswith(missing)]
         assert "is empty" in make("-n", "viit", *left, code=2).stderr
+    # what is not there is told before any work, and is not remembered
+    for name in ("CAPTIONS", "CLIPS", "GALLERY", "VIDEOS"):
+        more = [word for word in words if not word.startswith(name)]
+        said = make("viit", *more, f"{name}=nosuch.csv", code=2).stderr
+        assert f"{name} is 'nosuch.csv': no such file or folder" in said and not (run / "run.mk").exists()
+    ended = make("viit", *words, f"ENCODER={clips}", f"PY={sys.executable}", code=2)
+    assert f"{clips}: no dual encoder can be loaded" in ended.stderr and "01_prepare.py" not in ended.stdout

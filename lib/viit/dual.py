@@ -19,7 +19,9 @@ from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 from transformers.models.siglip.modeling_siglip import SiglipVisionEmbeddings
 from transformers.utils import logging
 
+from lib.command import checked_parser
 from lib.model.hub import from_hub, why_not
+from lib.process import run
 from lib.records import StageError
 
 MOST = math.log(100)  # of the learned scale of similarities, as CLIP bounds it
@@ -82,11 +84,8 @@ class DualSiglip(Dual, SiglipModel):
 CLASSES = {"clip": DualClip, "siglip": DualSiglip}
 
 
-def load(path, frames=None, device="cpu", dtype=torch.float32):
-    """(model, processor) of a folder or hub id; `frames`: of a clip, where the weights are an image model's.
-
-    Raises StageError for another family, and for another number of frames than the checkpoint was made for.
-    """
+def config_of(path):
+    """(configuration, processor) of a folder or hub id. Raises StageError for another family."""
     try:
         config = AutoConfig.from_pretrained(path, **from_hub(path))
         processor = AutoProcessor.from_pretrained(path, **from_hub(path))
@@ -97,9 +96,18 @@ def load(path, frames=None, device="cpu", dtype=torch.float32):
             f"{path}: a {config.model_type} model; a dual encoder begins with one of "
             f"{' or '.join(CLASSES)}, e.g. openai/clip-vit-base-patch16"
         )
+    return config, processor
+
+
+def load(path, frames=None, device="cpu", dtype=torch.float32):
+    """(model, processor) of a folder or hub id; `frames`: of a clip, where the weights are an image model's.
+
+    Raises StageError for another family, and for another number of frames than the checkpoint was made for.
+    """
+    config, processor = config_of(path)
     own = getattr(config.vision_config, "num_frames", None)
     if own and frames and own != frames:
-        raise StageError(f"{path}: made for {own} frames a clip, --frames {frames} asks for others")
+        raise StageError(f"{path}: made for {own} frames a clip, not {frames}: --frames {own}")
     config.vision_config.num_frames = own or frames or FRAMES
     options = {"config": config, "dtype": dtype, "output_loading_info": True, **from_hub(path)}
     if not sys.stderr.isatty():
@@ -178,3 +186,14 @@ def similarities(model, processor, clips, texts, batch=32, wordings=1):
     if found:
         cosines[:, places] = (words @ torch.cat(found).T).cpu()
     return cosines.numpy()
+
+
+def main():
+    """For make, before any work: whether a dual encoder can begin as the one that is named."""
+    parser = checked_parser(main.__doc__)
+    parser.add_argument("model", help="folder or hub id of a CLIP or SigLIP, or a dual encoder")
+    config_of(parser.parse_args().model)
+
+
+if __name__ == "__main__":
+    run(main)

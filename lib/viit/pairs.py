@@ -20,6 +20,16 @@ def caption_in(clip, epoch, seed):
     return clip.captions[record_seed(seed, epoch, clip.id) % len(clip.captions)]
 
 
+def places_of(clips, videos, path):
+    """clips_of() the clips of the file `path`, by default from beside it."""
+    return clips_of([clip.place for clip in clips], videos or os.path.dirname(path) or ".")
+
+
+def videos_of(clips, videos, path):
+    """The real paths of their videos."""
+    return [os.path.realpath(video) for video, *_ in places_of(clips, videos, path)]
+
+
 def steps_of(count, batch, epochs, seed, most=None):
     """[(epoch, numbers of the clips)] of every step; `most`: that many, of as many epochs as they need. The
     clips left over at an epoch's end go on in the next: a smaller batch would have fewer wrong answers.
@@ -42,9 +52,7 @@ class Pairs:
 
     def __init__(self, args, clips, processor):
         self.args, self.clips, self.processor, self.lost, self.held = args, clips, processor, {}, {}
-        self.places = clips_of(
-            [clip.place for clip in clips], args.videos or os.path.dirname(args.input) or "."
-        )
+        self.places = places_of(clips, args.videos, args.input)
         self.steps = steps_of(len(clips), args.batch_size, args.epochs, args.seed, args.steps)
 
     def read(self, step):

@@ -27,7 +27,7 @@ from lib.output import Output
 from lib.process import progress, run, world
 from lib.records import StageError
 from lib.video import prefetch
-from lib.viit.pairs import Pairs, of_all
+from lib.viit.pairs import Pairs, of_all, videos_of
 
 STATE = "state.pt"
 LINE_EVERY = 30  # seconds between two lines of progress
@@ -210,7 +210,9 @@ def parsed():
     add(
         "--model", required=True, help="folder or hub id of a CLIP or SigLIP, or a dual encoder to go on from"
     )
-    add("--videos", metavar="DIR", help="folder of the videos, found by name (default: that of the input)")
+    add("--videos", metavar="DIR", help="folder of the videos, found by name (default: that of the file)")
+    unseen = "clips that the dual encoder will be tested on: their videos are left out of the training"
+    add("--unseen", metavar="FILE", help=unseen)
     add(
         "--frames",
         type=int,
@@ -239,15 +241,35 @@ def parsed():
     return args
 
 
+def learnt(args):
+    """The clips to learn from. Raises StageError where they are too few."""
+    clips, left_out = read_captions(args.input), 0
+    if args.unseen:
+        unseen = set(videos_of(read_captions(args.unseen), args.videos, args.unseen))
+        videos = videos_of(clips, args.videos, args.input)
+        seen = [clip for clip, video in zip(clips, videos) if video not in unseen]
+        clips, left_out = seen, len(clips) - len(seen)
+    if left_out and world()[0] == 0:
+        print(f"clips left out, of videos that are in {args.unseen}: {left_out}", flush=True)
+    if len(clips[: args.limit]) < 2:
+        more = f" of videos that are not in {args.unseen}" if left_out else ""
+        raise StageError(f"{args.input}: {len(clips)} clips with captions{more}; contrast needs at least two")
+    return clips[: args.limit]
+
+
 def main():
     args = parsed()
-    clips = read_captions(args.input)[: args.limit]
-    if len(clips) < 2:
-        raise StageError(f"{args.input}: {len(clips)} clip with captions; contrast needs at least two")
+    clips = learnt(args)
     # how many wrong captions a clip is held against is no matter of how it is computed
-    settings = {**settings_of(args), "batch": args.batch_size, "model_identity": checkpoint_id(args.model)}
+    unasked = () if args.unseen else ("unseen",)
+    settings = {
+        **settings_of(args, unasked),
+        "batch": args.batch_size,
+        "model_identity": checkpoint_id(args.model),
+    }
     about = {"uses": [args.model], "trust": args.trust_code, "scraps": (f"{STATE}*",)}
-    with Output(args.output, settings, [args.input], args.overwrite, folder=True, **about) as output:
+    inputs = [args.input, *filter(None, [args.unseen])]
+    with Output(args.output, settings, inputs, args.overwrite, folder=True, **about) as output:
         if output.complete:
             print(f"{args.output}: complete already; nothing to do")
             return

@@ -37,6 +37,8 @@ VIIT_GOALS := $(filter viit%,$(MAKECMDGOALS))
 ifneq (,$(VIIT_GOALS))
 ifndef VIIT_DEMO
 $(foreach v,CAPTIONS CLIPS,$(if $($v),,$(error $v is empty: VIIT on clips of your own needs MODEL=, CAPTIONS= (to adapt it) and CLIPS= (to be captioned))))
+# before any work, and before it is remembered
+$(foreach v,$(OF_VIIT_DATA) VIDEOS,$(if $(call given,$v),$(if $(strip $($v)),$(if $(wildcard $($v)),,$(error $v is '$($v)': no such file or folder)))))
 $(if $(filter $(RUN)/base,$(MODEL)),$(error MODEL is empty: name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
 endif
 endif
@@ -48,12 +50,14 @@ viit_done = $(if $(filter $(V)/%,$(1)),$(1)/DONE,$(wildcard $(1)/DONE))
 viit_data = $(if $(VIIT_DEMO),$(V)/clips/DONE)
 viit_file = $(if $(VIIT_DEMO),$(V)/clips/$(1),$(2))
 
-.PHONY: viit viit-all viit-arms viit-compare viit-cycles viit-star viit-star-arms
-viit: | $(READY)  ## VIIT: adapt MODEL in two stages, caption CLIPS, train dual encoders on the captions, one table (CAPTIONS= CLIPS= MODEL=: your own)
+.PHONY: viit viit-encoder viit-all viit-arms viit-compare viit-cycles viit-star viit-star-arms
+viit: | $(READY) viit-encoder  ## VIIT: adapt MODEL in two stages, caption CLIPS, train dual encoders on the captions, one table (CAPTIONS= CLIPS= MODEL=: your own)
 	$(AGAIN) -j$(JOBS) viit-all PARALLEL=yes
 viit-all: $(V)/results.md
+viit-encoder: | $(READY)
+	$(if $(VIIT_DEMO),,@$(PY) -m lib.viit.dual $(ENCODER))
 
-viit-compare: | $(READY)  ## the claims of VIIT over SEEDS, each with its test: shown or not shown
+viit-compare: | $(READY) viit-encoder  ## the claims of VIIT over SEEDS, each with its test: shown or not shown
 	for seed in $(SEEDS); do $(AGAIN) -j$(JOBS) viit-arms PARALLEL=yes RUN=$(RUN)/seed$$seed SEED=$$seed; done
 	$(PY) -m lib.tools.viit_compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
 
@@ -114,11 +118,14 @@ few_of = $(patsubst %,--limit %,$(word 2,$(subst @, ,$(1))))
 VIIT_SOURCES := base vision model $(if $(VIIT_DEMO),true alt-text)
 MORE_SOURCES := vision-only still samples alt-text@200 alt-text@666 model@200 model@666
 DUALS := $(VIIT_SOURCES) $(MORE_SOURCES)
-STAR_DUALS := $(LABELLED:%=kept-%) $(LABELLED:%=all-%)
-$(DUALS:%=$(V)/dual/%/DONE): $(V)/dual/%/DONE: $$(if $$(filter true alt-text,$$(firstword $$(subst @, ,$$*))),$(V)/clips/DONE,$$(call source_of,$$(firstword $$(subst @, ,$$*)))) $$(call viit_done,$(ENCODER)) $(RUN)/flags/viit_dual | $(READY)
-	$(LAUNCH) -m lib.viit.train $(call source_of,$(firstword $(subst @, ,$*))) -o $(@D) $(replace) --model $(ENCODER) $(flags_viit_dual) $(call few_of,$*)
 FOUND_IN := $(call viit_file,gallery.jsonl,$(or $(GALLERY),$(V)/captions/test.jsonl))
-$(foreach d,$(DUALS) $(STAR_DUALS),$(V)/retrieval/$d/eval.json): $(V)/retrieval/%/eval.json: $(V)/dual/%/DONE $(if $(VIIT_DEMO),$(V)/clips/DONE,$(or $(GALLERY),$(V)/captions/train.jsonl))
+FOUND_BY := $(if $(VIIT_DEMO),$(V)/clips/DONE,$(or $(GALLERY),$(V)/captions/train.jsonl))
+# CLIPS may hold the gallery's; the demo's do not
+UNSEEN := $(if $(VIIT_DEMO),,--unseen $(FOUND_IN) $(if $(VIDEOS),--videos $(VIDEOS)))
+STAR_DUALS := $(LABELLED:%=kept-%) $(LABELLED:%=all-%)
+$(DUALS:%=$(V)/dual/%/DONE): $(V)/dual/%/DONE: $$(if $$(filter true alt-text,$$(firstword $$(subst @, ,$$*))),$(V)/clips/DONE,$$(call source_of,$$(firstword $$(subst @, ,$$*)))) $$(call viit_done,$(ENCODER)) $(if $(VIIT_DEMO),,$(FOUND_BY)) $(RUN)/flags/viit_dual | $(READY)
+	$(LAUNCH) -m lib.viit.train $(call source_of,$(firstword $(subst @, ,$*))) -o $(@D) $(replace) --model $(ENCODER) $(flags_viit_dual) $(call few_of,$*) $(UNSEEN)
+$(foreach d,$(DUALS) $(STAR_DUALS),$(V)/retrieval/$d/eval.json): $(V)/retrieval/%/eval.json: $(V)/dual/%/DONE $(FOUND_BY)
 	$(PY) 06_eval.py --benchmark retrieval --task own --questions $(FOUND_IN) --videos $(or $(if $(VIIT_DEMO),,$(VIDEOS)),$(dir $(FOUND_IN))) --model $(V)/dual/$* -o $@ $(replace)
 
 # ---- questions, with their reasoning and short; of clips of one's own those of DATA, where there are any
@@ -149,7 +156,7 @@ viit-cycles: $(DATA)/train.jsonl $(OF_BASE) $(V)/model/DONE
 $(V)/with-rationales/DONE: $(FOR_LANGUAGE) $(V)/vision/DONE viit-cycles
 	$(call tune_language,language,$(V)/vision) --mix $(RUN)/cycles-from-base/cycle$(N)/verified.jsonl
 viit-star-arms: $(V)/results.md $(STAR_DUALS:%=$(V)/retrieval/%/eval.json) $(call answers_of,with-rationales)
-viit-star: | $(READY)  ## VIIT and Video-STaR together over SEEDS: cycles from the adapted model, captions kept by labels, rationales in stage 2
+viit-star: | $(READY) viit-encoder  ## VIIT and Video-STaR together over SEEDS: cycles from the adapted model, captions kept by labels, rationales in stage 2
 	for seed in $(SEEDS); do $(AGAIN) viit-star-arms RUN=$(RUN)/seed$$seed SEED=$$seed; done
 	$(PY) -m lib.tools.viit_compare $(RUN) $(foreach seed,$(SEEDS),seed$(seed))
 
