@@ -52,7 +52,7 @@ VARIABLES := RUN N DATASET VIDEOS ANNOTATIONS MODEL BASE ORIGINS DATA DROP SEED 
 READY  := $(if $(filter .venv/bin/python,$(PY)),.venv/DONE)
 include lib/viit/viit.mk
 # a tracker that cannot be used is refused before any work, and before it is remembered
-no_tracker := $(if $(REPORT_TO),$(if $(MAKES),$(if $(wildcard $(PY)),$(shell $(PY) -m lib.trackers '$(REPORT_TO)'))))
+no_tracker := $(if $(REPORT_TO),$(if $(MAKES),$(if $(wildcard $(PY)),$(shell $(PY) -m lib.trackers -- '$(REPORT_TO)'))))
 $(if $(no_tracker),$(error $(no_tracker)))
 $(remember)
 ifeq (,$(strip $(MODEL)))

@@ -4,7 +4,6 @@ import argparse
 import math
 import os
 import re
-import sys
 from pathlib import Path
 
 from lib.labels import COORDINATES
@@ -12,7 +11,7 @@ from lib.model import is_served
 from lib.model.frames import FRAMES, MAX_FRAMES, Sampling
 from lib.model.server import server_of
 from lib.parts import parts_of
-from lib.process import world
+from lib.process import called, world
 
 VIEWS = ("video", "shuffled", "still", "blind")
 # how a stage computes, which does not decide what its output holds
@@ -170,12 +169,10 @@ def number(text):
 
 def checked_parser(doc):
     """An argument parser to which empty words and numbers that are not finite are bad usage, whatever is
-    added to it; of a module it is called as it is started, "python -m lib.tools.report".
+    added to it.
     """
-    module = getattr(sys.modules["__main__"], "__spec__", None)
-    name = f"python -m {module.name}" if module and module.name.startswith("lib.") else None
     shape = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog=name, description=doc, formatter_class=shape)
+    parser = argparse.ArgumentParser(prog=called(), description=doc, formatter_class=shape)
     parser.register("type", None, word)
     parser.register("type", float, number)
     parser.register("type", Path, lambda text: Path(word(text)))
@@ -265,6 +262,8 @@ def check_flags(parser, args):
         value = getattr(args, name, None)
         if value is not None and not value >= least:  # nan is neither
             parser.error(f"--{name.replace('_', '-')} {value}: expected at least {least}")
+    if getattr(args, "learning_rate", None) == 0:
+        parser.error("--learning-rate 0: expected above 0, as nothing would be learnt")
     if getattr(args, "seed", 0) >= 2**63:
         parser.error(f"--seed {args.seed}: expected below 2**63, as torch counts")
     if getattr(args, "model", None) and hasattr(args, "fps"):
@@ -333,7 +332,7 @@ def announce(settings):
     if world()[0] == 0:
         shown = {k: v for k, v in in_force(settings).items() if k != "model_identity"}
         block = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in shown.items())
-        print(f"{Path(sys.argv[0]).name}: {block}", flush=True)
+        print(f"{called()}: {block}", flush=True)
 
 
 def in_force(settings):

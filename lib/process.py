@@ -29,7 +29,7 @@ def run(main):
     # a file name that the terminal has no letters for must not end a stage
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")
-    name = Path(sys.argv[0]).name
+    name = called()
     try:
         main()
         leave()
@@ -57,6 +57,13 @@ def run(main):
         )
         leave(1)
         sys.exit(1)
+
+
+def called():
+    """What this command is called: "02_generate.py", "python -m lib.tools.plan"."""
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    named = module and module.name.startswith("lib.")
+    return f"python -m {module.name}" if named else Path(sys.argv[0]).name
 
 
 def refusal(error, path=None):

@@ -6,7 +6,6 @@ RUN/tensorboard.
 """
 
 import importlib.util
-import sys
 import uuid
 from pathlib import Path
 
@@ -86,8 +85,12 @@ def end(accelerator):
 
 def main():
     """For make: print why the tracker that is named cannot be used; nothing where it can."""
+    from lib.command import checked_parser
+
+    parser = checked_parser(main.__doc__)
+    parser.add_argument("tracker", help=f"one of {', '.join(TRACKERS)}")
     try:
-        check_tracker(sys.argv[1])
+        check_tracker(parser.parse_args().tracker)
     except StageError as error:
         print(error)
 

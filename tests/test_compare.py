@@ -248,14 +248,24 @@ def test_preferences_raise_kept_answers_above_wrong_ones(smoke, tmp_path, how):
         (["report", ""], "argument run: is empty"),
         (["report", "RUN", "--megabytes", "nan"], "nan: expected a finite number"),
         (["report", "RUN", "-o", "RUN/data/train.jsonl"], "exists, and is no report"),
+        (["report", "RUN", "-o", "PAGE"], "exists, and is no report"),
+        (["report", "RUN", "--cycles", "-1"], "argument --cycles: -1: expected the number of a cycle"),
         (["report", "RUN", "-o", "RUN"], "a folder, expected the name of a file"),
-        (["plateau", "RUN", "nan"], "argument cycle: invalid int value: 'nan'"),
-        (["plateau", "RUN", "-1"], "cycle -1: expected at least 0"),
+        (["plateau", "RUN", "nan"], "argument cycle: nan: expected the number of a cycle"),
+        (["plateau", "RUN", "-1"], "argument cycle: -1: expected the number of a cycle"),
         (["plateau"], "required: run, cycle"),
         (["viit"], "required: run"),
         (["viit_compare", "RUN"], "required: seeds"),
         (["baselines", "template", "TRAIN", "TRAIN"], "would replace"),
-        (["baselines", "template", "TRAIN", "RUN/data/test.jsonl"], "is no file of answers"),
+        (
+            ["baselines", "template", "TRAIN", "RUN/data/test.jsonl"],
+            "does not begin with an answer of this tool",
+        ),
+        (["baselines", "template", "TRAIN", "RUN/cycle1/generated.jsonl"], "does not begin with an answer"),
+        (["baselines", "template", "TRAIN", "OUT", "--share", "1e-9"], "takes none of its questions"),
+        (["bench_plan", "05", "10"], "invalid choice: '05'"),
+        (["bench_plan", "02", "-1"], "-1 questions: expected at least 1"),
+        (["bench", "nothing"], "no such part: nothing; expected some of"),
         (["baselines", "template", "TRAIN", "OUT", "--share", "nan"], "nan: expected a finite number"),
         (["baselines", "template", "TRAIN", "OUT", "--share", "0"], "expected above 0 and at most 1"),
         (["baselines", "template", "TRAIN", "OUT", "--add", "RUN/cycle1/generated.jsonl"], "no `keep` in it"),
@@ -264,9 +274,22 @@ def test_preferences_raise_kept_answers_above_wrong_ones(smoke, tmp_path, how):
 )
 def test_tools_refuse_what_nothing_obeys_and_replace_nothing(words, says, smoke, tmp_path):
     places = {"RUN": str(smoke), "TRAIN": f"{smoke}/data/train.jsonl", "OUT": str(tmp_path / "out.jsonl")}
+    (tmp_path / "page.html").write_text("<!doctype html><title>Of somebody else</title>")
+    places["PAGE"] = str(tmp_path / "page.html")
     words = [places.get(word, word.replace("RUN/", f"{smoke}/")) for word in words]
-    before = {path: path.read_bytes() for path in (smoke / "data").glob("*.jsonl")}
+    files = [*smoke.glob("*/*.jsonl"), tmp_path / "page.html"]
+    before = {path: path.read_bytes() for path in files}
     done = sh(sys.executable, "-m", f"lib.tools.{words[0]}", *words[1:], check=False)
     assert done.returncode in (1, 2) and says in done.stderr and "Traceback" not in done.stderr, done.stderr
-    assert before == {path: path.read_bytes() for path in (smoke / "data").glob("*.jsonl")}
+    assert before == {path: path.read_bytes() for path in files}
     assert not list(smoke.parent.glob("*.tmp"))
+
+
+TOOLS = "smoke bench bench_decode bench_plan follow plan report viit viit_compare plateau".split()
+
+
+@pytest.mark.parametrize(
+    "module", [*(f"lib.tools.{name}" for name in TOOLS), "lib.trackers", "lib.demo.picture"]
+)
+def test_help_answers_at_once_with_what_can_be_typed(module):
+    assert sh(sys.executable, "-m", module, "--help").stdout.startswith(f"usage: python -m {module} ")

@@ -288,18 +288,9 @@ def test_the_rows_of_short_last_steps_are_counted_once():
 
 
 def test_what_cannot_be_planned_says_what_to_do(smoke, tmp_path):
-    gone = sh(
-        sys.executable,
-        "-m",
-        "lib.tools.plan",
-        tmp_path / "data/train.jsonl",
-        "--test",
-        smoke / "data/test.jsonl",
-        "--model",
-        smoke / "base",
-        f"--finetune=--model {smoke / 'base'}",
-        check=False,
-    )
+    words = ["--test", smoke / "data/test.jsonl", "--model", smoke / "base", "--run", tmp_path]
+    words = [tmp_path / "data/train.jsonl", *words, f"--finetune=--model {smoke / 'base'}"]
+    gone = sh(sys.executable, "-m", "lib.tools.plan", *words, check=False)
     assert gone.returncode == 1 and "no such file" in gone.stderr and "01_prepare.py" in gone.stderr
 
 

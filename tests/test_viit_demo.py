@@ -199,6 +199,22 @@ def test_wrong_usage_of_the_folder_is_named(clips, more, code, said):
 # ---------------------------------------------------------------- models
 
 
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["base", "--steps", "0"], "--steps 0: expected at least 1"),
+        (["base", "--clips", "-3"], "--clips -3: expected at least 1"),
+        (["base", "--learning-rate", "nan"], "nan: expected a finite number"),
+        (["viit", "--seed", "-1"], "--seed -1: expected at least 0"),
+        (["clip", "--seed", "-1"], "--seed -1: expected at least 0"),
+    ],
+)
+def test_numbers_that_the_demo_cannot_obey_are_refused_before_any_work(words, said, tmp_path):
+    command = [sys.executable, "-m", f"lib.demo.{words[0]}", "-o", tmp_path / "x", *words[1:]]
+    ended = sh(*command, check=False)
+    assert ended.returncode == 2 and said in ended.stderr and not list(tmp_path.iterdir())
+
+
 def test_a_base_learns_captions_and_without_them_is_as_before():
     from lib.demo.base import examples
 
@@ -302,7 +318,7 @@ def test_the_table_counts_what_is_there(clips, tmp_path):
     titles = [title for title, *_ in viit.charts(folder)]
     assert titles.count("R@1 by source of captions") == 2
     page = tmp_path / "report.html"
-    sh(sys.executable, "-m", "lib.tools.report", tmp_path)
+    assert "of make viit alone" in sh(sys.executable, "-m", "lib.tools.report", tmp_path).stdout
     assert "R@1 by source of captions" in page.read_text()
 
 

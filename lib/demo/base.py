@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import checked_parser
+from lib.command import check_flags, checked_parser
 from lib.demo import captions, world
 from lib.output import Output
 from lib.process import run
@@ -253,6 +253,9 @@ def main():
     add("--learning-rate", type=float, default=2e-3, help="peak of the cosine (default: %(default)s)")
     add("--captions", action="store_true", help="train on captions too, with half as many questions (VIIT)")
     args = parser.parse_args()
+    check_flags(parser, args)
+    if args.clips < 1:
+        parser.error(f"--clips {args.clips}: expected at least 1")
     left_out = ("output", "overwrite", "trust_code", *([] if args.captions else ["captions"]))
     settings = {k: v for k, v in vars(args).items() if k not in left_out}
     styles = ["direct", "short", *(["caption"] if args.captions else [])]

@@ -3,9 +3,10 @@
 python -m lib.demo.clip -o runs/demo/viit/clip --seed 0
 """
 
+import sys
 from pathlib import Path
 
-from lib.command import checked_parser
+from lib.command import check_flags, checked_parser
 from lib.demo.captions import COLORS, DOWN, TIMES
 from lib.output import Output
 from lib.process import run
@@ -39,6 +40,10 @@ def build(folder, seed):
     """Write the random model and its processor into `folder`."""
     import torch
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
+    from transformers.utils import logging
+
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
 
     tokens = tokenizer()
     ids = {f"{name}_id": tokens.convert_tokens_to_ids(word) for name, word in SPECIALS.items()}
@@ -65,6 +70,7 @@ def main():
     add("--trust-code", action="store_true", help="take one that other code made as it is")
     add("--seed", type=int, default=0, help="seed of the initialisation (default: %(default)s)")
     args = parser.parse_args()
+    check_flags(parser, args)
     about = {"trust": args.trust_code, "folder": True}
     with Output(args.output, {"seed": args.seed}, [], args.overwrite, **about) as output:
         if output.complete:

@@ -6,13 +6,13 @@ cycle.
 
 import base64
 import json
-import sys
 import textwrap
 from html import escape
 from pathlib import Path
 
 import cv2
 
+from lib.command import checked_parser
 from lib.files import write_atomically
 from lib.process import run
 from lib.prompts import label_text
@@ -119,10 +119,14 @@ def picture(folder):
 
 
 def main():
-    if len(sys.argv) != 3:
-        raise StageError("expected: python -m lib.demo.picture RUN FILE.svg", code=2)
-    write_atomically(sys.argv[2], picture(Path(sys.argv[1])))
-    print(f"{sys.argv[2]}: written")
+    parser = checked_parser(__doc__)
+    parser.add_argument("run", type=Path, help="folder of a demo run that is finished")
+    parser.add_argument("output", type=Path, help="the picture, FILE.svg")
+    args = parser.parse_args()
+    if args.output.is_file() and not args.output.read_bytes().startswith(b"<svg"):
+        raise StageError(f"{args.output}: exists, and is no picture; name another, or move it away", code=2)
+    write_atomically(args.output, picture(args.run))
+    print(f"{args.output}: written")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.command import checked_parser
+from lib.command import check_flags, checked_parser
 from lib.demo import captions, world
 from lib.files import write_atomically
 from lib.output import Output
@@ -121,6 +121,7 @@ def main():
     for part, number in NUMBERS.items():
         add(f"--{part}", type=int, default=number, help="clips (default: %(default)s)")
     args = parser.parse_args()
+    check_flags(parser, args)
     numbers = {part: getattr(args, part) for part in NUMBERS}
     if min(numbers.values()) < 1:
         parser.error("expected at least one clip of each part")

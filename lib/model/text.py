@@ -38,7 +38,8 @@ def ask(model, prompts, at_once=8, max_new_tokens=128, dtype="auto"):
     kind = AutoModelForImageTextToText if multimodal else AutoModelForCausalLM
     writer = kind.from_pretrained(model, dtype=dtype_of(dtype, device), **options).to(device).eval()
     # what is asked is short: a thought would use up its tokens
-    unthinking = {"enable_thinking": False}  # of no effect on a template that does not take it
+    # a template that does not take the word makes a processor warn of it each time
+    unthinking = {"enable_thinking": False} if "enable_thinking" in str(processor.chat_template) else {}
     for start in range(0, len(prompts), at_once):
         batch = prompts[start : start + at_once]
         contents = [[{"type": "text", "text": text}] if multimodal else text for _, text in batch]

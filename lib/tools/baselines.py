@@ -19,6 +19,8 @@ from lib.prompts import label_text
 from lib.records import StageError, line_of, read_jsonl, read_records, rebase
 from lib.tools.template import template_answer
 
+BASELINES = ("template", "truth")  # origins of its answers
+
 
 def chosen(record, share):
     """Whether a record is among a share of all, by a hash of its id."""
@@ -37,17 +39,18 @@ def refuse_others(output, inputs):
     """Raise StageError where the output would replace an input, or a file that is none of this module's."""
     same = [path for path in inputs if path and os.path.realpath(path) == os.path.realpath(output)]
     if same:
-        raise StageError(f"{output}: would replace {same[0]}, which is read; name another output")
+        raise StageError(f"{output}: would replace {same[0]}, which is read; name another output", code=2)
     if os.path.isfile(output):
         _, first = next(read_jsonl(output, lenient=True), (0, None))
-        if not (isinstance(first, dict) and first.get("origin") in ("template", "truth", "direct")):
-            raise StageError(f"{output}: exists, and is no file of answers; name another, or move it away")
+        if not (isinstance(first, dict) and first.get("origin") in BASELINES):
+            problem = f"{output}: exists, and does not begin with an answer of this tool"
+            raise StageError(f"{problem}; name another, or move it away", code=2)
 
 
 def main():
     parser = checked_parser(__doc__)
     add = parser.add_argument
-    add("what", choices=("template", "truth"))
+    add("what", choices=BASELINES)
     add("input", help="questions with labels: train.jsonl of 01_prepare.py")
     add("output", help="the verified file to write")
     add("--share", type=float, default=1.0, help="share of the questions to use (default: all)")
@@ -69,6 +72,8 @@ def main():
         record = rebase(record, args.input, args.output)
         records.append({**record, **judged, "answer": answer, "keep": True})
     made = len(records)
+    if not made:
+        raise StageError(f"{args.input}: --share {args.share:g} takes none of its questions; raise it")
     if args.add:
         added = read_records(args.add, answers=True)
         if not any("keep" in record for record in added):

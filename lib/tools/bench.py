@@ -18,6 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from lib.command import checked_parser
 from lib.process import run
 from lib.prompts import render
 from lib.records import StageError
@@ -254,11 +255,14 @@ def part(name):
 
 
 def main():
+    parser = checked_parser(__doc__)
+    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)} (default: all that run here)")
+    parts = parser.parse_args().parts
+    if unknown := sorted(set(parts) - PARTS.keys()):
+        parser.error(f"no such part: {', '.join(unknown)}; expected some of {', '.join(PARTS)}")
     import torch
 
-    names = sys.argv[1:] or list(PARTS)[: None if torch.cuda.is_available() else -1]
-    if unknown := sorted(set(names) - PARTS.keys()):
-        raise StageError(f"no such part: {', '.join(unknown)}; expected some of {', '.join(PARTS)}", code=2)
+    names = parts or list(PARTS)[: None if torch.cuda.is_available() else -1]
     print(about(), flush=True)
     # each in a process of its own: what one has loaded must not count as the memory of the next
     for name in names:

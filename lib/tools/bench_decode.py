@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from lib.command import checked_parser
 from lib.tools.bench_inputs import heading, row
 from lib.video import read_frames
 
@@ -250,5 +251,6 @@ def bench_decode(folder):
 
 
 if __name__ == "__main__":
+    checked_parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench_decode(folder)

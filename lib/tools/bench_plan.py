@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from lib import model
+from lib.command import checked_parser
 from lib.model.questions import plan_batches
 from lib.records import key_of
 from lib.tools.bench_inputs import heading, measure, row
@@ -92,10 +93,20 @@ def bench_plan(folder, counts=COUNTS, stages=("02", "03")):
                 source = output
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "stage":
+def main():
+    if sys.argv[1:2] == ["stage"]:  # a process of run() above
         stage(*sys.argv[2:])
-    else:
-        with tempfile.TemporaryDirectory() as place:
-            counts = [int(word) for word in sys.argv[2:]]
-            bench_plan(Path(place), counts, sys.argv[1].split(","))
+        return
+    parser = checked_parser(__doc__)
+    both = "02,03"
+    parser.add_argument("stages", nargs="?", choices=("02", "03", both), default=both)
+    parser.add_argument("counts", nargs="*", type=int, help="of questions (default: 100000 and 1000000)")
+    args = parser.parse_args()
+    if min(args.counts, default=1) < 1:
+        parser.error(f"{min(args.counts)} questions: expected at least 1")
+    with tempfile.TemporaryDirectory() as place:
+        bench_plan(Path(place), args.counts or COUNTS, args.stages.split(","))
+
+
+if __name__ == "__main__":
+    main()

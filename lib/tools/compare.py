@@ -95,7 +95,7 @@ def row(name, folders, before, last):
 
 def main():
     parser = checked_parser(__doc__)
-    add_cycles(parser)
+    add_cycles(parser, "folder that holds the runs of the seeds")
     parser.add_argument("seeds", nargs="+", help="folders in it, a run each")
     args = parser.parse_args()
     run, seeds, last = args.run, args.seeds, args.cycles

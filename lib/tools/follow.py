@@ -6,10 +6,10 @@ The step is the number of the cycle. What was said stands in RUN/tracker.json: a
 figures that were said have changed since, all are said to a new run of the tracker.
 """
 
-import argparse
 import json
 
 from lib import trackers
+from lib.command import checked_parser
 from lib.files import read_json, write_atomically
 from lib.process import run
 from lib.records import StageError
@@ -64,9 +64,7 @@ def number_of(cycle):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        prog="lib.tools.follow", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = checked_parser(__doc__)
     add_cycles(parser)
     trackers.add_flag(parser)
     args = parser.parse_args()

@@ -74,6 +74,11 @@ def check_usage(parser, args):
 def check(args, model):
     """Raises StageError where there is nothing to plan with, or a `model` to train that cannot be."""
     for path in () if args.records else (args.input, args.test):
+        if not os.path.exists(path) and os.path.isdir(os.path.join(args.run, "viit")):
+            raise StageError(
+                f"{path}: no such file: make plan is of cycles, and {args.run} holds make viit's work; what "
+                "captions cost 02 --style caption --limit 100 says"
+            )
         if not os.path.exists(path):
             raise StageError(
                 f"{path}: no such file, so there is nothing to plan with; make {path}, or 01_prepare.py, "

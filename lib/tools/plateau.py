@@ -14,7 +14,7 @@ from pathlib import Path
 from lib.command import checked_parser
 from lib.files import write_atomically
 from lib.process import run
-from lib.tools.results import evaluation_of, gain_of, right, with_interval
+from lib.tools.results import cycle_number, evaluation_of, gain_of, right, with_interval
 
 
 def decide(scores):
@@ -33,11 +33,9 @@ def decide(scores):
 def main():
     parser = checked_parser(__doc__)
     parser.add_argument("run", type=Path, help="the folder of a run")
-    parser.add_argument("cycle", type=int, help="the last cycle that is finished")
+    parser.add_argument("cycle", type=cycle_number, help="the last cycle that is finished")
     args = parser.parse_args()
     run, cycle = args.run, args.cycle
-    if cycle < 0:
-        parser.error(f"cycle {cycle}: expected at least 0")
     folders = [run / f"cycle{i}" / "dev" for i in range(cycle + 1)]
     go_on, best, gain = decide([right(folder) for folder in folders])
     model = evaluation_of(folders[best])["settings"]["model"]

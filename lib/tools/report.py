@@ -39,6 +39,7 @@ from lib.tools.results import (
 from lib.verifier import verify_all
 
 MEGABYTES, RECORDS = 4.5, 1000  # of the page, and answers in its sample, at most
+TITLE = b"<title>Run report</title>"  # by which a page is known to be one of ours
 STRATUM = 100  # answers of one cycle, kind, verdict and origin that may be sampled
 REASONS = 40  # rows in the table of rejections; what is rarer is summed up in its last row
 VERDICTS = ("kept", "correct", "wrong", "unparsed", "unfinished", "degenerate", "leaked", "error")
@@ -341,14 +342,16 @@ def main():
     if args.megabytes <= 0:
         parser.error(f"--megabytes {args.megabytes:g}: expected above 0")
     output = args.output or args.run / "report.html"
-    if output.is_file() and not output.read_bytes()[:15].lower().startswith(b"<!doctype html>"):
-        raise StageError(f"{output}: exists, and is no report; name another, or move it away")
+    if output.is_file() and TITLE not in output.read_bytes()[:1000]:
+        raise StageError(f"{output}: exists, and is no report; name another, or move it away", code=2)
     html, data = build(args.run, args.seed, args.records, args.megabytes, args.cycles)
     write_atomically(output, html)
     answers = sum(row[2] for row in data["verdicts"])
+    sampled = f"{len(data['records'])} of {answers} answers, {len(data['clips'])} clips"
     print(
-        f"{output}: {len(html.encode()) / 1e6:.2f} MB, {len(data['records'])} of {answers} answers, "
-        f"{len(data['clips'])} clips" + "".join(f"\n  {note}" for note in data["notes"])
+        f"{output}: {len(html.encode()) / 1e6:.2f} MB, "
+        + (sampled if answers or not data["viit"] else "of make viit alone: there are no cycles")
+        + "".join(f"\n  {note}" for note in data["notes"])
     )
 
 

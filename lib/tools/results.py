@@ -4,6 +4,7 @@ python -m lib.tools.results runs/demo               # printed, and written to ru
 python -m lib.tools.results runs/demo --cycles 2    # make: N=2
 """
 
+import argparse
 import json
 from collections import Counter
 from pathlib import Path
@@ -226,10 +227,19 @@ def markdown(table, rows):
     return "\n".join([first, "|" + "|".join("-" * (width + 2) for width in widths) + "|", *others])
 
 
-def add_cycles(parser):
+def cycle_number(text):
+    """The number of a cycle, of the command line."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: expected the number of a cycle")
+    return int(text)
+
+
+def add_cycles(parser, run="folder of the run, e.g. runs/demo"):
     """Add the flags run and --cycles."""
-    parser.add_argument("run", type=Path, help="folder of the run, e.g. runs/demo")
-    parser.add_argument("--cycles", type=int, help="the last cycle to look at (make: N; default: all)")
+    parser.add_argument("run", type=Path, help=run)
+    parser.add_argument(
+        "--cycles", type=cycle_number, help="the last cycle to look at (make: N; default: all)"
+    )
 
 
 def main():

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 
+from lib.command import checked_parser
 from lib.tools import warm
 
 FLAGS = [
@@ -48,8 +49,10 @@ def start(command, python):
 
 
 def main():
-    python = sys.orig_argv[0]
-    for command in commands("cycle", *FLAGS, f"RUN={sys.argv[1]}", f"PY={python}"):
+    parser = checked_parser(__doc__)
+    parser.add_argument("run", help="folder of the run, e.g. runs/smoke")
+    args, python = parser.parse_args(), sys.orig_argv[0]
+    for command in commands("cycle", *FLAGS, f"RUN={args.run}", f"PY={python}"):
         print(command, flush=True)
         if code := start(command, python):
             sys.exit(code)
