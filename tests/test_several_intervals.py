@@ -61,7 +61,7 @@ def test_several_intervals_from_the_file_to_the_result(tmp_path, capsys):
     words = ["--model", tmp_path / "trained", "--max-new-tokens", 4]
     assert stage("06_eval.py", data / "test.jsonl", "-o", tmp_path / "e/eval.json", *words) == 0
     (line,) = lines(tmp_path / "e/predictions.jsonl")
-    (tmp_path / "good.jsonl").write_text(json.dumps({**line, "answer": said[0]}) + "\n")
+    (tmp_path / "good.jsonl").write_text(json.dumps({**line, "answer": said[0], "truncated": False}) + "\n")
     words = ["-o", tmp_path / "again.json", "--predictions", tmp_path / "good.jsonl"]
     assert stage("06_eval.py", data / "test.jsonl", *words) == 0
     assert json.loads((tmp_path / "again.json").read_text())["kinds"]["interval"]["mean_iou"] == 1

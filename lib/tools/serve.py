@@ -219,7 +219,8 @@ def main():
     add("--model", required=True, help="what {model} stands for: folder or hub id")
     add("--log", required=True, help="file for what the server prints")
     add("--grace", type=float, default=5, help="seconds between TERM and KILL (default: %(default)s)")
-    add("command", nargs="+", help="after --: the command that needs the server, with {url}")
+    # its own words may be empty
+    add("command", nargs="+", type=str, help="after --: the command that needs the server, with {url}")
     args = parser.parse_args()
     if is_served(args.server):
         server_of(f"{args.server.partition('#')[0]}#{args.model}")
