@@ -38,7 +38,7 @@ ifneq (,$(VIIT_GOALS))
 ifndef VIIT_DEMO
 $(foreach v,CAPTIONS CLIPS,$(if $($v),,$(error $v is empty: VIIT on clips of your own needs MODEL=, CAPTIONS= (to adapt it) and CLIPS= (to be captioned))))
 # before any work, and before it is remembered
-$(foreach v,$(OF_VIIT_DATA) VIDEOS,$(if $(call given,$v),$(if $(strip $($v)),$(if $(wildcard $($v)),,$(error $v is '$($v)': no such file or folder)))))
+$(foreach v,$(if $(MAKES),$(OF_VIIT_DATA) VIDEOS),$(if $(call given,$v),$(if $(strip $($v)),$(if $(wildcard $($v)),,$(error $v is '$($v)': no such file or folder)))))
 $(if $(filter $(RUN)/base,$(MODEL)),$(error MODEL is empty: name a video model, e.g. MODEL=Qwen/Qwen3-VL-2B-Instruct))
 endif
 endif
