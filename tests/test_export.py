@@ -221,6 +221,18 @@ def test_the_rows_of_each_form_are_what_its_trainer_reads(verified, tmp_path):
     assert info["llamafactory-kto-rows"]["columns"]["kto_tag"] == "label"
 
 
+def test_a_cycle_that_is_not_there_is_told_what_to_do(tmp_path, monkeypatch):
+    for cycle, said in (
+        ("cycle2", "is not finished; make cycle finishes it, N="),
+        ("cycle0", "N=auto: no cycle"),
+    ):
+        path = tmp_path / cycle / "verified.jsonl"
+        monkeypatch.setattr(sys, "argv", ["export.py", str(path), str(tmp_path / "rows.json")])
+        with pytest.raises(StageError, match=f"{path}: no such file: .*{said}"):
+            main()
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("form", ["swift", "trl", "verl", "easyr1"])
 def test_a_solution_carries_all_the_verifier_needs(verified, tmp_path, form):
     export(verified, str(tmp_path / "rows.jsonl"), form, "reward", frames=2 if form == "trl" else None)
@@ -319,7 +331,7 @@ def test_a_video_that_is_gone_costs_its_rows(verified, tmp_path, monkeypatch, ca
         (["--to", "llava", "--what", "kto"], "--to llava takes kept; swift, llamafactory, trl take it"),
         (["--to", "easyr1", "--what", "kept"], "--to easyr1 takes reward"),
         (["--frames", "4"], "--frames: --to llava names the video itself"),
-        (["--to", "trl", "--frames", "0"], "expected --workers and --frames of at least 1"),
+        (["--to", "trl", "--frames", "0"], "--frames 0: expected at least 1"),
         (["--to", "verl", "--thoughts"], "--thoughts: --what reward has no answers"),
         (["--to", "axolotl"], "invalid choice"),
     ],

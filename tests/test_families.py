@@ -361,10 +361,9 @@ def test_encodings_kept_on_disk_serve_every_stage_without_decoding(
         tmp_path / "predictions.jsonl", run / "predictions.jsonl"
     )
     assert finetune(run / "base", kept, tmp_path / "model", *cache) == 0
-    assert (
-        json.loads((tmp_path / "model.meta.json").read_text())["losses"]
-        == json.loads((run / "model.meta.json").read_text())["losses"]
-    )
+    losses = [json.loads((folder / "model.meta.json").read_text())["losses"] for folder in (tmp_path, run)]
+    # where tensors lie in memory decides a kernel's order of sums: a last digit, never a batch
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     with pytest.raises(pytest.fail.Exception):
         generate(run / "base", questions, tmp_path / "blind.jsonl", "--view", "blind", *cache)
 
@@ -573,15 +572,10 @@ def test_a_model_spread_over_devices_gives_the_same_answers(
             and finetune(base, kept, tmp_path / name, *words) == 0
         )
     assert lines(tmp_path / "one.jsonl") == lines(tmp_path / "spread.jsonl")
-    assert (
-        len(
-            {
-                tuple(json.loads((tmp_path / f"{name}.meta.json").read_text())["losses"])
-                for name in ("one", "spread")
-            }
-        )
-        == 1
+    one, spread = (
+        json.loads((tmp_path / f"{name}.meta.json").read_text())["losses"] for name in ("one", "spread")
     )
+    assert one == pytest.approx(spread, abs=1e-5)
 
 
 def test_four_bits_without_their_package_are_an_error(base, questions, kept, tmp_path, monkeypatch, capsys):

@@ -171,8 +171,8 @@ def test_without_a_token_it_is_said(run):
     hub.whoami = whoami
     with pytest.raises(StageError, match="no token of the hub: hf auth login"):
         push(run, run / "cycle1", "x", False, hub)
-    hub.whoami = lambda: (_ for _ in ()).throw(ConnectionError("unreachable"))
-    with pytest.raises(StageError, match="x: the hub refuses: unreachable"):
+    hub.whoami = lambda: (_ for _ in ()).throw(ConnectionError("no route"))
+    with pytest.raises(StageError, match="x: the hub cannot be reached: no route"):
         push(run, run / "cycle1", "x", False, hub)
 
 
@@ -183,6 +183,14 @@ def test_a_cycle_that_is_not_finished_is_not_sent(run, monkeypatch, gone):
     with pytest.raises(StageError, match=f"{gone}: no such file: the cycle is not finished") as error:
         main()
     assert error.value.code == 2
+
+
+def test_a_run_whose_cycles_made_nothing_better_has_nothing_to_send(run, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["push.py", str(run), str(run / "cycle0"), "--hub", "me/x"])
+    with pytest.raises(
+        StageError, match="verified.jsonl: no such file: cycle 0 is the model before any cycle"
+    ):
+        main()
 
 
 def test_the_accuracy_of_another_model_is_not_sent(run):

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
-from lib.command import checked_parser, refuse_given
+from lib.command import check_flags, checked_parser, refuse_given
 from lib.files import read_json, refuse_to_replace, write_atomically
 from lib.process import run
 from lib.provenance import provenance, sha256
@@ -29,6 +29,16 @@ CHUNK = 1000  # rows of a Parquet file made at once
 WHAT = dict.fromkeys(what for takes in FORMS.values() for what in takes)
 
 # ---------------------------------------------------------------- files
+
+
+def refuse_missing(path):
+    """Raise StageError (exit code 2) where a file of a cycle is not there, with why that may be."""
+    if path.exists():
+        return
+    why = "the cycle is not finished; make cycle finishes it"
+    if path.parent.name == "cycle0":
+        why = "cycle 0 is the model before any cycle, which learnt from nothing (N=auto: no cycle was better)"
+    raise StageError(f"{path}: no such file: {why}, N= names another one", code=2)
 
 
 def write_list(rows, file):
@@ -154,8 +164,7 @@ def check_usage(parser, args):
         args.frames = 8
     if args.what == "reward":
         refuse_given(parser, args, ["thoughts"], "--what reward has no answers")
-    if args.workers < 1 or args.max_failures < 0 or args.frames is not None and args.frames < 1:
-        parser.error("expected --workers and --frames of at least 1, and --max-failures of at least 0")
+    check_flags(parser, args)
     stem, ending = os.path.splitext(args.output)
     if ending not in ENDINGS:
         parser.error(f"{args.output}: expected a name that ends in {', '.join(ENDINGS)}")
@@ -168,6 +177,7 @@ def main():
     parser = flags()
     args = parser.parse_args()
     check_usage(parser, args)
+    refuse_missing(Path(args.verified))
     request = args.to, args.what, args.thoughts, args.frames, args.workers, args.max_failures
     rows = export(args.verified, args.output, *request)
     for reason in rows.left_out[:5]:

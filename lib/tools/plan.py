@@ -182,7 +182,7 @@ def run_trial(args, facts, train, test, place):
     ended = os.times()
     facts.answer = facts.trial["generate"].new or facts.answer
     took = ended.elapsed - began.elapsed
-    busy = ended.children_user + ended.children_system - began.children_user - began.children_system
+    busy = sum(getattr(ended, name) - getattr(began, name) for name in ("children_user", "children_system"))
     rejected, direct, rationalized = (f"{part} of {whole}" for part, whole in shares)
     print(
         f"the trial of {count} questions: {rejected} rejected, kept {direct} direct and {rationalized} "

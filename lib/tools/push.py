@@ -18,6 +18,7 @@ from lib.command import checked_parser
 from lib.files import read_json
 from lib.process import run
 from lib.records import StageError
+from lib.tools.export import refuse_missing
 from lib.tools.results import evaluation_of
 
 ROWS, EVALUATION = "video-star/kept.jsonl", "video-star/eval.json"
@@ -28,12 +29,7 @@ NOT_SENT = ("DONE", "README.md")  # of a checkpoint: its card is sent with more 
 def refuse_unfinished(cycle):
     """Raise StageError (exit code 2) where the model of a cycle, its rows or its accuracy are not there."""
     for name in ("verified.jsonl", "model/DONE", "eval.json"):
-        if not (cycle / name).exists():
-            raise StageError(
-                f"{cycle / name}: no such file: the cycle is not finished; make cycle finishes it, N= names "
-                "another one",
-                code=2,
-            )
+        refuse_missing(cycle / name)
     made, judged = (cycle / "model/DONE").read_text().strip(), evaluation_of(cycle)
     if judged["settings"].get("model_identity") != made:
         raise StageError(
@@ -125,7 +121,7 @@ def files_of(cycle):
 
 def on_the_hub(name, call, *words, **options):
     """What a call of the hub's API returns. Raises StageError where the hub refuses, or cannot be reached."""
-    from httpx2 import HTTPError
+    from httpx2 import HTTPError, TransportError
     from huggingface_hub.errors import LocalTokenNotFoundError
 
     try:
@@ -133,8 +129,9 @@ def on_the_hub(name, call, *words, **options):
     except LocalTokenNotFoundError:
         raise StageError("no token of the hub: hf auth login, or set HF_TOKEN", code=2) from None
     except (HTTPError, OSError) as error:
+        refuses = "cannot be reached" if isinstance(error, (TransportError, ConnectionError)) else "refuses"
         raise StageError(
-            f"{name}: the hub refuses: {(str(error).splitlines() or [repr(error)])[0]}"
+            f"{name}: the hub {refuses}: {(str(error).splitlines() or [repr(error)])[0]}"
         ) from None
 
 
