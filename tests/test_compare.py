@@ -79,8 +79,9 @@ def test_arms_share_data_and_base(tmp_path):
 def test_a_loop_under_way_is_no_arm_yet(smoke, tmp_path):
     for place in ("seed0", "seed0/direct-only"):
         shutil.copytree(smoke / "cycle0", tmp_path / place / "cycle0")
-    said = sh(sys.executable, "-m", "lib.tools.compare", tmp_path, "seed0").stdout
+    said = sh(sys.executable, "-m", "lib.tools.compare", tmp_path, "seed0", "seed0", "seed1").stdout
     assert "| before any cycle |" in said and "direct only" not in said
+    assert "not finished, and left out: seed1" in said
 
 
 def test_every_label_rationalized_template_answers_and_truth(smoke, tmp_path):

@@ -177,6 +177,12 @@ def test_a_model_without_a_tower_is_an_error(captions, tmp_path, capsys):
     assert "has no tower; expected --train language" in capsys.readouterr().err
 
 
+def test_a_model_that_is_none_is_said_in_a_line(captions, tmp_path, capsys):
+    for model in ("me/typo", tmp_path):
+        assert tuned(model, captions, tmp_path / "out", "--train", "vision") == 1
+        assert f"{model}: no model can be loaded from it: " in capsys.readouterr().err
+
+
 def test_lora_on_the_language_model_is_the_default(captions, tmp_path, capsys):
     build("qwen3_vl", tmp_path / "base")
     for name, words in (("a", ["--lora-rank", 4]), ("b", ["--lora-rank", 4, "--train", "language"])):

@@ -320,6 +320,9 @@ def test_the_table_counts_what_is_there(clips, tmp_path):
     page = tmp_path / "report.html"
     assert "of make viit alone" in sh(sys.executable, "-m", "lib.tools.report", tmp_path).stdout
     assert "R@1 by source of captions" in page.read_text()
+    (folder / "retrieval/base/ranks.jsonl").write_text("")  # cut off before its first line
+    sh(sys.executable, "-m", "lib.tools.viit", tmp_path)
+    assert [title for title, *_ in viit.charts(folder)].count("R@1 by source of captions") == 1
 
 
 def test_claims_are_shown_or_not(clips, tmp_path):

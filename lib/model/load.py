@@ -61,8 +61,9 @@ def config_of(path):
 def stored_dtype(path):
     """The precision of a checkpoint (folder or hub id): that of its config, of its language model's config
     (where Qwen3-VL's stands), of any other part's, of most numbers in its safetensors files; else float32.
+    Raises StageError as config_of.
     """
-    for part in parts_of(AutoConfig.from_pretrained(path, **from_hub(path))):
+    for part in parts_of(config_of(path)):
         dtype = getattr(part, "dtype", None)
         if dtype is not None:
             return getattr(torch, dtype) if isinstance(dtype, str) else dtype

@@ -98,12 +98,14 @@ def main():
     add_cycles(parser, "folder that holds the runs of the seeds")
     parser.add_argument("seeds", nargs="+", help="folders in it, a run each")
     args = parser.parse_args()
-    run, seeds, last = args.run, args.seeds, args.cycles
+    run, seeds, last = args.run, list(dict.fromkeys(args.seeds)), args.cycles
     finished = [seed for seed in seeds if (run / seed / "cycle0" / "eval.json").exists()]
     if not finished:
         raise StageError(
             f"{run}: nothing finished before any cycle of {', '.join(seeds)}; make compare RUN={run}"
         )
+    if left := [seed for seed in seeds if seed not in finished]:
+        print(f"not finished, and left out: {', '.join(left)}")
     before = {seed: right(run / seed / "cycle0") for seed in finished}
     # loops of your own: make cycle RUN=RUN/seed0/NAME DATA=...
     others = {f.parent.name for seed in before for f in (run / seed).glob("*/cycle1")}

@@ -149,12 +149,10 @@ def context_problem(path, lengths, visual, new, lower):
     answer of `new` tokens, or None; whether all do). `lengths`: of their texts; `visual`: of some clips;
     `lower`: the flags that make them shorter.
     """
-    from transformers import AutoConfig
-
     from lib.model.context import context_of, too_long
-    from lib.model.hub import from_hub
+    from lib.model.load import config_of
 
-    limit = context_of(AutoConfig.from_pretrained(path, **from_hub(path)))
+    limit = context_of(config_of(path))
     least, most = (
         too_long(int(end(visual) + end(lengths)), int(end(visual)), new, limit, lower) for end in (min, max)
     )

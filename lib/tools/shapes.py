@@ -123,12 +123,11 @@ def own(embedding, head):
 def sizes_of(path):
     """(sizes, bytes of a stored parameter) of a folder or hub id, from its config alone."""
     import torch
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
-    from lib.model.hub import from_hub
-    from lib.model.load import stored_dtype
+    from lib.model.load import config_of, stored_dtype
 
-    config = AutoConfig.from_pretrained(path, **from_hub(path))
+    config = config_of(path)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config)
     return sizes(model), stored_dtype(path).itemsize

@@ -117,7 +117,7 @@ def of_source(folder, source):
         cells["failed"] = f"{len(captions) - len(good)}" if len(captions) > len(good) else ""
         cells["words"] = f"{sum(len(text.split()) for text in good) / max(len(good), 1):.1f}"
         cells["different"] = f"{len(set(good)):,}"
-    if found is not None:
+    if found:
         for name in DEPTHS:
             hits = [rank <= int(name[2:]) for rank in found.values()]
             cells[name] = share(hits) if name == "R@1" else f"{100 * sum(hits) / len(hits):.1f}"
@@ -160,7 +160,7 @@ def charts(folder):
     """(chart, title, right, count) of everything in the tables, for the report's plots."""
     for name, title in SOURCES.items():
         found = ranks(folder, name)
-        if found is not None:
+        if found:
             yield "R@1 by source of captions", title, sum(r <= 1 for r in found.values()), len(found)
     for name, title in SOURCES.items():
         true = truths(folder, name)
