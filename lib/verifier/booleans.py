@@ -9,8 +9,8 @@ from lib.verifier.words import OPTIONAL, Found, opposed, stem
 BRIEFLY = r"(?:it|he|she|they|there) (?:do|does|did|is|are|was|were|has|have|can)"
 # "Yes, ...", "Of course", "Right."
 YES = re.compile(
-    r"^\W*(?:(?:yes|yeah|yep|true|affirmative|indeed|certainly|absolutely|definitely|of course|correct)\b"
-    rf"(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.;!]))"
+    r"^\W*(?:(?:yes|yeah|yep|true|affirmative|indeed|totally|certainly|absolutely|definitely|of course"
+    rf"|correct)\b(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.;!]))"
 )
 # "Definitely not", "No, ...", "No he is", "Not true"; but not "No man is there"
 NO = re.compile(
@@ -41,9 +41,9 @@ SMALL = OPTIONAL - {"on", "in"} | set(
 # What a question is about anyway
 HERE = re.compile(r"\b(?:in|during|of) (?:the|this) (?:video|clip|scene|footage)\b")
 WHILE = re.compile(r" (?:at the (?:end|start)|when|while|before|after|by the time)\b")
-ASKING = re.compile(r"(?<!one )(?<!person )\b(?:what|which|who|how|when|where|why)\b")
-# "it is not the girl who pushes"
-CLEFT = re.compile(r"\bit (is(?: not|n't)?|was(?: not|n't)?) ([^.,;]{1,40}?) (?:who|that)\b")
+# "there is no phone", "nobody is hurt"
+ABSENT = re.compile(r"\b(?:no|without(?: an?| any)?) (?:sign of )?([a-z]+)(?: ([a-z]+))?")
+ANYBODY, NOBODY = re.compile(r"\b(?:any|some)(?:body|one)\b"), re.compile(r"\b(?:nobody|no one|none)\b")
 # The share of the words asked for that a statement of it says
 NAMED = 0.75
 ANAPHORA = frozenset("it he she they them this that these those".split())
@@ -84,13 +84,13 @@ def stated(text, question):
     # when it is asked for need not be said again
     asked = WHILE.split(asked)[0] if len(WHILE.split(asked)[0].split()) > 3 else asked
     subject = [stem(w) for w in re.findall("[a-z]+", asked) if w not in SMALL]
-    if text.endswith("?") or not subject or ASKING.search(asked):
-        return NEITHER
-    text = CLEFT.sub(r"\2 \1 ", text)
     for parts in (PART.split(text), [text]):
         values = {value for part in parts if (value := part_holds(part, subject)) is not None}
         if values:
             return agreed(values)
+    things = {stem(word) for pair in ABSENT.findall(text) for word in pair if word}
+    if things & {*subject} or ANYBODY.search(question) and NOBODY.search(text):
+        return Found(False)
     return NEITHER
 
 

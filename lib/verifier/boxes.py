@@ -1,4 +1,4 @@
-"""Boxes: four numbers in a row, named corners, a centre with width and height, two points, or two spans."""
+"""Boxes: four numbers in a row, named corners, width and height, two points, or two spans."""
 
 import re
 
@@ -18,11 +18,6 @@ VALUE = r"(-?(?:\d{1,4}(?:\.\d{1,9})?|\.\d{1,9}))"
 AXIS = re.compile(r"\b(?:(x|horizontal(?:ly)?|width|wide|across)|(y|vertical(?:ly)?|height|high|down))\b")
 # "0.2 to 0.6", "5% - 45%"
 SPAN = re.compile(rf"{VALUE} ?(%?) ?(?:to|-|and|through|until|,) ?{VALUE} ?(%?)")
-# "center (0.33, 0.25)"
-CENTER = re.compile(
-    rf"\bcent(?:er|re)(?:ed)?(?: point)?(?: (?:is|at|of))* ?[:=]? ?[(\[]?"
-    rf"(?:x ?= ?)?{VALUE},? ?(?:y ?= ?)?{VALUE}"
-)
 # "[00:05]" before a box, "a frame of 1280x720 pixels" in a question
 CLOCK = re.compile(r"\[?\b\d{1,2}:\d{2}(?::\d{2})?\b\]?")
 SIZE = re.compile(r"(?<!\d)(\d{2,4}) ?(?:x|\u00d7|by) ?(\d{2,4})(?!\d)")
@@ -55,8 +50,7 @@ def find_boxes(text):
 def by_corners(text):
     """Boxes told by named sides: "x1=0.5, y1=0.3, x2=0.9, y2=0.7", "left 0.5, top 0.3, width 0.4, ..."."""
     named, found = {}, []
-    center = CENTER.search(text)
-    for m in CORNERS.finditer(text, center.end() if center else 0):
+    for m in CORNERS.finditer(text):
         key = m[1].replace("_", "")
         # "x from 0.2 to x 0.6"
         if key in ("x", "y") and NAMES[key] in named:
@@ -64,9 +58,6 @@ def by_corners(text):
         else:
             key = NAMES.get(key, key)
         named[key] = float(m[2]) / (100 if m[3] else 1)
-        if center and named.keys() >= {"w", "h"}:
-            x, y, w, h = float(center[1]), float(center[2]), named["w"], named["h"]
-            return [([x - w / 2, y - h / 2, x + w / 2, y + h / 2], center.start(), m.end())]
         if named.keys() >= {"x1", "y1", "x2", "y2"} or named.keys() >= {"x1", "y1", "w", "h"}:
             x, y = named["x1"], named["y1"]
             opposite = [named["x2"], named["y2"]] if "x2" in named else [x + named["w"], y + named["h"]]
@@ -117,7 +108,6 @@ def by_axes(text):
     of the width and ...", "vertically ...".
     """
     spans, axes = [*SPAN.finditer(text)], [bool(m[1]) for m in AXIS.finditer(text)]
-    axes = [axis for i, axis in enumerate(axes) if axes[i - 1 : i] != [axis]]
     if len(spans) != 2 or len(axes) != 2:
         return []
     ends = [[float(m[k]) / (100 if m[2] or m[4] else 1) for k in (1, 3)] for m in spans]
@@ -136,12 +126,7 @@ def read_box(text, query):
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
-    between = text[found[-2][2] : found[-1][1]] if len(found) > 1 else ""
-    if query.marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
-        return Found(None, "several boxes")
     box = found[-1][0]
-    if frame == WHOLE and max(box) > 1 and re.search(r"\bper ?cent\b|%", text):
-        frame = (100.0, 100.0)
     if frame == WHOLE and max(box) > 1 and (size := SIZE.search(query.question)):
         frame = (float(size[1]), float(size[2]))
     x1, y1, x2, y2 = value = [v / side for v, side in zip(box, 2 * frame)]

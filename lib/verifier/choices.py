@@ -21,6 +21,11 @@ DECIDED = re.compile(
     r"|\b([A-Z]) it is\b|\b(?:so|hence|thus|therefore),? (?:it is |it's )?(?:option|choice) \(?([A-Z])\b"
     r"|(?<=\bleaves )(?:only |just |us with )?(?:[Oo]ption |[Cc]hoice )?\(?([A-Z])\b(?!,? (?:and|or)\b)"
 )
+# "A and C are out"
+OUT = re.compile(
+    r"\b[A-Z](?:(?:,|,? and) [A-Z]\b)* (?:is|are|can be)(?: \w+)? "
+    r"(?:out|excluded|eliminated|impossible)\b"
+)
 # "option B", "(B)", "B"
 LETTERS = re.compile(
     r"\b(?:option|choice|answer|letter|caption|statement)s? \(?([A-Z]|[b-z](?=\W|$))\b\)?|\(([A-Za-z])\)"
@@ -34,26 +39,16 @@ NUMERAL = re.compile(r"\d+(?:\.\d+)?")
 LISTED = re.compile(r"^\W*([A-Z])[.):] ?.*$", re.M)
 # "What does C do?"
 PERSON = re.compile(r"(?<![\w'.(])([A-Z])(?= [a-z])")
-# "(1) north (2) east" of a question, "2) east" of an answer
-COUNTED = re.compile(r"(?:^|[\s(])(\d{1,2})[.):] ")
-FIGURE = re.compile(r"\W*(?:option |choice )?\(?([1-9]\d?)(?:[.):]|\W*$)")
 ANOTHER = re.compile(r" ?(?:or|and|/|,) ?\(?[A-Z]\b", re.I)
 ARTICLE_ENDS = re.compile(r"\W*$|[.),:;]| (?:is|and|n?or)\b")
 
 
 def read_choice(text, query):
-    """The letter of the option a text asserts, by letter or by the option's words; both must agree. Where
-    neither is there, the option clearly nearest in meaning.
+    """The letter of the option a text asserts, by letter, else by the option's words, else the option
+    clearly nearest in meaning.
     """
     options = tuple(options_of(query.label))
-    lines = LISTED.findall(text)
-    if len(set(lines)) == len(lines) > 2 and not LISTED.sub("", text).strip():
-        return Found(None, "a list of options")
-    # a question may count its options: "(1) north (2) east"
-    counted = [*map(int, COUNTED.findall(query.question))] == [*range(1, len(options) + 1)]
-    if counted and (m := FIGURE.match(text)) and int(m[1]) <= len(options):
-        return Found(ascii_uppercase[int(m[1]) - 1])
-    whole, text = text, affirmed(text)
+    whole, text = text, OUT.sub(" ", affirmed(text))
     letters = letters_of(text, ascii_uppercase[: len(options)], query.question)
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
     words = by_count(bare, options, query)

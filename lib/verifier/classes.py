@@ -30,18 +30,10 @@ SO = re.compile(
     # "he hovers over A, but the click goes to B", "turns from red to blue"
     r"|, but (?=(?:the|it|he|she|they) )|\bturn(?:s|ed) from [^.;,]{1,30} to "
 )
-# "rowing (0.71), canoeing (0.12)"
-CHANCES = re.compile(r"([A-Za-z][^,;()\n:]*?)(?: \(|: )(0?\.\d+|\d{1,2}(?:\.\d+)?(?= ?%))")
 # "rowing, or perhaps canoeing"
 OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even)\b", re.I)
 # "some kind of sport", "something"
 VAGUE = re.compile(r"\b(?:some|any|certain) (?:kind|sort|type) of\b|\bsome(?:thing|how|where)[ .!]*$", re.I)
-# "from the right side of the table over to the left"
-SIDE = r"(?:the )?(left|right|top|bottom)"
-ACROSS = re.compile(
-    rf"\bfrom {SIDE}(?:[- ]hand)?(?: (?:side|edge|end))?(?: of the \w+)?"
-    rf"(?:,? (?:over|across|all the way))? to {SIDE}\b"
-)
 FIRST_ASKED = re.compile(r"\b(?:first|at the (?:start|beginning))\b", re.I)
 LAST_ASKED = re.compile(r"\b(?:last|finally|at the (?:very )?end)\b", re.I)
 SMALL = frozenset(map(stem, OPTIONAL))
@@ -56,8 +48,6 @@ def read_class(text, query):
     aliases = tuple((alias, label["value"]) for alias in label.get("aliases") or ())
     if OPEN.search(text):
         return Found(None, "hedges")
-    chances = [(float(chance), words) for words, chance in CHANCES.findall(text)]
-    text = max(chances)[1] if len(chances) > 1 else text
     found = member(text, names, aliases, query.question)
     if not found.missing or query.embed is None:
         return found
@@ -81,7 +71,7 @@ def member(text, vocabulary, aliases=(), question=""):
 
 def asserted(text, vocabulary, aliases=()):
     """The one member of a vocabulary of which the words are asserted in a text."""
-    known, text = index(vocabulary, aliases), ACROSS.sub(r"from \1 to \2", text.lower())
+    known, text = index(vocabulary, aliases), text.lower()
     if found := by_characters(text, vocabulary):
         return found
     for name in vocabulary:

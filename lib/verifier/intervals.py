@@ -27,14 +27,6 @@ LASTING = re.compile(
 # "starts at 3 s and ends 5 s later"; with no other time "opens it at 3 s; it is shut by 8 s"
 LATER = re.compile(r" ?later\b(?! (?:in|on)\b)")
 TWO_EVENTS = re.compile(r"^[^.\n\d]{0,120}\b(?:at|by|around|about|near) (?:about |around |the )*$")
-# of a timeline: "0:47 - she starts whisking", and on the next line "1:12 - she stops whisking"
-STARTED = re.compile(r"[^\n]*\b(?:starts?|begins?|starting|beginning)\b[^\n]*\n\W*$")
-STOPPED = re.compile(r"[^\n]*\b(?:stops?|ends?|finish(?:es)?|is done|done)\b")
-# "at 0:18 he enters the hall. He leaves it at 0:25"
-ENTERS = re.compile(
-    r"[^.\n\d]{0,60}\b(?:start|begin|enter)[^.\n\d]{0,60}[.;] "
-    r"[^.\n\d]{0,60}\b(?:leav|stop|end|finish|exit)[^.\n\d]{0,40}$"
-)
 MINUTES = re.compile(r"\d ?m(?!s|i?l)")
 
 
@@ -89,7 +81,5 @@ def ends_of(text, a, b, alone=False):
     length = ":" not in text[b.start : b.end]
     if length and (LASTING.match(gap) or LATER.match(text, b.end)):
         return first, b._replace(value=first.value + b.value)
-    if STARTED.match(gap) and STOPPED.match(text, b.end) or ENTERS.match(gap):
-        return first, b
     loose = LOOSE_PAIR.match(gap) and (STARTING.search(before) or STARTS.search(gap))
     return (first, b) if loose or PAIR.match(gap) or alone and TWO_EVENTS.match(gap) else None

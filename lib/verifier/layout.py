@@ -42,7 +42,7 @@ ANGLED = re.compile(r"(\banswer[^\w\n<]{0,6}:[^\w\n<]{0,6})<([^<>/\n]{1,80})>", 
 HEADING = re.compile(r"^ ?(?:#+ ?\**|\*\*)([^*\n:]{1,60}?)(?:\*\*)? ?$", re.M)
 # "**bold**", "> quoted", "<b>", "\text{x}", "\(", "$", "_italic_"
 MARKUP = re.compile(
-    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|<\|\w{1,30}\|>|\\(?:text|mathrm|mathbf)\{([^{}\n]{0,100})\}"
+    r"\*+|^#+ ?|^> ?|</?[a-z]{1,12}>|<\|\w{1,30}\|>|\\(?:text|math)[a-z]*\{([^{}\n]{0,100})\}"
     r"|\\[()\[\]]|\$"
     r"|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)",
     re.I | re.M,
@@ -51,8 +51,7 @@ MARKUP = re.compile(
 HAN_EDGE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[\dA-Za-z])|(?<=[\dA-Za-z])(?=[\u4e00-\u9fff])")
 # the lines that are crossed out where others are ticked
 TICKED, CROSSED = re.compile("[\u2705\u2714\u2713]"), re.compile("^.*[\u274c\u2717\u2718\u2716].*$", re.M)
-OR_SO = re.compile(r",? or (?:so|thereabouts)(?=\W*$|[.,;:)\n])")
-SPELT = re.compile(r"\b[A-Z](?:-[A-Z]){2,}\b")  # "S-A-M", finger by finger
+BOLD = re.compile(r"(?<=[\w,:=] )\*\*([^*:\n]{1,60})\*\*(?! ?:)")
 SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 
 
@@ -72,7 +71,7 @@ def clean(answer):
     if TICKED.search(text):
         text = CROSSED.sub("", text)
     if "\\" in text or "<" in text:
-        text = re.sub(r"<(start|end|begin|from|to)>(?= ?\d)", r" \1 ", text)
+        text = re.sub(r"\\(?:[ ,;:!]|approx\b|sim\b)", " ", text)
         text = ANGLED.sub(r"\1\2", text)
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
@@ -82,8 +81,12 @@ def clean(answer):
     text = text.replace("`", "")
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
-    text = SPELT.sub(lambda m: m[0].replace("-", ""), OR_SO.sub("", text))
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
+
+
+def stressed(answer):
+    """The phrases that an answer has in bold, without headings."""
+    return list(dict.fromkeys(phrase.strip(" .") for phrase in BOLD.findall(answer)))
 
 
 def cut(text):
@@ -95,18 +98,13 @@ def cut(text):
 
 FENCE = re.compile(r"```[a-z]*|~~~")
 OBJECT = re.compile(r"\{|\[(?=\s*[\[{\"'])")
-# Keys under which an object answers, and those of what is not the answer
-ANSWERING = re.compile(
-    r"(?:final_?)?(?:answer|prediction|response|result|output|verdict|choice)"
-    r"|final(?:_?(?:decision|conclusion|label|class))?|(?:selected|correct|chosen)_?(?:option|answer)",
-    re.I,
-)
+# Keys of what is not the answer
 ASIDE = re.compile(
     r"^not(?:_|$)|reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
     r"|probability|consider|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
     re.I,
 )
-COUNT = re.compile(r" *\d+(?:\.\d+)? *$")
+PLACES = ("order", "rank", "step", "position")  # of a list of objects, a column of a table
 SIGNS = {True: "yes", False: "no", None: "not given"}
 
 
@@ -139,7 +137,7 @@ def tell(value):
     if isinstance(value, dict):
         return tell_object(value)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-        place = next((key for key in ("order", "rank", "step", "position") if key in value[0]), None)
+        place = next((key for key in PLACES if key in value[0]), None)
         if place and all(isinstance(v.get(place), int) for v in value):
             value = sorted(value, key=lambda v: v[place])
         return "\n".join(map(tell_object, value))
@@ -156,28 +154,21 @@ def tell_object(value):
     if len(value) > 1 and chosen and all(len(str(key)) == 1 for key in value):
         return f"Answer: {' or '.join(map(str, chosen))}"  # {"A": false, "B": true}
     fields = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
-    # the value that answers stands last, where it is read as the answer
-    parts = [
-        ("Answer" if ANSWERING.fullmatch(key) else spaced(key), field(key, v)) for key, v in fields.items()
-    ]
-    parts.sort(key=lambda part: part[0] == "Answer")
+    parts = [(spaced(key), field(v)) for key, v in fields.items()]
     # a list of objects has lines of its own
-    line = "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
-    return line.replace("; Answer:", "\nAnswer:")
+    return "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
 
 
-def field(key, value):
-    """A value of an object as it stands behind its key: an object in it with commas, milliseconds as such."""
-    line = tell(value)
-    if isinstance(value, dict):
-        return line.replace("; ", ", ")
-    return line + " ms" if key.endswith("_ms") else line
+def field(value):
+    """A value of an object as it stands behind its key: an object in it with commas."""
+    return tell(value).replace("; ", ", ") if isinstance(value, dict) else tell(value)
 
 
 # ---------------------------------------------------------------- tables
 
 ROW = re.compile(r"^ ?\|?(.*?\|.*?)\|? ?$")
 RULE = re.compile(r"^[ |:+-]*-[ |:+-]*$")
+YES_OR_NO = re.compile(r"(?:yes|no)\b", re.I)
 
 
 def with_tables_told(text):
@@ -195,10 +186,22 @@ def with_tables_told(text):
     return "\n".join(lines[:-1])
 
 
+def in_place(head, rows):
+    """The rows of a table in the order that a column of it tells, yes or no behind what it is of."""
+    for name, column in zip(head, zip(*rows)):
+        if name.lower() in PLACES and all(map(str.isdecimal, column)):
+            rows = [row for _, row in sorted(zip(map(int, column), rows))]
+        elif all(YES_OR_NO.match(cell) for cell in column):
+            rows = [[row[0], cell, *row[1:]] for row, cell in zip(rows, column)]
+    return rows
+
+
 def tell_table(rows):
     """The lines of a table given by its rows of cells."""
     body = [row for row in rows if not RULE.match("|".join(row))]
-    if len(body) == 2 < len(rows) and len(body[0]) > 2:
-        return ["; ".join(f"{name}: {cell}" for name, cell in zip(*body))]
-    body = body[len(body) < len(rows) and len(body) > 1 :]
+    if len(body) < len(rows) and len(body) > 1:
+        head, *body = body
+        if len(body) == 1 and len(head) > 2:
+            return [tell_object(dict(zip(head, body[0])))]
+        body = in_place(head, body)
     return [f"{row[0].strip('.')}: {', '.join(row[1:])}" for row in body]

@@ -33,10 +33,6 @@ DENIED_AFTER = re.compile(
 HEDGES, UNREAL = frozenset(HEDGE_WORDS.split()), stems_of(UNREAL_WORDS)
 
 
-# "I would say", not "he would jump"
-SAYING = [[verb] for verb in "be say call label categorize categorise classify describe".split()]
-
-
 def mentions(tokens, vocabulary):
     """Where tokens say members of an index, longest first: "skiing" is not said by "water skiing" if that is
     a member too.
@@ -82,8 +78,6 @@ def placed(form, i, tokens, stems, places, sentence):
     between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
     if first < 0 or between > form.reach or len(set(at)) < len(set(form.needed)):
         return None
-    if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
-        return None  # "the cat barks and the dog runs" is not "the dog barks"
     if form.ordered and "by" in tokens[first:last] and "by" not in form.words:
         return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left
@@ -109,9 +103,6 @@ def stance(tokens, stems, first, last, own=()):
             return "denied"  # "from left to right" goes right
         if token in HEDGES:
             return "hedged"
-        # "the event would be offside" says so
-        if token == "would" and tokens[i + 1 : i + 2] in SAYING and "if" not in tokens[last : last + 4]:
-            continue
         if stems[i] not in own and (token in ("if", "unless", "would") or stems[i] in UNREAL):
             return "denied"
         either = "or" in tokens[i:first] or "or" in tokens[last : last + 3]
@@ -136,7 +127,7 @@ def steps(text, names):
         # "hangs up the shirt after ironing it": the second begins behind the first
         spans.append((starts[m.first if m.first > end else m.last], starts[m.last + 1] - 1))
         end = m.last
-    order = in_time(" ".join(tokens), spans, [m.name for m in found])
+    order = in_time(" ".join(tokens), spans)
     return without_repetitions([found[i].name for i in order])
 
 

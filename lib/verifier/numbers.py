@@ -43,13 +43,6 @@ COUNTS = re.compile("how (?:many|often|much)|\u51e0|\u591a\u5c11|cu[a\u00e1]nt")
 TOTAL = re.compile(
     r"\b(?:total|altogether|in all|so|sum)\b[^.\d]{0,25}$|(?:=|\b(?:equals|gives?|gets?|makes?))[^.\d]{0,12}$"
 )
-# "3 lanes: 2 for cars and 1 for buses"
-PARTED = re.compile(r" (?:[a-z-]+ ){0,2}[a-z]+:")
-COMPOUND = re.compile(r"-[a-z]")
-# "24 x " before a number, " in total" behind one
-OPERATED = re.compile(r"[x*/+\u00d7\u00f7] ?$")
-IN_ALL = re.compile(r" ?(?:[a-z-]+ )?(?:in total|altogether|in all|overall)\b")
-OPERATOR = re.compile(r" ?(?:[x*/\u00d7\u00f7+]|-(?= )|times\b|multiplied\b|divided\b|plus\b|minus\b)")
 
 
 class Number(NamedTuple):
@@ -112,10 +105,6 @@ def as_asked(number, text, question, share=False):
     """
     if NO_AMOUNT.match(text, number.end) or SCALE.search(text, max(0, number.start - 40), number.start):
         return None
-    if "=" in text[number.end :] and (
-        OPERATOR.match(text, number.end) or OPERATED.search(text, 0, number.start)
-    ):
-        return None  # of "24 x 3 = 72" the result
     scale = 0.01 if share and number.percent else 1.0
     if unit := unit_behind(text, number.end):
         scale = factor(unit, unit_asked(question))
@@ -127,12 +116,7 @@ def settled(text, usable, question, marked):
     next to what is counted; else first or last.
     """
     things = counted(question)
-    # of "a 96-well plate" the number names a thing
-    usable = [m for m in usable if not COMPOUND.match(text, m.end)] or usable
     results = [m for m in usable if TOTAL.search(text, max(0, m.start - 40), m.start)]
-    results = [m for m in results if not OPERATOR.match(text, m.end)]
-    results = [m for m in usable if IN_ALL.match(text, m.end)] or results
-    results = results or [m for m in usable if PARTED.match(text, m.end)]
     headed = [m for m in usable if things & set(map(stem, words_before(text, m.start)))]
     if headed and not results:
         return headed[0 if marked else -1]

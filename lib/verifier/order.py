@@ -21,24 +21,13 @@ INVERTED, CONNECTED = re.compile(r",|\b(?:it|he|she|they|comes?)\b"), re.compile
 PAUSE = re.compile(r"[.;\n]")
 
 
-# A step that was said already, said again to place another: "and before the cartwheel, a handstand"
-AGAIN = re.compile(r"(?:^|[.;,\n]|\band) ?(?:right |just |shortly )?(before|prior to|after) [^,.;\n]{0,20}$")
-
-
-def in_time(text, spans, names=()):
+def in_time(text, spans):
     """Indices of `spans` (start, end) of a text, from earliest to latest: "B after A", "before A, B" and
-    "before that" are understood. What is said again only to place another, by its `names`, is left out.
+    "before that" are understood.
     """
-    order, led, beside = [], None, None
+    order, led = [], None
     for i, (start, _) in enumerate(spans):
         gap = text[spans[i - 1][1] if i else 0 : start]
-        if names and names[i] in names[:i] and (again := AGAIN.search(gap)):
-            beside = (names.index(names[i]), again[1] == "after")
-            continue
-        if beside and beside[0] in order:
-            order.insert(order.index(beside[0]) + beside[1], i)
-            beside = None
-            continue
         fresh = i == 0 or bool(PAUSE.search(gap))  # a new sentence
         at = len(order)
         if i and (EARLIER.search(gap) or not fresh and REVERSING.search(gap)):
@@ -48,19 +37,9 @@ def in_time(text, spans, names=()):
         order.insert(at, i)
         if fresh:
             led = i if LEADING_BEFORE.search(gap) else None
-    return by_clock(text, spans) or with_ends(text, spans, order)
+    return with_ends(text, spans, order)
 
 
-def by_clock(text, spans):
-    """Indices in the order of the times that stand before each span: "1:45 he folds, 0:10 he washes"."""
-    # a clause may begin with its time
-    gaps = [text[a : b + 9] for a, b in zip([0, *(end for _, end in spans)], (start for start, _ in spans))]
-    times = [CLOCK.findall(gap)[-1:] for gap in gaps]
-    seconds = [60 * int(found[0][0]) + int(found[0][1]) for found in times if found]
-    return sorted(range(len(spans)), key=seconds.__getitem__) if len(seconds) == len(spans) else None
-
-
-CLOCK = re.compile(r"\b(\d{1,2}) ?: ?(\d{2})\b")
 # "the gear goes on; the very first part is the axle", "the yellow one comes last"
 AT = (
     r"(?= ?(?:[,:;.]|$|(?:the|an?|he|she|it|they|is|are|was|were|there"

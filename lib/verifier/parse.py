@@ -15,11 +15,9 @@ from lib.verifier.conclusion import CONCLUDING, corrected
 from lib.verifier.intervals import read_interval
 from lib.verifier.numbers import read_number
 from lib.verifier.sequences import read_sequence
-from lib.verifier.times import read_time, timeline
+from lib.verifier.times import read_time
 from lib.verifier.words import Found, content, stem, words_in
 
-# A line of a list: "0:10-0:20 He writes", "- 3 s", "event: he writes; start: 10"
-ITEM = re.compile(r"\W*(?:\d|\w[^:.\n]{0,40}:(?!\d))")
 # Where the clause of one event ends and that of another begins
 CLAUSE = re.compile(
     r"[;\n]|\. (?=[A-Z\[])|(?<!\d)\. (?=\d)"
@@ -29,7 +27,7 @@ CLAUSE = re.compile(
 # "seems to enter at 3 s ... is in fact seen at 13 s"
 REVISED = re.compile(r"\b(?:seems?|appears? to|in fact|actually)\b")
 ASIDE = re.compile(
-    r"(?<=[a-z\d] )\((?!0?\.\d+\)|\d+ ?%\)|[^()]*\b(?:or|maybe|perhaps|possibly|not?|wait)\b)[^()?\n]*\)"
+    r"(?<=[a-z\d.!?] )\((?!0?\.\d+\)|\d+ ?%\)|[^()]*\b(?:or|maybe|perhaps|possibly|not?|wait)\b)[^()?\n]*\)"
 )
 DIGIT = re.compile(r"\d")
 # "at 9 seconds" says nothing of "the second runner"
@@ -62,7 +60,6 @@ def parsed(conclusion, query):
     whole = whole or kind == "boolean" and led(conclusion.texts[-1])
     whole = whole or kind == "interval" and isinstance(query.label["value"][0], list)
     every = conclusion.texts[-1]
-    every = timeline(every) if kind in ("interval", "time") else every
     texts = [text for text in conclusion.texts[:-1] if not whole or CONCLUDING.search(text)]
     if kind in LOCATED and (line := line_asked(every, query)):
         texts = [line, *texts]
@@ -91,10 +88,10 @@ def line_asked(text, query):
     of what is asked for; or None.
     """
     words = set(content(words_in(f"{query.label['name']} {query.question}".lower())))
-    lines = [line for line in text.split("\n") if ITEM.match(line) and DIGIT.search(line)]
-    if query.label["kind"] in ("interval", "time") and len(lines) < 2 and not REVISED.search(text):
+    lines = [line for line in text.split("\n") if DIGIT.search(line)]
+    if query.label["kind"] in ("interval", "time") and REVISED.search(text):
+        return None
+    if query.label["kind"] in ("interval", "time") and len(lines) < 2:
         lines = [clause for clause in CLAUSE.split(text) if DIGIT.search(clause)]
-    if query.label["kind"] == "number" and CONCLUDING.search(text.rsplit("\n", 1)[-1]):
-        return None  # "Rows: 3 / Per row: 6 / Therefore 18"
     shared = [len(words & set(map(stem, words_in(UNIT.sub("", line.lower()))))) for line in lines]
     return lines[shared.index(max(shared))] if len(lines) > 1 and shared.count(max(shared)) == 1 else None

@@ -75,6 +75,10 @@ LEAK = re.compile(
     """,
     re.I | re.X,
 )
+# what nobody gave with a question
+HINT = re.compile(
+    r"\b(?:the|this|given|provided|your) (?:hint|ground[- ]truth|answer key|reference answer)\b", re.I
+)
 WORDS = re.compile(r"[^\W_]+")
 PIECE = HEAD + TAIL - 200  # of a thought, cleaned at once; each overlaps the next
 

@@ -1,7 +1,6 @@
 """Sequences: the steps that a text names, in the order of time, by words or by meaning."""
 
 import re
-from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -33,31 +32,25 @@ def read_sequence(text, query):
     named word for word by embedding.
     """
     label, goal = query.label, query.label["value"]
-    low = lettered(digits(text.lower()), query.question.lower())
+    low = digits(text.lower())
     names = vocabulary_of(label, query.vocabulary)
     named = steps(low, names)
     if named is None:
         return Found(None, "hedges")
+    named = restated(named)
     found = Found(named) if named else Found(None, "no step named", True)
     if set(named) >= set(goal) or query.embed is None:
         return found
     return aligned(low, goal, names, query.embed) or found
 
 
-# "(a) the dog barks", "b. it rains" in a question, "(b), (a)" in an answer
-ITEM = re.compile(r"(?:^|[\s(])([a-h])[.)] ?([^()\n;,.?]{3,80})")
-LETTER = re.compile(r"(?<![\w'])\(?([a-h])\)?(?![\w'])")
-
-
-def lettered(text, question):
-    """A lower-case text with the letters of a question's items replaced by the items, where it names nothing
-    but letters: "b, a, d, c".
-    """
-    items = {letter: item.strip() for letter, item in ITEM.findall(question)}
-    named = {*LETTER.findall(text)}
-    if len(named) < 2 or not named <= items.keys():
-        return text
-    return LETTER.sub(lambda m: f" {items[m[1]]} ", text)
+def restated(named):
+    """Of steps that are all said over again the last time: "first a, c, b; no: a, b, c"."""
+    start = len(named)
+    while start and named[start - 1] not in named[start:]:
+        start -= 1
+    again = named[start:]
+    return again if len(again) <= start and {*named[:start]} <= {*again} else named
 
 
 def mentions_in(text, names):
@@ -109,7 +102,6 @@ class Step(NamedTuple):
     sentence: Sentence
     things: frozenset  # the stems of its things: of "dry the dog" the dog, of "the dog barks" all
     others: frozenset  # those of other steps' things that are none of its words
-    only: frozenset  # the stems that no other step has
 
 
 def steps_of(names):
@@ -118,12 +110,10 @@ def steps_of(names):
     every = [frozenset(sentence.stems) for sentence in sentences]
     verbs = [name.lower().split()[0] not in ARTICLES for name in names]
     things = [frozenset(sentence.stems[verb:]) or own for sentence, own, verb in zip(sentences, every, verbs)]
-    owners = Counter(s for own in every for s in own)
     made = []
     for j, own in enumerate(every):
         others = frozenset().union(*things[:j], *things[j + 1 :]) - own
-        only = frozenset(s for s in own if owners[s] == 1)
-        made.append(Step(names[j], sentences[j], things[j], others, only if verbs[j] else frozenset()))
+        made.append(Step(names[j], sentences[j], things[j], others))
     return made
 
 
@@ -143,11 +133,7 @@ def likenesses(parts, names, embed):
 
 def likeness(text, sentence, step, cosine, embed):
     """How surely a clause is a Step, from 0 to 1."""
-    figured, stems = step.name[0].isdigit(), frozenset(sentence.stems)
-    # "pour" in a list, where only one step pours
-    short = stems <= step.only and 0 < len(stems) < len({*step.sentence.stems})
-    if short and not figured and not sentence.denied:
-        return 0.5
+    figured = step.name[0].isdigit()
     named = member(text, (step.name,))
     # "2.5 somersaults pike" is said by its words alone
     if not named.missing or figured:

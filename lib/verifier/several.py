@@ -34,9 +34,7 @@ START = re.compile(
 # Where a field of one value ends: a line, a field of something else ("; start: 3")
 FIELD_END = re.compile(r"(?<=[^\s*-])[ *-]*\n|;\s*[a-z][a-z0-9 ]{1,30}:(?=\s)")
 # A line that answers one of several counted questions: "2. Yes"
-COUNTED = re.compile(r"(?m)^\W*([1-9])[.):] +(.+)$")
-# Within a line of a list
-LISTED = re.compile(r"(?:^|\n) ?(?:\d{1,2}[.)]|[-*]) [^\n]*$")
+COUNTED = re.compile(r"(?:^|[\n;,.] ?)\W*([1-9])[.):] +(.+?)(?=[\n;,.] ?\W*[1-9][.):] |$)", re.S)
 # What stands at the end of a field and belongs to the next: "; and the "
 TRAILING = re.compile(r"(?:[\s;,(*#>-]|\band|\bwith|\bthe|\bits|\bfinal|\boverall|\n\d\.)*$")
 # The measured kinds, as they claim their values; further than FAR from a name none is its own
@@ -82,8 +80,7 @@ def end_of(cue, cues, heads, text, kind):
     end of its line or at ";".
     """
     others = [head for head in heads if head.start >= cue.end and head.label != cue.label]
-    if kind == "sequence":  # a list goes on: "2. put a slice on it" is one of its steps
-        others = [head for head in others if head.field or not LISTED.search(text, 0, head.start)]
+    if kind == "sequence":  # a list goes on over its lines
         starts = (h.start if h.field else max(cue.end, text.rfind("\n", 0, h.start)) for h in others)
         return min([len(text), *starts])
     end = min([len(text), *(head.start for head in others)])
@@ -120,10 +117,8 @@ def names_of(label, labels):
     taken = {word for other in others for word in re.findall(r"\w+", other["name"].lower().replace("_", " "))}
     names = [own, own + "s", own.removesuffix("s")]
     names += [w for w in re.findall(r"\w+", own) if len(w) > 2 and w not in taken]
-    # "D 5.8; E 8.1" of a D score and an E score
-    names += [rf"{w}(?= ?[:=]? ?\d)" for w in re.findall(r"\b[a-z]\b", own) if w not in taken | {own, "a"}]
     names += [n for key, more in ALSO.items() if key in own.split() for n in more.split("|")]
-    return list(dict.fromkeys(n if "(?=" in n else re.escape(n) for n in names if n))
+    return list(dict.fromkeys(re.escape(n) for n in names if n))
 
 
 def blanked(text, spans):

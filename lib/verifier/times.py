@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from lib.verifier.denials import affirmed
-from lib.verifier.numbers import HEDGED, MOST, SCALE
+from lib.verifier.numbers import HEDGED, MOST
 from lib.verifier.spelled import digits, with_points
 from lib.verifier.words import Found
 
@@ -71,12 +71,6 @@ ARROW = re.compile(r" ?(?:[-=~]+>|(?<=[\ds ])--+(?=[\d ])) ?")
 AHEAD = re.compile(
     r" ?(?:-|->|to|through|until|till|up to) ?\d[\d.]{0,8} ?(?:s|secs?|seconds?|%|percent|min\w*)\b"
 )
-# A line of a timeline: "4.0 release", "2-5 he runs" has its own unit
-LINE_TIME = re.compile(
-    r"(?im)^(?:[-*] ?)?(\d{1,4}(?:\.\d{1,3})?)(?= ?[-:]? ?[a-z]{3})(?! ?(?:sec|min|and|to\b))"
-)
-# "He sings 7-11"; but "frames 7-11"
-ENDING = re.compile(r" ?(?:-|to) ?\d[\d.]{0,8}[.)\]]*(?:\n|$)")
 QUOTES = re.compile(r"[<>\"' ]+")
 # between the ends of a range
 TO = re.compile(r"^ ?(?:-|to|or|and) ?$")
@@ -118,8 +112,6 @@ def find_times(text):
 def means_time(text, number):
     """Whether a number without a unit is a time, by what stands around it."""
     before = text[max(0, number.start() - 20) : number.start()]
-    if ENDING.match(text, number.end()) and not SCALE.search(before):
-        return True
     return bool(AHEAD.match(text, number.end()) or CUE.search(before) and not NOUN.match(text, number.end()))
 
 
@@ -135,16 +127,6 @@ def timed(text, duration):
     if not duration:
         return text
     return MINUS.sub(lambda m: f"{max(0.0, duration - float(m[1])):.6f} s", text)
-
-
-def timeline(text):
-    """A text whose lines begin with rising times, "4.0 release", with their unit: "4.0 s release"."""
-    lines = [*LINE_TIME.finditer(text)]
-    values = [float(line[1]) for line in lines]
-    counted = values == [*range(1, len(values) + 1)]
-    if len(values) < 2 or counted or values != sorted(values):
-        return text
-    return LINE_TIME.sub(r"\g<0> s", text)
 
 
 def fitted(time, unit, duration, other=""):

@@ -9,9 +9,9 @@ from lib.prompts import frame_of, label_text
 from lib.thoughts import said_in, split_thought
 from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
-from lib.verifier.layout import clean
+from lib.verifier.layout import clean, stressed
 from lib.verifier.parse import parsed
-from lib.verifier.rejections import degenerate, leaks, leaks_in, repeats
+from lib.verifier.rejections import HINT, degenerate, leaks, leaks_in, repeats
 from lib.verifier.rules import number_near, overlap, time_near
 from lib.verifier.sequences import share_in_order
 from lib.verifier.several import parts_of
@@ -113,6 +113,8 @@ def judge(record, vocabulary, embed):
     if record.get("origin") == "rationalized":
         if why := leaks(text) or leaks_in(thought):
             return unheard(labels, "leaked", why)
+    elif hint := HINT.search(text):  # an answer that makes one up is nothing to learn from
+        return unheard(labels, "leaked", hint[0])
     if thought and (why := repeats(thought)):
         return unheard(labels, "degenerate", f"the thought {why}")
     why, exact = degenerate(answer, text, record.get("question", "")), word_for_word(answer, record)
@@ -148,6 +150,10 @@ def plain(text):
 FUTURE = re.compile(r"^(?!.*\bdid\b).*\b(?:will|next|going to|about to)\b", re.I | re.S)
 
 
+# Kinds whose values are short enough to stand in bold
+STRESSED = ("class", "number", "choice", "time", "interval", "boolean", "box")
+
+
 def checks_of(text, record, vocabulary, embed):
     """[(check, whether nothing of its kind was found)] of the labels of a record, from a cleaned answer."""
     labels = record["labels"]
@@ -156,7 +162,11 @@ def checks_of(text, record, vocabulary, embed):
         text = text.replace("about to", "going to")
     conclusion = final(text, several or labels[0]["kind"] == "sequence")
     if not several:
-        return [check(labels[0], conclusion, record, vocabulary, embed)]
+        # without an answer line the one value in bold is the answer
+        bold = stressed(record["answer"]) if not conclusion.marked and labels[0]["kind"] in STRESSED else []
+        said = [check(labels[0], Final((phrase,), True), record, vocabulary, embed) for phrase in bold]
+        said = [result for result in said if not result[1]]
+        return said if len(said) == 1 else [check(labels[0], conclusion, record, vocabulary, embed)]
     text, checks = conclusion.texts[-1], []
     for label, part in zip(labels, parts_of(text, labels, vocabulary, record.get("question", ""))):
         if part is None:
