@@ -506,7 +506,7 @@ def test_null_is_as_if_the_key_were_not_there(clip, tmp_path):
     record = {**GOOD, "labels": labels, **empty}
     path = tmp_path / "mine.jsonl"
     path.write_text(json.dumps(record) + "\n")
-    assert "1 good records, 0 bad" in checked("jsonl", path).stdout
+    assert "1 good record, 0 bad" in checked("jsonl", path).stdout
     answered = {**record, "answer": f"So it is this.\n{label_text(labels)}", "origin": None, "sample": None}
     (tmp_path / "g.jsonl").write_text(json.dumps(answered) + "\n")
     sh("04_verify.py", tmp_path / "g.jsonl", "-o", tmp_path / "v.jsonl")
@@ -526,7 +526,7 @@ def test_what_cannot_be_read_or_hashed_is_a_bad_record(clip, tmp_path):
     ]
     path.write_text("".join(json.dumps(r) + "\n" for r in [GOOD, *bad]))
     done = checked("jsonl", path)
-    assert "1 good records, 7 bad" in done.stdout, done.stdout + done.stderr
+    assert "1 good record, 7 bad" in done.stdout, done.stdout + done.stderr
     assert "2: split ['train'], expected train or test" in done.stdout
 
 
@@ -548,17 +548,17 @@ def test_a_comma_without_quotes_is_a_bad_row(clip, tmp_path):
     )
     done = checked("csv", path)
     assert (
-        "1 good records, 1 bad" in done.stdout
+        "1 good record, 1 bad" in done.stdout
         and f"{path}:3: 3 fields, expected 2 (video, label)" in done.stdout
     )
     assert "in quotes" in done.stdout
     # as Excel writes it, with empty columns behind; and as pandas does, with the rows' numbers before
     path.write_text("video,label,,\na.mp4,opening a door, then closing it,\na.mp4,x,,\n")
-    assert "1 good records, 1 bad" in checked("csv", path).stdout
+    assert "1 good record, 1 bad" in checked("csv", path).stdout
     path.write_text("video,label,question\na.mp4,x\n")
     assert f"{path}:2: 2 fields, expected 3 (video, label, question)" in checked("csv", path).stdout
     path.write_text(",video,label\n0,a.mp4,x\n")
-    assert "1 good records, 0 bad" in checked("csv", path).stdout
+    assert "1 good record, 0 bad" in checked("csv", path).stdout
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -623,7 +623,7 @@ def test_a_key_that_stands_twice_is_a_bad_record(clip, tmp_path):
     path.write_text(line[:-1] + ', "id": "other"}\n' + line + "\n")
     done = sh("01_prepare.py", "--dataset", "jsonl", "--annotations", path, "--check", check=False)
     assert f"{path}:1: duplicate key 'id' in one object" in done.stdout
-    assert "1 good records, 1 bad" in done.stdout
+    assert "1 good record, 1 bad" in done.stdout
 
 
 def test_keys_of_the_user_are_not_taken_for_an_answers(tmp_path):
@@ -865,7 +865,7 @@ TOLD = [
     (
         "m.csv",
         "video,label,start,end\na.mp4,x,0,2.005\n",
-        "1 good records, 0 bad; labels: 1 class\nwithout",
+        "1 good record, 0 bad; labels: 1 class\nwithout",
         0,
     ),
 ]
@@ -882,7 +882,7 @@ def test_a_file_of_ones_own_is_told_what_is_wrong_with_it(clip, tmp_path, name, 
     done = checked("csv" if name.endswith("csv") else "jsonl", path)
     assert re.search(said, done.stdout + done.stderr), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
-    assert bad is None and done.returncode == 1 or f" good records, {bad} bad;" in done.stdout, done.stdout
+    assert bad is None and done.returncode == 1 or f", {bad} bad;" in done.stdout, done.stdout
 
 
 def test_a_table_by_another_name_is_told_the_names(tmp_path):

@@ -22,7 +22,7 @@ SETTINGS = {
     "mix": None,
     "seed": 0,
 }
-ROW = {"accuracy": 0.5, "low": 0.25, "high": 0.75, "count": 4, "correct": 2}
+ROW = {"accuracy": 0.5, "low": 0.15, "high": 0.85, "count": 4, "correct": 2}
 
 
 class Hub:
@@ -90,7 +90,7 @@ def run(tmp_path):
     }
     evaluation = {"all": ROW, "kinds": {"class": ROW}, "questions": {"answered": 4}, **about}
     (cycle / "eval.json").write_text(json.dumps(evaluation))
-    before = {**evaluation, "all": {**ROW, "accuracy": 0.125}}
+    before = {**evaluation, "all": {**ROW, "accuracy": 0.25, "correct": 1}}
     (run / "cycle0/eval.json").write_text(json.dumps(before))
     return run
 
@@ -140,7 +140,7 @@ def test_what_is_pushed_is_model_card_rows_and_adapter(run, capsys):
     card = hub.sent["README.md"].decode()
     assert card.startswith("---\nbase_model: hub/base") and "## Accuracy on 4 held-out questions" in card
     assert "| | before any cycle | this model |" in card
-    assert "| all (n = 4) | 12.5 [25.0, 75.0] | 50.0 [25.0, 75.0] |" in card
+    assert "| all (n = 4) | 25.0 [4.6, 69.9] | 50.0 [15.0, 85.0] |" in card
     [row] = map(json.loads, hub.sent["video-star/kept.jsonl"].splitlines())
     assert row["videos"] == ["a.mp4"] and (row["start"], row["end"]) == (1.0, 2.0)
     assert row["messages"][1]["content"] == "Answer: running"

@@ -82,7 +82,7 @@ def test_the_readme_example_of_own_data_is_valid(tmp_path):
     coded_clip(tmp_path / record["video"], 300)
     (tmp_path / "mine.jsonl").write_text(json.dumps(record) + "\n")
     assert (
-        "1 good records, 0 bad"
+        "1 good record, 0 bad"
         in sh(
             "01_prepare.py", "--dataset", "jsonl", "--annotations", tmp_path / "mine.jsonl", "--check"
         ).stdout

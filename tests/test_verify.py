@@ -1327,6 +1327,8 @@ def test_what_is_said_over_again_counts_the_last_time(answer, ok):
         ("Was the pipette tip changed?", "No tip replacement was observed.", False),
         ("Is anybody injured?", "As far as one can see, nobody is hurt.", False),
         ("Are they friends?", "Totally! They nap in a pile.", True),
+        ("Does the lid fit?", "It doesn't, the lid is visibly too small.", False),
+        ("Does the robot drop the box?", "Its grip loosens for a moment, but it does not.", False),
     ],
 )
 def test_what_is_absent_is_a_no(question, answer, value):

@@ -56,7 +56,7 @@ def report(args, tally):
     if args.dataset == CAPTIONS:
         found = tally["captions"]
         kinds = f"{several(found['captions'], 'caption')}, {several(found['bare'], 'clip')} without one"
-    print(f"{tally['good']} good records, {tally['bad']} bad; {kinds}")
+    print(f"{several(tally['good'], 'good record')}, {tally['bad']} bad; {kinds}")
     total = tally["good"] + tally["bad"]
     if not tally["good"]:
         raise StageError("no record is usable: see the lines above")

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from lib.command import checked_parser
+from lib.confidence import bounds
 from lib.files import read_json
 from lib.process import run
 from lib.records import StageError
@@ -58,7 +59,7 @@ def accuracy_text(run, cycle):
     for kind, count in kinds.items():
         found = [{**each["kinds"], "all": each["all"]}.get(kind) for each in columns.values()]
         cells = " | ".join(
-            f"{100 * row['accuracy']:.1f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}]" if row else ""
+            "{:.1f} [{:.1f}, {:.1f}]".format(100 * row["accuracy"], *bounds(row)) if row else ""
             for row in found
         )
         lines.append(f"| {kind} (n = {count}) | {cells} |")

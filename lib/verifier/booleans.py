@@ -10,7 +10,7 @@ BRIEFLY = r"(?:it|he|she|they|there) (?:do|does|did|is|are|was|were|has|have|can
 # "Yes, ...", "Of course", "Right."
 YES = re.compile(
     r"^\W*(?:(?:yes|yeah|yep|true|affirmative|indeed|totally|certainly|absolutely|definitely|of course"
-    rf"|correct)\b(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.;!]))"
+    rf"|correct)\b(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.,;:!]))"
 )
 # "Definitely not", "No, ...", "No he is", "Not true"; but not "No man is there"
 NO = re.compile(
@@ -18,8 +18,10 @@ NO = re.compile(
     r"|no(?!\. ?\d)(?=\W*$| ?[.,;:!()]| -| (?:he|she|it|they|the|this|that|there|i)\b)"
     r"|nope\b|false\b|incorrect\b|negative\b"
     r"|not (?:true|correct|really|at all|in|on|yet|quite|fully|here|visible|seen|shown)\b"
-    rf"|{BRIEFLY}(?: not|n't|not)(?=\W*$|[.;!]))"
+    rf"|{BRIEFLY}(?: not|n't|not)(?=\W*$|[.,;:!]))"
 )
+# "nearly, but it does not"
+AT_LAST = re.compile(rf"(?:[.,;:] |\b(?:but|so|and|that|because) ){BRIEFLY}(?P<not> not|n't|not)?\W*$")
 INSIDE = re.compile(r"\b(?P<not>not |n't )?(?P<word>yes|no(?=\W*$|[.,;])|true|false|correct|incorrect)\b")
 UNDECIDED = re.compile(
     r"\byes (?:and|or) no\b|\byes/no\b|\bnot sure\b|\bunsure\b"
@@ -46,7 +48,7 @@ ABSENT = re.compile(r"\b(?:no|without(?: an?| any)?) (?:sign of )?([a-z]+)(?: ([
 ANYBODY, NOBODY = re.compile(r"\b(?:any|some)(?:body|one)\b"), re.compile(r"\b(?:nobody|no one|none)\b")
 # The share of the words asked for that a statement of it says
 NAMED = 0.75
-ANAPHORA = frozenset("it he she they them this that these those".split())
+ANAPHORA = frozenset("it he she they them him her this that these those".split())
 NEGATIONS = frozenset(("not", "no", "none"))
 
 
@@ -59,6 +61,8 @@ def read_boolean(text, query):
         return Found(None, "hedges")
     if led(low):
         return Found(bool(YES.match(low)))
+    if last := AT_LAST.search(low):
+        return Found(not last["not"])
     inside = {(m["word"] in ("yes", "true", "correct")) != bool(m["not"]) for m in INSIDE.finditer(low)}
     return agreed(inside) if inside else stated(low, query.question.lower())
 

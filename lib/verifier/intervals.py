@@ -40,7 +40,9 @@ def read_interval(text, query):
     found = find_times(text)
     pairs = pairs_of(text, found, query.unit, query.duration)
     if not pairs:
-        return Found(None, "no two times that make an interval" if found else "no interval", True)
+        unknown = not query.duration and query.unit != "fraction" and any(time.unit == "%" for time in found)
+        why = "times that need the clip's duration" if unknown else "no two times that make an interval"
+        return Found(None, why if found else "no interval", True)
     between = [text[p[2] : q[1]] for p, q in zip(pairs, pairs[1:])]
     if query.marked and any(re.match(r"[^.(]{0,12}\bor\b", gap) for gap in between):
         return Found(None, "several intervals")
