@@ -1337,6 +1337,56 @@ def test_what_is_absent_is_a_no(question, answer, value):
         assert (result["verdict"] == "correct") == (asked == value), result["why"]
 
 
+@pytest.mark.parametrize(
+    "kind, value, answer, ok",
+    [
+        ("number", 350, '<weight unit="g">348</weight>', True),
+        ("number", 350, '<weight unit="g">384</weight>', False),
+        ("interval", [11, 17], "occlusion: 11s..16s\nobject: truck", True),
+        ("time", 75, "| t (s) | event |\n|---|---|\n| 12 | plug in |\n| 74 | engine runs |", True),
+        ("time", 12, "| t (s) | event |\n|---|---|\n| 12 | plug in |\n| 74 | engine runs |", False),
+        ("number", 28, "- Count: 28\n- Confidence: 0.6", True),
+        ("number", 0.6, "- Count: 28\n- Confidence: 0.6", False),
+        ("boolean", True, "engine: unclear (out of view)", False),
+        ("class", "red", '{"light": "red", "second_choice": "green"}', True),
+        ("class", "green", '{"light": "red", "second_choice": "green"}', False),
+    ],
+)
+def test_tags_ranges_columns_and_confidence(kind, value, answer, ok):
+    options = {"options": ["red", "green"]} if kind == "class" else {}
+    question = (
+        "Which light, how heavy, when does the engine run?" if kind != "boolean" else "Is the engine on?"
+    )
+    assert (judged(answer, kind, value, question, duration=85.0, **options)["verdict"] == "correct") == ok
+
+
+TOOLS = "The man loosens the soil with a hoe, while a rake leans on the shed."
+
+
+@pytest.mark.parametrize(
+    "question, answer, value",
+    [
+        ("Which tool loosens the soil?", TOOLS, "hoe"),
+        ("Which tool leans on the shed?", TOOLS, "rake"),
+        ("Which tool is it?", "Its teeth suggest a rake. Okay, it's a hoe.", "hoe"),
+    ],
+)
+def test_of_several_classes_the_clause_that_is_asked_for(question, answer, value):
+    for tool in ("hoe", "rake", "spade"):
+        result = judged(answer, "class", tool, question, options=["hoe", "rake", "spade"])
+        assert (result["verdict"] == "correct") == (tool == value), result["why"]
+
+
+def test_a_name_may_stand_for_what_it_says_by_it():
+    options = {"options": ["blows on it", "picks it", "paints it"]}
+    answer = "The girl kneels, blowing on the dandelion."
+    assert judged(answer, "choice", "A", **options)["verdict"] == "correct"
+    assert judged(answer, "choice", "B", **options)["verdict"] != "correct"
+    toys = ["ball", "duck", "car"]
+    answer = "First the ball, then the duck, and last but not least the car!"
+    assert judged(answer, "sequence", toys, options=toys)["verdict"] == "correct"
+
+
 def test_options_that_are_out_leave_one(embed):
     options = {"options": ["a doll", "a drum", "a truck"], "embed": embed}
     answer = "There is a bulge, so C is out. It sounds hollow, so A is excluded."

@@ -24,7 +24,7 @@ NO = re.compile(
 AT_LAST = re.compile(rf"(?:[.,;:] |\b(?:but|so|and|that|because) ){BRIEFLY}(?P<not> not|n't|not)?\W*$")
 INSIDE = re.compile(r"\b(?P<not>not |n't )?(?P<word>yes|no(?=\W*$|[.,;])|true|false|correct|incorrect)\b")
 UNDECIDED = re.compile(
-    r"\byes (?:and|or) no\b|\byes/no\b|\bnot sure\b|\bunsure\b"
+    r"\byes (?:and|or) no\b|\byes/no\b|\bnot sure\b|\bunsure\b|\bunclear\b"
     r"|\b(?:maybe|perhaps|possibly|might)\b"
     r"|\b(?:cannot|can't)\b(?! be (?!\w*(?:ed|en|sure|certain|told|known)\b))"
 )

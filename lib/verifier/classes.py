@@ -13,7 +13,7 @@ from lib.verifier.languages import by_characters
 from lib.verifier.mentions import mentions, steps
 from lib.verifier.numbers import HEDGED
 from lib.verifier.vocabulary import PARENTHESES, index, vocabulary_of
-from lib.verifier.words import OPTIONAL, Found, opposed, spaced, stem, words_in
+from lib.verifier.words import OPTIONAL, Found, content, opposed, spaced, stem, words_in
 
 # Cosine of a text and the name that it means, its lead over the rest of the vocabulary, and what is needed
 # where there is no rest
@@ -26,10 +26,13 @@ LIGHT = frozenset(map(stem, "do make perform practice have take".split()))
 # "legs straight, hips bent: this is a pike", "which makes it a pike"
 SO = re.compile(
     r"[:;,.] ?(?:so|therefore|thus|hence) |: |\b(?:this|that|which) makes (?:it|this|that) "
-    r"|[.;,] (?=(?:(?:this|that|it)(?: \w+)?|the (?:action|activity|class|event|group|sport|stroke)) is )"
+    r"|[.;,] (?=(?:(?:this|that|it)(?: \w+)?|the (?:action|activity|class|event|group|sport|stroke)) is "
+    r"|it's )"
     # "he hovers over A, but the click goes to B", "turns from red to blue"
     r"|, but (?=(?:the|it|he|she|they) )|\bturn(?:s|ed) from [^.;,]{1,30} to "
 )
+# "with a hoe, while a rake leans there"
+BESIDE = re.compile(r"[.;\n]|, (?:while|whereas|and|with|but)\b|\bwhile\b")
 # "rowing, or perhaps canoeing"
 OPEN = re.compile(r"\bor (?:perhaps|maybe|possibly|even)\b", re.I)
 # "some kind of sport", "something"
@@ -62,11 +65,24 @@ def member(text, vocabulary, aliases=(), question=""):
     if found.value is None and not found.missing:
         concluded = asserted(SO.split(CONCLUDING.split(text.lower())[-1])[-1], vocabulary, aliases)
         found = concluded if concluded.value else found
+    if found.why.startswith("several") and (clause := clause_asked(text, question, vocabulary)):
+        told = asserted(clause, vocabulary, aliases)
+        found = told if told.value else found
     ends = {FIRST_ASKED: 0, LAST_ASKED: -1}
     asked = [place for sign, place in ends.items() if sign.search(question)]
     if found.why.startswith("several") and len(asked) == 1 and (named := steps(text.lower(), vocabulary)):
         return Found(named[asked[0]])
     return found
+
+
+def clause_asked(text, question, vocabulary):
+    """The one clause of a text that says most of what is asked for besides the vocabulary, or None."""
+    names = {stem(w) for name in vocabulary for w in words_in(name.lower())}
+    words = {*content(words_in(question.lower()))} - names
+    clauses = [clause for clause in BESIDE.split(text) if clause.strip()]
+    shared = [len(words & {*map(stem, words_in(clause.lower()))}) for clause in clauses]
+    best = max(shared, default=0)
+    return clauses[shared.index(best)] if best > 1 and shared.count(best) == 1 else None
 
 
 def asserted(text, vocabulary, aliases=()):

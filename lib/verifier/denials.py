@@ -18,7 +18,7 @@ TOKEN = re.compile(r"\d+(?:\.\d+)?[a-z]*|[a-z]+|[;:!?,()\n]|\.(?=\W|$)|->|(?<= )
 
 def words_of(text):
     """Word and boundary tokens of a lower-case text, its ways of denying all written as "not"."""
-    return TOKEN.findall(DENYING.sub(" not ", text.replace("'s ", " ")))
+    return TOKEN.findall(DENYING.sub(" not ", text.replace("'s ", " ").replace("but not least", " ")))
 
 
 # "neither 3 nor 4", "not at 3 s but", "rather than A", "no red ball"

@@ -36,6 +36,10 @@ BOXED = re.compile(
     r"|<\|begin_of_box\|>([^<]{0,600})<\|end_of_box\|>",
     re.I,
 )
+# "<weight unit="g">348</weight>"
+TAGGED = re.compile(
+    r"<(?!(?:answer|think|strong|em|code|start|end|from|to)\b)([a-z]\w{1,30})(?: [^<>]*)?>([^<>]*)</\1>", re.I
+)
 # "Answer: <walking>", as a prompt's own form was shown
 ANGLED = re.compile(r"(\banswer[^\w\n<]{0,6}:[^\w\n<]{0,6})<([^<>/\n]{1,80})>", re.I)
 # A line that is a heading: "## Steps", "**Steps**"
@@ -52,6 +56,8 @@ HAN_EDGE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[\dA-Za-z])|(?<=[\dA-Za-z])(?=[\u
 # the lines that are crossed out where others are ticked
 TICKED, CROSSED = re.compile("[\u2705\u2714\u2713]"), re.compile("^.*[\u274c\u2717\u2718\u2716].*$", re.M)
 BOLD = re.compile(r"(?<=[\w,:=] )\*\*([^*:\n]{1,60})\*\*(?! ?:)")
+RANGE = re.compile(r"(?<=\d)( ?s)? ?\.\. ?(?=\d)")  # "11s..16s"
+SURE = re.compile(r"^[^\w\n]*(?:confidence|probability|certainty)\b[^:\n]{0,20}: ?[\d.]+ ?%?$", re.I | re.M)
 SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 
 
@@ -72,13 +78,14 @@ def clean(answer):
         text = CROSSED.sub("", text)
     if "\\" in text or "<" in text:
         text = re.sub(r"\\(?:[ ,;:!]|approx\b|sim\b)", " ", text)
+        text = TAGGED.sub(r" \1: \2; ", text)
         text = ANGLED.sub(r"\1\2", text)
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
         text = with_objects_told(text)
     if "|" in text:
         text = with_tables_told(text)
-    text = text.replace("`", "")
+    text = RANGE.sub(r"\1 to ", SURE.sub("", text.replace("`", "")))
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
@@ -101,7 +108,7 @@ OBJECT = re.compile(r"\{|\[(?=\s*[\[{\"'])")
 # Keys of what is not the answer
 ASIDE = re.compile(
     r"^not(?:_|$)|reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
-    r"|probability|consider|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
+    r"|probability|consider|second_?|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
     re.I,
 )
 PLACES = ("order", "rank", "step", "position")  # of a list of objects, a column of a table
@@ -191,6 +198,10 @@ def in_place(head, rows):
     for name, column in zip(head, zip(*rows)):
         if name.lower() in PLACES and all(map(str.isdecimal, column)):
             rows = [row for _, row in sorted(zip(map(int, column), rows))]
+        elif name.lower() in ("t (s)", "time (s)", "seconds"):
+            rows = [
+                [cell + " s" if cell is each else cell for cell in row] for row, each in zip(rows, column)
+            ]
         elif all(YES_OR_NO.match(cell) for cell in column):
             rows = [[row[0], cell, *row[1:]] for row, cell in zip(rows, column)]
     return rows

@@ -5,7 +5,7 @@ it was not written with (README.md of this folder).
 # Words that a name may be said without
 OPTIONAL_WORDS = """
 a an the some his her their its my your our this that these those of is are be on in at to with into
-onto from for by and or something someone somewhere
+onto from for by and or something someone somewhere it them
 """
 # Spellings and abbreviations of one word; the first is the one that counts
 SPELLINGS = """
