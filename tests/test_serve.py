@@ -122,8 +122,11 @@ def named(text):
 @pytest.mark.parametrize("code,options", [(0, ()), (7, ("unhealthy",))])
 def test_a_server_is_there_while_the_command_runs_and_its_exit_code_is_passed_on(tmp_path, code, options):
     does = f"import urllib.request as u; u.urlopen(told.split('/v1#')[0] + '/v1/models'); sys.exit({code})"
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/server.log").write_text("of another hour\n")
     process = serving(tmp_path, *options, does=does, url="{url},video=jpeg")
     out, err = process.communicate(timeout=LIMIT)
+    assert (tmp_path / "logs/server.log").read_text().startswith("of another hour\n")
     assert process.returncode == code and "ready after" in out and not left(noted(tmp_path, 4)), err
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1#tiny one,video=jpeg", (tmp_path / "told").read_text())
     assert "--name 'tiny one'" in out and "loading the weights" in (tmp_path / "logs/server.log").read_text()

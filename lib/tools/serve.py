@@ -184,7 +184,7 @@ def with_server(server, port, url, args):
     caught = signals()
     pipe, began, command = guard(args.grace), time.time(), None
     reported = began
-    with open(args.log, "wb") as log:
+    with open(args.log, "ab") as log:
         server = start(server, pipe, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
     try:
         while not caught and server.poll() is None and (command is None or command.poll() is None):
@@ -217,7 +217,7 @@ def main():
     text = "command of an OpenAI-compatible server, with {model} and {port}; or the URL of one that runs"
     add("--server", required=True, help=text)
     add("--model", required=True, help="what {model} stands for: folder or hub id")
-    add("--log", required=True, help="file for what the server prints")
+    add("--log", required=True, help="file that what the server prints is added to")
     add("--grace", type=float, default=5, help="seconds between TERM and KILL (default: %(default)s)")
     # its own words may be empty
     add("command", nargs="+", type=str, help="after --: the command that needs the server, with {url}")
