@@ -1283,6 +1283,50 @@ def test_one_value_in_bold_is_the_answer(kind, value, answer, ok):
     assert (judged(answer, kind, value, "Which pose?", **options)["verdict"] == "correct") == ok
 
 
+@pytest.mark.parametrize(
+    "kind, value, answer",
+    [
+        ("class", "cobra", "This is not the **cobra** pose."),
+        ("class", "cobra", "This is the **cobra** pose or a plank."),
+        ("class", "cobra", "At first it looks like the **cobra**. It is a plank."),
+        ("boolean", True, "The knee isn't **bent**."),
+        ("boolean", True, "I do not think that it does."),
+        ("boolean", True, "It is, however, not bent."),
+        ("choice", "A", "A. plank\nB. cobra\nC. bridge"),
+        ("box", [0.1, 0.1, 0.5, 0.5], "Answer: [0.3, 0.3, 0.9, 0.9] or [0.1, 0.1, 0.5, 0.5]"),
+    ],
+)
+def test_what_is_doubted_is_asserted_by_no_layout(kind, value, answer):
+    options = {"options": ["plank", "cobra", "bridge"]} if kind in ("class", "choice") else {}
+    assert judged(answer, kind, value, "Is the knee bent?", **options)["verdict"] != "correct"
+
+
+def test_names_that_sound_like_an_aside_are_read():
+    assert judged('{"start_seconds": 3, "end_seconds": 9}', "interval", [3, 9])["verdict"] == "correct"
+    labels = [
+        {"name": name, "kind": "number", "value": value} for name, value in (("confidence", 0.6), ("n", 2))
+    ]
+    assert verify({"labels": labels, "answer": "Confidence: 0.6\nn: 2"}, {})["verdict"] == "correct"
+    labels = [{"name": "note", "kind": "class", "value": "C", "options": ["C", "D"]}, labels[1]]
+    assert (
+        verify({"labels": labels, "answer": '{"n": 2, "note": "C", "reason": "D"}'}, {})["verdict"]
+        == "correct"
+    )
+    options = {"options": ["Team A is eliminated", "Team B is eliminated"]}
+    assert judged("Team A is eliminated.", "choice", "A", **options)["verdict"] == "correct"
+    riddle = "According to the hint, the door opens."
+    options = {"options": ["the door opens", "the door shuts"]}
+    said = judged(riddle, "class", "the door opens", "What happens by the hint on the wall?", **options)
+    assert said["verdict"] == "correct"
+
+
+def test_steps_that_are_done_twice_are_no_second_thought():
+    steps = ["squat", "jump", "rest"]
+    answer = "squat, jump, rest, squat, jump, rest"
+    for value, ok in ((2 * steps, True), (steps, False)):
+        assert (judged(answer, "sequence", value, options=steps)["verdict"] == "correct") == ok
+
+
 ORDERED = "| What | Order |\n|---|---|\n| toaster | 2 |\n| kettle | 1 |"
 TICKED = "| What | Why | Seen? |\n|---|---|---|\n| kettle | cold | no |\n| oven | on | yes |"
 

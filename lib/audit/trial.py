@@ -28,7 +28,9 @@ def try_one(text, embedder):
         raise StageError(f"--try: {problem}", code=2)
     thought, answer = said_in(record)
     labels, vocabulary = record["labels"], vocabularies([record])
-    conclusion = final(clean(answer), len(labels) > 1 or labels[0]["kind"] == "sequence")
+    conclusion = final(
+        clean(answer, [label["name"] for label in labels]), len(labels) > 1 or labels[0]["kind"] == "sequence"
+    )
     if thought:
         print(f"thought   {' '.join(thought.split())[:200]!r} (not read)")
     print(f"read      {conclusion.texts[0]!r}" + (" (answer line)" if conclusion.marked else ""))

@@ -12,6 +12,7 @@ named by its absolute path. The ending of the file says how it is written: .json
 
 import json
 import os
+import re
 from contextlib import ExitStack
 from importlib.util import find_spec
 from itertools import islice
@@ -35,10 +36,12 @@ def refuse_missing(path):
     """Raise StageError (exit code 2) where a file of a cycle is not there, with why that may be."""
     if path.exists():
         return
-    why = "the cycle is not finished; make cycle finishes it"
+    why = "expected what 04 wrote"
+    if re.fullmatch(r"cycle\d+|model", path.parent.name):
+        why = "the cycle is not finished; make cycle finishes it, N= names another one"
     if path.parent.name == "cycle0":
         why = "cycle 0 is the model before any cycle, which learnt from nothing (N=auto: no cycle was better)"
-    raise StageError(f"{path}: no such file: {why}, N= names another one", code=2)
+    raise StageError(f"{path}: no such file: {why}", code=2)
 
 
 def write_list(rows, file):

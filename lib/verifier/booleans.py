@@ -10,7 +10,7 @@ BRIEFLY = r"(?:it|he|she|they|there) (?:do|does|did|is|are|was|were|has|have|can
 # "Yes, ...", "Of course", "Right."
 YES = re.compile(
     r"^\W*(?:(?:yes|yeah|yep|true|affirmative|indeed|totally|certainly|absolutely|definitely|of course"
-    rf"|correct)\b(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.,;:!]))"
+    rf"|correct)\b(?! not)|right\W*$|{BRIEFLY}(?=\W*$|[.;!]))"
 )
 # "Definitely not", "No, ...", "No he is", "Not true"; but not "No man is there"
 NO = re.compile(
@@ -21,7 +21,7 @@ NO = re.compile(
     rf"|{BRIEFLY}(?: not|n't|not)(?=\W*$|[.,;:!]))"
 )
 # "nearly, but it does not"
-AT_LAST = re.compile(rf"(?:[.,;:] |\b(?:but|so|and|that|because) ){BRIEFLY}(?P<not> not|n't|not)?\W*$")
+AT_LAST = re.compile(rf"(?:[.,;:] |\b(?:but|so|and) ){BRIEFLY}(?P<not> not|n't|not)?\W*$")
 INSIDE = re.compile(r"\b(?P<not>not |n't )?(?P<word>yes|no(?=\W*$|[.,;])|true|false|correct|incorrect)\b")
 UNDECIDED = re.compile(
     r"\byes (?:and|or) no\b|\byes/no\b|\bnot sure\b|\bunsure\b|\bunclear\b"
@@ -93,7 +93,12 @@ def stated(text, question):
         if values:
             return agreed(values)
     things = {stem(word) for pair in ABSENT.findall(text) for word in pair if word}
-    if things & {*subject} or ANYBODY.search(question) and NOBODY.search(text):
+    if (
+        things & {*subject}
+        and not ABSENT.search(question)
+        or ANYBODY.search(question)
+        and NOBODY.search(text)
+    ):
         return Found(False)
     return NEITHER
 

@@ -126,6 +126,9 @@ def read_box(text, query):
     found = find_boxes(text)
     if not found:
         return Found(None, "no box", True)
+    between = text[found[-2][2] : found[-1][1]] if len(found) > 1 else ""
+    if query.marked and re.search(r"\b(?:or|either)\b", between) and found[-2][0] != found[-1][0]:
+        return Found(None, "several boxes")
     box = found[-1][0]
     if frame == WHOLE and max(box) > 1 and (size := SIZE.search(query.question)):
         frame = (float(size[1]), float(size[2]))

@@ -48,8 +48,11 @@ def read_choice(text, query):
     clearly nearest in meaning.
     """
     options = tuple(options_of(query.label))
-    whole, text = text, OUT.sub(" ", affirmed(text))
-    letters = letters_of(text, ascii_uppercase[: len(options)], query.question)
+    lines = LISTED.findall(text)
+    if len(set(lines)) == len(lines) > 2 and not LISTED.sub("", text).strip():
+        return Found(None, "a list of options")
+    whole, text = text, affirmed(text)
+    letters = letters_of(OUT.sub(" ", text), ascii_uppercase[: len(options)], query.question)
     bare = re.sub(r"^\W*\(?[A-Za-z][.):] ?", "", text)
     words = by_count(bare, options, query)
     words = member(bare, options, question=query.question) if words.missing else words

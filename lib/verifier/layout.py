@@ -37,9 +37,8 @@ BOXED = re.compile(
     re.I,
 )
 # "<weight unit="g">348</weight>"
-TAGGED = re.compile(
-    r"<(?!(?:answer|think|strong|em|code|start|end|from|to)\b)([a-z]\w{1,30})(?: [^<>]*)?>([^<>]*)</\1>", re.I
-)
+HTML = "answer|think|strong|em|code|li|ul|ol|span|mark|div|su[bp]|t[dhr]|table|start|end|from|to"
+TAGGED = re.compile(rf"<(?!(?:{HTML})\b)([a-z]\w{{1,30}})(?: [^<>]*)?>([^<>]*)</\1>", re.I)
 # "Answer: <walking>", as a prompt's own form was shown
 ANGLED = re.compile(r"(\banswer[^\w\n<]{0,6}:[^\w\n<]{0,6})<([^<>/\n]{1,80})>", re.I)
 # A line that is a heading: "## Steps", "**Steps**"
@@ -55,15 +54,20 @@ MARKUP = re.compile(
 HAN_EDGE = re.compile(r"(?<=[\u4e00-\u9fff])(?=[\dA-Za-z])|(?<=[\dA-Za-z])(?=[\u4e00-\u9fff])")
 # the lines that are crossed out where others are ticked
 TICKED, CROSSED = re.compile("[\u2705\u2714\u2713]"), re.compile("^.*[\u274c\u2717\u2718\u2716].*$", re.M)
+DOUBTED = re.compile(
+    r"\b(?:not?|never|neither|nor|or|if|unless|whether|cannot|without|rather|instead|unlike|maybe|perhaps"
+    r"|possibly|might|could|may|seem(?:s|ed)?|first|initially|thought|but|wait)\b|n['\u2019]t\b",
+    re.I,
+)
 BOLD = re.compile(r"(?<=[\w,:=] )\*\*([^*:\n]{1,60})\*\*(?! ?:)")
 RANGE = re.compile(r"(?<=\d)( ?s)? ?\.\. ?(?=\d)")  # "11s..16s"
-SURE = re.compile(r"^[^\w\n]*(?:confidence|probability|certainty)\b[^:\n]{0,20}: ?[\d.]+ ?%?$", re.I | re.M)
+SURE = re.compile(r"^[^\w\n]*(confidence|probability|certainty)\b[^:\n]{0,20}: ?[\d.]+ ?%?$", re.I | re.M)
 SPACES, LINES = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 
 
-def clean(answer):
+def clean(answer, names=()):
     """`answer` in plain lines: without markdown, HTML and LaTeX, JSON and tables as "name: value"; at most
-    HEAD + TAIL characters and what JSON adds.
+    HEAD + TAIL characters and what JSON adds. `names`: of the labels, which JSON may have as keys.
     """
     text = cut(answer)
     if not text.isascii():
@@ -82,18 +86,22 @@ def clean(answer):
         text = ANGLED.sub(r"\1\2", text)
         text = BOXED.sub(lambda m: f"\nAnswer: {(m[1] or m[2] or m[3] or '').strip()}\n", text)
     if "{" in text or "[" in text:
-        text = with_objects_told(text)
+        text = with_objects_told(text, {name.lower() for name in names})
     if "|" in text:
         text = with_tables_told(text)
-    text = RANGE.sub(r"\1 to ", SURE.sub("", text.replace("`", "")))
+    text = RANGE.sub(r"\1 to ", text.replace("`", ""))
     if "**" in text or "#" in text:
         text = HEADING.sub(r"\1:", text)
     return LINES.sub("\n", MARKUP.sub(lambda m: m[1] or "", text)).strip()
 
 
 def stressed(answer):
-    """The phrases that an answer has in bold, without headings."""
-    return list(dict.fromkeys(phrase.strip(" .") for phrase in BOLD.findall(answer)))
+    """The phrases that an answer asserts in bold, without headings: "not **A**" and "**A** or B" do not."""
+    found = []
+    for sentence in re.split(r"[.;!?](?=\s)|\n", answer):
+        doubted = DOUBTED.search(BOLD.sub("", sentence))
+        found += [phrase.strip(" .") for phrase in BOLD.findall(sentence) if not doubted]
+    return list(dict.fromkeys(found))
 
 
 def cut(text):
@@ -108,14 +116,15 @@ OBJECT = re.compile(r"\{|\[(?=\s*[\[{\"'])")
 # Keys of what is not the answer
 ASIDE = re.compile(
     r"^not(?:_|$)|reason|explanation|rationale|evidence|thought|thinking|analysis|justification|note|comment|confidence"
-    r"|probability|consider|second_?|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
+    r"|probability|consider|second_?(?:choice|best|guess|option)|runner_?up|other|alternative|candidate|reject|eliminat|excluded|distractor|^(?:id|idx|index|no|rank|#)$",
     re.I,
 )
+SECONDS = ("t (s)", "time (s)", "seconds")
 PLACES = ("order", "rank", "step", "position")  # of a list of objects, a column of a table
 SIGNS = {True: "yes", False: "no", None: "not given"}
 
 
-def with_objects_told(text):
+def with_objects_told(text, names):
     """A text with its first JSON objects (and lists of objects or words) written as lines."""
     text, at = FENCE.sub("\n", text), 0
     for _ in range(4):
@@ -125,7 +134,7 @@ def with_objects_told(text):
         value, end = parse_object(text, found.start())
         at = found.end()
         if value is not None:
-            line = tell(value)
+            line = tell(value, names)
             text = f"{text[: found.start()]}\n{line}\n{text[end:]}"
             at = found.start() + len(line) + 2
     return text
@@ -139,36 +148,39 @@ def parse_object(text, at):
         return None, at
 
 
-def tell(value):
-    """A JSON value as lines: "name: value; name: value", steps with arrows between."""
+def tell(value, names=()):
+    """A JSON value as lines: "name: value; name: value", steps with arrows between; what is beside the point
+    ("reason") only where a label has its name.
+    """
     if isinstance(value, dict):
-        return tell_object(value)
+        return tell_object(value, names)
     if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
         place = next((key for key in PLACES if key in value[0]), None)
         if place and all(isinstance(v.get(place), int) for v in value):
             value = sorted(value, key=lambda v: v[place])
-        return "\n".join(map(tell_object, value))
+        return "\n".join(tell_object(v, names) for v in value)
     if isinstance(value, list):
-        lines = [tell(v) for v in value]
+        lines = [tell(v, names) for v in value]
         words = any(isinstance(v, str) and not re.match(r"[\d.:]+ ?\w?$", v) for v in value)
         return " -> ".join(lines) if words else f"[{', '.join(lines)}]"
     return SIGNS[value] if value is None or isinstance(value, bool) else str(value)
 
 
-def tell_object(value):
+def tell_object(value, names=()):
     """A JSON object as "name: value; ..."."""
     chosen = [key for key, v in value.items() if v is True or re.match(r"(?i)(?:yes|true|correct)\b", str(v))]
     if len(value) > 1 and chosen and all(len(str(key)) == 1 for key in value):
         return f"Answer: {' or '.join(map(str, chosen))}"  # {"A": false, "B": true}
-    fields = {str(k): v for k, v in value.items() if not ASIDE.search(str(k))}
-    parts = [(spaced(key), field(v)) for key, v in fields.items()]
+    fields = {str(k): v for k, v in value.items() if str(k).lower() in names or not ASIDE.search(str(k))}
+    parts = [(spaced(key), field(v, names)) for key, v in fields.items()]
     # a list of objects has lines of its own
     return "; ".join(name + (":\n" if "\n" in value else ": ") + value for name, value in parts)
 
 
-def field(value):
+def field(value, names):
     """A value of an object as it stands behind its key: an object in it with commas."""
-    return tell(value).replace("; ", ", ") if isinstance(value, dict) else tell(value)
+    line = tell(value, names)
+    return line.replace("; ", ", ") if isinstance(value, dict) else line
 
 
 # ---------------------------------------------------------------- tables
@@ -194,16 +206,14 @@ def with_tables_told(text):
 
 
 def in_place(head, rows):
-    """The rows of a table in the order that a column of it tells, yes or no behind what it is of."""
-    for name, column in zip(head, zip(*rows)):
-        if name.lower() in PLACES and all(map(str.isdecimal, column)):
-            rows = [row for _, row in sorted(zip(map(int, column), rows))]
-        elif name.lower() in ("t (s)", "time (s)", "seconds"):
-            rows = [
-                [cell + " s" if cell is each else cell for cell in row] for row, each in zip(rows, column)
-            ]
-        elif all(YES_OR_NO.match(cell) for cell in column):
-            rows = [[row[0], cell, *row[1:]] for row, cell in zip(rows, column)]
+    """The rows of a table as a column orders them, seconds as such, yes or no behind what it is of."""
+    for at, name in enumerate(head[: min(map(len, rows))]):
+        if name.lower() in PLACES and all(row[at].isdecimal() for row in rows):
+            rows = sorted(rows, key=lambda row, at=at: int(row[at]))
+        elif name.lower() in SECONDS:
+            rows = [[*row[:at], f"{row[at]} s", *row[at + 1 :]] for row in rows]
+        elif at and all(YES_OR_NO.match(row[at]) for row in rows):
+            return [[row[0], row[at], *row[1:]] for row in rows]
     return rows
 
 

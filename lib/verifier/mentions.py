@@ -78,6 +78,8 @@ def placed(form, i, tokens, stems, places, sentence):
     between = sum(t not in FILLERS for t in tokens[first:last]) if form.figured else last - first
     if first < 0 or between > form.reach or len(set(at)) < len(set(form.needed)):
         return None
+    if "and" in tokens[first:last] and list(at) != sorted(at) and "and" not in form.words:
+        return None  # "the cat barks and the dog runs" is not "the dog barks"
     if form.ordered and "by" in tokens[first:last] and "by" not in form.words:
         return None  # "the bus is overtaken by the van"
     # but "from right to left" goes left

@@ -77,7 +77,10 @@ LEAK = re.compile(
 )
 # what nobody gave with a question
 HINT = re.compile(
-    r"\b(?:the|this|given|provided|your) (?:hint|ground[- ]truth|answer key|reference answer)\b", re.I
+    r"\b(?:according to|as|per|given|based on|(?:given|stated|provided|said) (?:in|by)) (?:the|this|your) "
+    r"(?:provided |given )?(hint|ground[- ]truth|answer key|reference answer)\b"
+    r"|\b(?:the|this|your) (hint|ground[- ]truth|answer key|reference answer) (?:says|states|tells|gives)\b",
+    re.I,
 )
 WORDS = re.compile(r"[^\W_]+")
 PIECE = HEAD + TAIL - 200  # of a thought, cleaned at once; each overlaps the next

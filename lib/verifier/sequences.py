@@ -37,20 +37,25 @@ def read_sequence(text, query):
     named = steps(low, names)
     if named is None:
         return Found(None, "hedges")
-    named = restated(named)
+    if named != goal:
+        named = restated(low, named, names)
     found = Found(named) if named else Found(None, "no step named", True)
     if set(named) >= set(goal) or query.embed is None:
         return found
     return aligned(low, goal, names, query.embed) or found
 
 
-def restated(named):
-    """Of steps that are all said over again the last time: "first a, c, b; no: a, b, c"."""
-    start = len(named)
-    while start and named[start - 1] not in named[start:]:
-        start -= 1
-    again = named[start:]
-    return again if len(again) <= start and {*named[:start]} <= {*again} else named
+def restated(text, named, names):
+    """Of three steps or more that are all said again behind a sentence or ":", the last: "First a, c, b. No:
+    a, b, c".
+    """
+    if not 3 <= len({*named}) < len(named):
+        return named
+    for end in reversed([*re.finditer(r"(?<!\d)[.:!?](?=\s)", text)]):
+        again = steps(text[end.end() :], names) or []
+        if {*again} == {*named}:
+            return again
+    return named
 
 
 def mentions_in(text, names):

@@ -9,7 +9,7 @@ from lib.prompts import frame_of, label_text
 from lib.thoughts import said_in, split_thought
 from lib.verifier.conclusion import Final, final
 from lib.verifier.embedding import Embedder
-from lib.verifier.layout import clean, stressed
+from lib.verifier.layout import SURE, clean, stressed
 from lib.verifier.parse import parsed
 from lib.verifier.rejections import HINT, degenerate, leaks, leaks_in, repeats
 from lib.verifier.rules import number_near, overlap, time_near
@@ -109,11 +109,14 @@ def judge(record, vocabulary, embed):
     if open_thought or record.get("truncated"):
         why = "the thought never ended" if open_thought else "the answer was cut off"
         return unheard(labels, "unfinished", why)
-    text = clean(answer)
+    text = clean(answer, [label["name"] for label in labels])
     if record.get("origin") == "rationalized":
         if why := leaks(text) or leaks_in(thought):
             return unheard(labels, "leaked", why)
-    elif hint := HINT.search(text):  # an answer that makes one up is nothing to learn from
+    # an answer that makes a hint up is nothing to learn from
+    elif (hint := HINT.search(text)) and (hint[1] or hint[2]).lower() not in record.get(
+        "question", ""
+    ).lower():
         return unheard(labels, "leaked", hint[0])
     if thought and (why := repeats(thought)):
         return unheard(labels, "degenerate", f"the thought {why}")
@@ -160,6 +163,9 @@ def checks_of(text, record, vocabulary, embed):
     several = len(labels) > 1
     if FUTURE.search(record.get("question", "")):
         text = text.replace("about to", "going to")
+    asked = " ".join([record.get("question", ""), *(label["name"] for label in labels)]).lower()
+    # how sure a model is says nothing, unless that is asked for
+    text = SURE.sub(lambda m: m[0] if m[1].lower() in asked else "", text).strip()
     conclusion = final(text, several or labels[0]["kind"] == "sequence")
     if not several:
         # without an answer line the one value in bold is the answer
